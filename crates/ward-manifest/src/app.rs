@@ -1,0 +1,197 @@
+//! The checked application: what every other crate reads in place of TOML. Plain data with public
+//! fields; a value of these types has passed every check, so readers need not check again.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One application, as `spin.toml` describes it.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// `[application] name`.
+    pub name: String,
+    /// `[application] version`, if given.
+    pub version: Option<String>,
+    /// `[application] description`, if given.
+    pub description: Option<String>,
+    /// The directory that holds `spin.toml`; every relative path in it starts here.
+    pub root: PathBuf,
+    /// `[variables]` by name.
+    pub variables: BTreeMap<String, Variable>,
+    /// `[[trigger.http]]` in the order of the file.
+    pub http_triggers: Vec<HttpTrigger>,
+    /// `[component.<id>]` by id.
+    pub components: BTreeMap<String, Component>,
+    /// `[application.tool.ward]`, with defaults filled in.
+    pub settings: Settings,
+}
+
+/// An application variable. A variable without a default is required.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// What the variable is for, if the manifest says.
+    pub description: Option<String>,
+    /// The value when no provider has one; `None` means the variable is required.
+    pub default: Option<String>,
+    /// A secret value is never printed or logged.
+    pub secret: bool,
+}
+
+/// One `[[trigger.http]]`.
+#[derive(Debug, Clone)]
+pub struct HttpTrigger {
+    /// `id`, or the default `<component>-http-trigger` as Spin names it.
+    pub id: String,
+    /// Where the trigger is reached.
+    pub route: Route,
+    /// What answers.
+    pub action: Action,
+    /// `dependencies.middleware`, outermost first; empty for static responses.
+    pub middleware: Vec<Dependency>,
+}
+
+/// The `route` of an HTTP trigger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// A path pattern as written, such as `/api/patients/...` or `/users/:id`.
+    Public(String),
+    /// `{ private = true }`: never reached from the outside.
+    Private,
+}
+
+/// What answers a request on a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// The id of a component of this application.
+    Component(String),
+    /// A fixed answer.
+    Static(StaticResponse),
+}
+
+/// `static_response` of an HTTP trigger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaticResponse {
+    /// Status code, 100 to 599; 200 by default.
+    pub status_code: u16,
+    /// Header names and values, checked to be valid HTTP.
+    pub headers: BTreeMap<String, String>,
+    /// The body; empty by default.
+    pub body: String,
+}
+
+/// A middleware or a component dependency: a wasm file and what it inherits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency {
+    /// How messages call it: the component id, or the path as written.
+    pub name: String,
+    /// The wasm file.
+    pub source: PathBuf,
+    /// The exported interface to take, where the manifest names one.
+    pub export: Option<String>,
+    /// Which of the primary's grants it may use.
+    pub inherit: Inherit,
+}
+
+/// `inherit_configuration`: the capability sets a dependency shares with its primary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inherit {
+    /// `true`: all of them.
+    All,
+    /// A list of set names (`variables`, `allowed_outbound_hosts`, `key_value_stores`,
+    /// `environment`, `files`, `sqlite_databases`, `ai_models`); empty for `false` or no key.
+    Only(Vec<String>),
+}
+
+/// One `[component.<id>]`.
+#[derive(Debug, Clone)]
+pub struct Component {
+    /// Its id, kebab-case.
+    pub id: String,
+    /// The wasm file (absolute, or relative to the working directory as `App::root` is).
+    pub source: PathBuf,
+    /// `description`, if given.
+    pub description: Option<String>,
+    /// Variable name to template over the application's variables.
+    pub variables: BTreeMap<String, String>,
+    /// WASI environment.
+    pub environment: BTreeMap<String, String>,
+    /// Files the component may read.
+    pub files: Vec<FileMount>,
+    /// Globs taken out of `files`.
+    pub exclude_files: Vec<String>,
+    /// `scheme://host[:port]` templates.
+    pub allowed_outbound_hosts: Vec<String>,
+    /// Labels of key-value stores the component may open.
+    pub key_value_stores: Vec<String>,
+    /// Component dependencies by import name.
+    pub dependencies: BTreeMap<String, Dependency>,
+    /// How it is built, if the manifest says.
+    pub build: Option<Build>,
+    /// `[component.<id>.tool.ward]`, with defaults filled in.
+    pub settings: ComponentSettings,
+}
+
+/// One entry of a component's `files`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileMount {
+    /// A glob, relative to the root; each match appears at the same path in the guest.
+    Glob(String),
+    /// A directory of the host at a path of the guest.
+    Directory {
+        /// Host directory.
+        source: PathBuf,
+        /// Absolute guest path.
+        destination: String,
+    },
+}
+
+/// `[component.<id>.build]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Build {
+    /// Shell commands, run in order.
+    pub commands: Vec<String>,
+    /// Where they run; the root by default.
+    pub workdir: PathBuf,
+    /// Globs whose change means a rebuild.
+    pub watch: Vec<String>,
+}
+
+/// `[application.tool.ward]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `listen`: the gateway's address; `127.0.0.1:4004` by default.
+    pub listen: SocketAddr,
+    /// `listeners`: component id to an address of its own, beside the gateway.
+    pub listeners: BTreeMap<String, SocketAddr>,
+}
+
+/// `[component.<id>.tool.ward]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComponentSettings {
+    /// `memory_limit` in bytes (TOML: an integer, or a string such as `"64MiB"`); 128 MiB default.
+    pub memory_limit_bytes: u64,
+    /// `deadline`: the longest a request may take (TOML: a string such as `"30s"`); 30 s default.
+    pub deadline: Duration,
+    /// `max_instance_reuse_count`: requests one instance serves before it is replaced; 128.
+    pub instance_reuse_max: u32,
+    /// `max_instance_concurrent_reuse_count`: requests at once in one instance; 16.
+    pub instance_concurrency_max: u32,
+    /// `idle_instance_timeout`: how long an idle instance is kept; 1 s.
+    pub instance_idle: Duration,
+    /// `[component.<id>.tool.ward.database]`, if the service owns one.
+    pub database: Option<Database>,
+}
+
+/// `[component.<id>.tool.ward.database]`: the one database and role of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Database {
+    /// Database and role name.
+    pub name: String,
+    /// The application variable that carries the address (`postgres://…`).
+    pub variable: String,
+    /// Directory of migrations, `V<n>__<name>.sql`.
+    pub migrations: PathBuf,
+    /// SQL file with demo data for an empty database, if there is one.
+    pub demo: Option<PathBuf>,
+}

@@ -1,0 +1,11 @@
+//! Reads `spin.toml` (manifest v2, as Spin 4.1 reads it) and `runtime-config.toml`, and turns them
+//! into a checked [`App`]. It reports everything that is wrong at once, each finding with its
+//! file, line, the offending text and what would be right. It must not do I/O beyond reading the
+//! files it is given, and it knows nothing about wasm, HTTP or databases. Start at [`App::load`].
+
+mod app;
+
+pub use app::{
+    Action, App, Build, Component, ComponentSettings, Database, Dependency, FileMount, HttpTrigger,
+    Inherit, Route, Settings, StaticResponse, Variable,
+};
