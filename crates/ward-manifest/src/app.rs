@@ -1,10 +1,15 @@
 //! The checked application: what every other crate reads in place of TOML. Plain data with public
 //! fields; a value of these types has passed every check, so readers need not check again.
+//! `Debug` never shows what may be secret: defaults of secret variables and the values of
+//! component variables and environments, which people paste secrets into.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::finding::Finding;
 
 /// One application, as `spin.toml` describes it.
 #[derive(Debug, Clone)]
@@ -25,10 +30,36 @@ pub struct App {
     pub components: BTreeMap<String, Component>,
     /// `[application.tool.ward]`, with defaults filled in.
     pub settings: Settings,
+    /// What is odd in the manifest but does not stop it, such as two triggers with one route.
+    pub warnings: Vec<Finding>,
+    /// Where the parts of the manifest were written, for messages of later steps.
+    pub origin: Origin,
+}
+
+/// Where the parts of an [`App`] were written. Empty for an `App` that came from no file.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The manifest's path, as messages name it.
+    pub file: PathBuf,
+    /// Application variable to its place.
+    pub variables: BTreeMap<String, Place>,
+    /// Component id to the place of its `allowed_outbound_hosts` entries, in their order.
+    pub hosts: BTreeMap<String, Vec<Place>>,
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// The line's text, with what may be secret masked.
+    pub excerpt: String,
 }
 
 /// An application variable. A variable without a default is required.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Variable {
     /// What the variable is for, if the manifest says.
     pub description: Option<String>,
@@ -36,6 +67,19 @@ pub struct Variable {
     pub default: Option<String>,
     /// A secret value is never printed or logged.
     pub secret: bool,
+}
+
+impl fmt::Debug for Variable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let masked = Some("…".to_owned());
+        let default =
+            if self.secret && self.default.is_some() { &masked } else { &self.default };
+        f.debug_struct("Variable")
+            .field("description", &self.description)
+            .field("default", default)
+            .field("secret", &self.secret)
+            .finish()
+    }
 }
 
 /// One `[[trigger.http]]`.
@@ -104,7 +148,7 @@ pub enum Inherit {
 }
 
 /// One `[component.<id>]`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Component {
     /// Its id, kebab-case.
     pub id: String,
@@ -130,6 +174,25 @@ pub struct Component {
     pub build: Option<Build>,
     /// `[component.<id>.tool.ward]`, with defaults filled in.
     pub settings: ComponentSettings,
+}
+
+impl fmt::Debug for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Component")
+            .field("id", &self.id)
+            .field("source", &self.source)
+            .field("description", &self.description)
+            .field("variables", &self.variables.keys())
+            .field("environment", &self.environment.keys())
+            .field("files", &self.files)
+            .field("exclude_files", &self.exclude_files)
+            .field("allowed_outbound_hosts", &self.allowed_outbound_hosts)
+            .field("key_value_stores", &self.key_value_stores)
+            .field("dependencies", &self.dependencies)
+            .field("build", &self.build)
+            .field("settings", &self.settings)
+            .finish()
+    }
 }
 
 /// One entry of a component's `files`.

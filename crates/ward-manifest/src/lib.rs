@@ -4,8 +4,25 @@
 //! files it is given, and it knows nothing about wasm, HTTP or databases. Start at [`App::load`].
 
 mod app;
+mod finding;
+mod hosts;
+mod manifest;
+mod names;
+mod overrides;
+mod runtime_config;
+mod template;
+mod toml_file;
+mod units;
+mod variables;
 
 pub use app::{
     Action, App, Build, Component, ComponentSettings, Database, Dependency, FileMount, HttpTrigger,
-    Inherit, Route, Settings, StaticResponse, Variable,
+    Inherit, Origin, Place, Route, Settings, StaticResponse, Variable,
 };
+pub use finding::{Finding, Findings};
+pub use hosts::{AllowedHosts, HostError, default_port};
+pub use overrides::{OverrideError, read_overrides};
+pub use runtime_config::{
+    KeyValueStore, OutboundHttp, OutboundNetworking, RuntimeConfig, VariablesProvider,
+};
+pub use variables::{Source, VariableError, Variables};

@@ -1,0 +1,260 @@
+//! The resolver: which value each application variable has, and what a component sees of it.
+//! Everything is read once, when it is built; after that it is plain memory. Values never appear
+//! in its errors or its `Debug`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use crate::app::{App, Place};
+use crate::finding::{Finding, Findings};
+use crate::names::{advice, variable_name_flaw};
+use crate::runtime_config::{RuntimeConfig, VariablesProvider};
+use crate::template::Template;
+
+/// Spin's prefix for variables that come from the environment.
+const ENVIRONMENT_PREFIX: &str = "SPIN_VARIABLE";
+
+/// The values of an application's variables, and each component's templates over them.
+#[derive(Clone)]
+pub struct Variables {
+    values: BTreeMap<String, Value>,
+    components: BTreeMap<String, BTreeMap<String, Template>>,
+}
+
+#[derive(Clone)]
+struct Value {
+    text: String,
+    source: Source,
+}
+
+/// Where the value of a variable came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// `--variable`, or Ward itself.
+    Override,
+    /// A `[[variables_provider]]` of the runtime configuration, counted from 0.
+    Provider(usize),
+    /// `SPIN_VARIABLE_<NAME>` in the environment or in the `.env` file.
+    Environment,
+    /// `default` in the manifest.
+    Default,
+}
+
+/// Why a variable has no value. The texts name variables, never values.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VariableError {
+    /// The name breaks the rule for names.
+    #[error("invalid variable name: {0}")]
+    InvalidName(String),
+    /// The component has no such variable.
+    #[error("undefined variable: {0}")]
+    Undefined(String),
+    /// A provider could not answer.
+    #[error("variables provider: {0}")]
+    Provider(String),
+    /// A template that cannot be filled in.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Variables {
+    /// Resolves every variable of `app`. The first that has a value wins: `overrides`
+    /// (`--variable`, then what Ward provides), the providers of `config` in their order,
+    /// `SPIN_VARIABLE_<NAME>` in `environment` and then in the `.env` file, the default.
+    /// Every required variable without a value is a finding, and so is a provider that cannot be
+    /// read.
+    pub fn new(
+        app: &App,
+        overrides: BTreeMap<String, String>,
+        config: &RuntimeConfig,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Variables, Findings> {
+        let mut findings = unknown_overrides(app, &overrides);
+        let mut layers = vec![Layer::new(Source::Override, "", overrides)];
+        for (index, provider) in config.variables_providers.iter().enumerate() {
+            let source = Source::Provider(index);
+            match Layer::of_provider(source, provider, environment) {
+                Ok(layer) => layers.push(layer),
+                Err(finding) => findings.push(finding),
+            }
+        }
+        match Layer::of_environment(environment, config.dotenv_path.as_deref()) {
+            Ok(layer) => layers.push(layer),
+            Err(finding) => findings.push(finding),
+        }
+        let mut values = BTreeMap::new();
+        for (name, variable) in &app.variables {
+            let found = layers.iter().find_map(|layer| layer.get(name));
+            let default = || {
+                let text = variable.default.clone()?;
+                Some(Value { text, source: Source::Default })
+            };
+            match found.or_else(default) {
+                Some(value) => drop(values.insert(name.clone(), value)),
+                None => findings.push(missing(app, name)),
+            }
+        }
+        if !findings.is_empty() {
+            return Err(Findings(findings));
+        }
+        Ok(Variables { values, components: component_templates(app) })
+    }
+
+    /// What the component sees under `name`.
+    pub fn get(&self, component: &str, name: &str) -> Result<String, VariableError> {
+        if let Some(flaw) = variable_name_flaw(name) {
+            return Err(VariableError::InvalidName(format!("{name:?}: {flaw}")));
+        }
+        let template = self
+            .components
+            .get(component)
+            .and_then(|templates| templates.get(name))
+            .ok_or_else(|| VariableError::Undefined(format!("no variable `{name}`")))?;
+        template.expand(|name| self.value(name))
+    }
+
+    /// The names the component may ask for, in order.
+    pub fn names(&self, component: &str) -> impl Iterator<Item = &str> {
+        let names = self.components.get(component).map(BTreeMap::keys);
+        names.into_iter().flatten().map(String::as_str)
+    }
+
+    /// Fills in a template over the application's variables.
+    pub fn expand(&self, template: &str) -> Result<String, VariableError> {
+        let parsed = Template::parse(template).map_err(|_| {
+            VariableError::Other("invalid template: a `{{` has no `}}`".to_owned())
+        })?;
+        parsed.expand(|name| self.value(name))
+    }
+
+    /// The value of an application variable.
+    pub fn app_value(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(|value| value.text.as_str())
+    }
+
+    /// Where the value of an application variable came from.
+    pub fn source(&self, name: &str) -> Option<Source> {
+        self.values.get(name).map(|value| value.source.clone())
+    }
+
+    fn value(&self, name: &str) -> Result<String, VariableError> {
+        self.app_value(name).map(str::to_owned).ok_or_else(|| {
+            VariableError::Other(format!("invalid template: there is no variable `{name}`"))
+        })
+    }
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sources = self.values.iter().map(|(name, value)| (name, &value.source));
+        f.debug_map().entries(sources).finish()
+    }
+}
+
+/// One place values come from.
+struct Layer {
+    source: Source,
+    /// What stands before the upper-cased name; empty when names are as in the manifest.
+    prefix: String,
+    values: BTreeMap<String, String>,
+}
+
+impl Layer {
+    fn new(source: Source, prefix: &str, values: BTreeMap<String, String>) -> Layer {
+        Layer { source, prefix: prefix.to_owned(), values }
+    }
+
+    fn of_provider(
+        source: Source,
+        provider: &VariablesProvider,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Layer, Finding> {
+        match provider {
+            VariablesProvider::Static { values } => Ok(Layer::new(source, "", values.clone())),
+            VariablesProvider::Env { prefix, dotenv_path } => {
+                let prefix = prefix.as_deref().unwrap_or(ENVIRONMENT_PREFIX);
+                let values = with_dotenv(environment, dotenv_path.as_deref())?;
+                Ok(Layer::new(source, prefix, values))
+            }
+        }
+    }
+
+    fn of_environment(
+        environment: &BTreeMap<String, String>,
+        dotenv_path: Option<&Path>,
+    ) -> Result<Layer, Finding> {
+        let values = with_dotenv(environment, dotenv_path)?;
+        Ok(Layer::new(Source::Environment, ENVIRONMENT_PREFIX, values))
+    }
+
+    fn get(&self, name: &str) -> Option<Value> {
+        let key = if self.prefix.is_empty() && self.source != Source::Environment {
+            name.to_owned()
+        } else {
+            format!("{}_{}", self.prefix, name.to_ascii_uppercase())
+        };
+        let text = self.values.get(&key)?.clone();
+        Some(Value { text, source: self.source.clone() })
+    }
+}
+
+/// The environment over what the `.env` file has. A missing file is no error, as in Spin.
+fn with_dotenv(
+    environment: &BTreeMap<String, String>,
+    path: Option<&Path>,
+) -> Result<BTreeMap<String, String>, Finding> {
+    let mut values = BTreeMap::new();
+    if let Some(path) = path.filter(|path| path.exists()) {
+        // The library's error shows the line it could not read, which may hold a secret.
+        let unreadable = |_| {
+            Finding::about_file(path, "this .env file cannot be read")
+                .with_help("write one NAME=value on each line; quote values with blanks")
+        };
+        for entry in dotenvy::from_path_iter(path).map_err(unreadable)? {
+            let (name, value) = entry.map_err(unreadable)?;
+            values.insert(name, value);
+        }
+    }
+    let own = environment.iter().map(|(name, value)| (name.clone(), value.clone()));
+    values.extend(own);
+    Ok(values)
+}
+
+fn component_templates(app: &App) -> BTreeMap<String, BTreeMap<String, Template>> {
+    let templates = |variables: &BTreeMap<String, String>| {
+        variables
+            .iter()
+            .filter_map(|(name, text)| Some((name.clone(), Template::parse(text).ok()?)))
+            .collect()
+    };
+    let components = app.components.iter();
+    components.map(|(id, component)| (id.clone(), templates(&component.variables))).collect()
+}
+
+fn unknown_overrides(app: &App, overrides: &BTreeMap<String, String>) -> Vec<Finding> {
+    let unknown = overrides.keys().filter(|name| !app.variables.contains_key(*name));
+    unknown
+        .map(|name| {
+            let problem = format!("a value was given for `{name}`, but there is no such variable");
+            let declared = app.variables.keys().map(String::as_str);
+            Finding {
+                help: advice(name, declared),
+                ..Finding::about_file(app.origin.file.clone(), problem)
+            }
+        })
+        .collect()
+}
+
+fn missing(app: &App, name: &str) -> Finding {
+    let place = app.origin.variables.get(name).cloned().unwrap_or_default();
+    let Place { line, column, excerpt } = place;
+    let file = app.origin.file.clone();
+    let help = format!(
+        "give it with --variable {name}=VALUE, with {ENVIRONMENT_PREFIX}_{} in the environment, \
+         or in a [[variables_provider]] of the runtime configuration",
+        name.to_ascii_uppercase()
+    );
+    let problem = format!("the required variable `{name}` has no value");
+    Finding { file, line, column, excerpt, problem, help: Some(help) }
+}
