@@ -1,0 +1,38 @@
+//! Access tokens: how they are issued, how they are verified, and how they are taken out of an
+//! `Authorization` header. auth issues and verifies, guard only verifies; both use this one crate,
+//! so that what one issues the other accepts and nothing else.
+//!
+//! A token is a JWT signed with Ed25519 (`alg` EdDSA). No I/O, no clock and no randomness of its
+//! own policy: the caller passes the time and the token's id, which is what makes expiry testable.
+//! Nothing here may print a token or a key, and no error carries any part of one.
+
+mod bearer;
+mod identity;
+mod sign;
+mod verify;
+
+#[cfg(test)]
+mod hostile_tests;
+
+pub use bearer::{Credentials, bearer};
+pub use identity::{Identity, Role};
+pub use sign::{SignError, Signer};
+pub use verify::{Rejection, Verifier};
+
+/// How long a token is good for. Fifteen minutes is also how long a disabled user can go on,
+/// because nobody asks the database about a token.
+pub const LIFETIME_SECONDS: u64 = 900;
+
+/// How far in the future `iat` and `nbf` may lie: clocks of two machines kept by NTP differ by
+/// less. Expiry has no tolerance at all.
+pub const CLOCK_LEEWAY_SECONDS: u64 = 5;
+
+/// The longest token that is looked at. Ours are about 450 bytes; the bound keeps the work an
+/// anonymous caller can ask for small.
+pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
+
+/// The key in a variable is not a usable Ed25519 key in PEM. Which part of it is wrong is not
+/// said: whoever may see the key can look at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an Ed25519 key in PEM")]
+pub struct KeyError;
