@@ -1,0 +1,44 @@
+//! What a new instance costs: store, state and instantiation of the hello guest, and its end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use ward_manifest::{App, RuntimeConfig, Variables};
+use ward_runtime::{Runtime, RuntimeOptions};
+
+use crate::tools;
+
+const INSTANCES: u32 = 20_000;
+
+pub(crate) async fn run() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let manifest = directory.path().join("spin.toml");
+    let text = format!(
+        "spin_manifest_version = 2\n[application]\nname = \"hello\"\n\
+         [[trigger.http]]\nid = \"hello\"\nroute = \"/...\"\ncomponent = \"hello\"\n\
+         [component.hello]\nsource = {:?}\n",
+        tools::guest("hello")?.display().to_string()
+    );
+    std::fs::write(&manifest, text)?;
+    let app = App::load(&manifest)?;
+    let none = BTreeMap::new();
+    let config = RuntimeConfig::default();
+    let variables = Arc::new(Variables::new(&app, none.clone(), &config, &none)?);
+    let options =
+        RuntimeOptions { state_dir: directory.path().join("state"), ..RuntimeOptions::default() };
+    let runtime = tokio::task::block_in_place(|| Runtime::load(&app, variables, &options))?;
+    let handler = runtime.http("hello").context("the trigger was not loaded")?;
+
+    for _ in 0..INSTANCES / 10 {
+        handler.instantiate().await?;
+    }
+    let start = Instant::now();
+    for _ in 0..INSTANCES {
+        handler.instantiate().await?;
+    }
+    let each_us = start.elapsed().as_secs_f64() * 1e6 / f64::from(INSTANCES);
+    println!("store + instantiate + drop: {each_us:.1} us each, {INSTANCES} in a row");
+    Ok(())
+}

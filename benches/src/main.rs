@@ -1,0 +1,37 @@
+//! The benchmarks behind every figure the project states: `cargo xtask bench [NAME…]`.
+//! Each prints ratios against a named rival, or figures against a stated bound, measured in the
+//! same run on the same machine. Nothing here is a test: it judges nothing and fails only when it
+//! cannot measure.
+
+mod hello;
+mod instantiate;
+mod patients;
+mod start;
+mod tools;
+mod ward;
+mod wrk;
+
+use anyhow::{Result, bail};
+
+const NAMES: [&str; 4] = ["instantiate", "hello", "start", "patients"];
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut names: Vec<String> = std::env::args().skip(1).collect();
+    if names.is_empty() {
+        names = NAMES.map(str::to_owned).to_vec();
+    }
+    if let Some(unknown) = names.iter().find(|name| !NAMES.contains(&name.as_str())) {
+        bail!("no benchmark is called `{unknown}`; there are {}", NAMES.join(", "));
+    }
+    for name in &names {
+        println!("== {name}");
+        match name.as_str() {
+            "instantiate" => instantiate::run().await?,
+            "hello" => hello::run().await?,
+            "start" => start::run().await?,
+            _ => patients::run().await?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! Compiled components on disk, named by what they were made from: the hash of the wasm bytes and
+//! of everything in the engine that decides the machine code. A second start maps the file and
+//! compiles nothing. The cache never decides correctness: a file that is missing, damaged or made
+//! by another engine is made again.
+
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// A directory of compiled components.
+pub(crate) struct CompileCache {
+    directory: PathBuf,
+}
+
+/// A compiled component, and whether the cache had it.
+pub(crate) struct Compiled {
+    pub(crate) component: Component,
+    pub(crate) cached: bool,
+}
+
+impl CompileCache {
+    /// Opens the cache, making the directory readable by its owner alone: whoever can write there
+    /// decides what machine code runs.
+    pub(crate) fn open(directory: &Path) -> std::io::Result<Self> {
+        fs::create_dir_all(directory)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
+        }
+        Ok(Self { directory: directory.to_owned() })
+    }
+
+    /// The compiled form of `wasm`, from disk or made now and kept.
+    pub(crate) fn compile(&self, engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Compiled> {
+        let path = self.directory.join(format!("{}.cwasm", key(engine, wasm)));
+        if let Some(component) = load(engine, &path) {
+            return Ok(Compiled { component, cached: true });
+        }
+        let component = Component::from_binary(engine, wasm)?;
+        if let Err(error) = self.store(&path, &component.serialize()?) {
+            tracing::warn!(%error, "a compiled component could not be kept");
+        }
+        // What was just written is mapped in place of what was compiled: the mapping can be
+        // dropped by the kernel and read back, the compiler's copy cannot.
+        let component = load(engine, &path).unwrap_or(component);
+        Ok(Compiled { component, cached: false })
+    }
+
+    /// Writes beside the final name and renames, so that a reader sees all of a file or none.
+    fn store(&self, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(&self.directory)?;
+        file.write_all(bytes)?;
+        file.persist(path)?;
+        Ok(())
+    }
+}
+
+/// `None` where the file is missing or wasmtime refuses it.
+#[expect(unsafe_code, reason = "mapping compiled code is unsafe by nature; argued below")]
+fn load(engine: &Engine, path: &Path) -> Option<Component> {
+    if !path.exists() {
+        return None;
+    }
+    // SAFETY: the file was written by `store` into a directory that only its owner can write,
+    // complete by its rename, and wasmtime checks version and settings before it trusts it.
+    match unsafe { Component::deserialize_file(engine, path) } {
+        Ok(component) => Some(component),
+        Err(error) => {
+            tracing::debug!(%error, "a compiled component is made again");
+            None
+        }
+    }
+}
+
+/// Hexadecimal SHA-256 over the wasm and the engine's compatibility hash.
+fn key(engine: &Engine, wasm: &[u8]) -> String {
+    let mut settings = Sha256Hasher(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut settings);
+    let digest = settings.0.chain_update(wasm).finalize();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Feeds what `Hash` produces to SHA-256; its 64-bit `finish` is never asked for.
+struct Sha256Hasher(Sha256);
+
+impl Hasher for Sha256Hasher {
+    fn finish(&self) -> u64 {
+        0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    #[test]
+    fn a_second_compile_comes_from_the_cache_and_a_damaged_file_is_made_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = Engine::default();
+        let cache = CompileCache::open(directory.path()).unwrap();
+        assert!(!cache.compile(&engine, EMPTY).unwrap().cached);
+        assert!(cache.compile(&engine, EMPTY).unwrap().cached);
+        let file = fs::read_dir(directory.path()).unwrap().next().unwrap().unwrap().path();
+        fs::remove_file(&file).unwrap();
+        fs::write(&file, b"not machine code").unwrap();
+        assert!(!cache.compile(&engine, EMPTY).unwrap().cached);
+        assert!(cache.compile(&engine, EMPTY).unwrap().cached);
+    }
+
+    #[test]
+    fn other_bytes_have_another_key() {
+        let engine = Engine::default();
+        assert_ne!(key(&engine, b"a"), key(&engine, b"b"));
+    }
+}

@@ -1,0 +1,60 @@
+//! The one wasmtime engine of the process and the thread that drives its epochs.
+//! It must not know about components or requests.
+
+use std::thread;
+use std::time::Duration;
+
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+
+use crate::limits;
+
+/// Makes the engine and starts its epoch thread, which ends when the engine is dropped.
+pub(crate) fn engine() -> wasmtime::Result<Engine> {
+    let mut config = Config::new();
+    config
+        .cranelift_opt_level(OptLevel::Speed)
+        .wasm_component_model(true)
+        .wasm_component_model_async(true)
+        .epoch_interruption(true)
+        .memory_init_cow(true)
+        .max_wasm_stack(limits::GUEST_STACK_BYTES_MAX)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+    let engine = Engine::new(&config)?;
+    tick(&engine)?;
+    Ok(engine)
+}
+
+/// A slot for every instance is reserved at start, so that instantiation maps no memory.
+/// Address space is reserved at 4 GiB a memory, which removes bounds checks from guest code;
+/// only what guests touch becomes resident.
+fn pool() -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(limits::INSTANCES_MAX)
+        .total_stacks(limits::INSTANCES_MAX)
+        .total_core_instances(limits::INSTANCES_MAX * 8)
+        .total_memories(limits::INSTANCES_MAX * 2)
+        .total_tables(limits::INSTANCES_MAX * 4)
+        .total_gc_heaps(0)
+        .max_core_instances_per_component(limits::CORE_INSTANCES_PER_COMPONENT_MAX)
+        .max_memories_per_component(limits::MEMORIES_PER_COMPONENT_MAX)
+        .max_tables_per_component(limits::TABLES_PER_COMPONENT_MAX)
+        .table_elements(limits::TABLE_ELEMENTS_MAX)
+        .max_unused_warm_slots(limits::WARM_SLOTS_MAX)
+        .linear_memory_keep_resident(limits::MEMORY_KEPT_RESIDENT_BYTES)
+        .table_keep_resident(limits::TABLE_KEPT_RESIDENT_BYTES);
+    pool
+}
+
+/// A thread of its own: a tokio timer would stand still when every worker is inside a guest,
+/// which is just when the epoch must move.
+fn tick(engine: &Engine) -> wasmtime::Result<()> {
+    let weak = engine.weak();
+    thread::Builder::new().name("ward-epoch".to_owned()).spawn(move || {
+        while let Some(engine) = weak.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            thread::sleep(Duration::from_millis(limits::EPOCH_TICK_MS));
+        }
+    })?;
+    Ok(())
+}

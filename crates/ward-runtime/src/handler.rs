@@ -1,0 +1,232 @@
+//! Answers HTTP requests with instances of one component. wasmtime's `ProxyHandler` does the
+//! work: it keeps workers, one instance each, and hands them requests. What is decided here is how
+//! an instance is made, how long it lives, how many requests it takes, and what a failure is
+//! called. Nothing here reads a header or a body.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::time::Sleep;
+use wasmtime::component::GuestTaskId;
+use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut};
+use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::handler::{
+    ExpirationError, HandlerState, Instance, InstantiationError, ProxyHandler, ProxyPre,
+    ShouldAccept, TrapOrPanicError, WorkerExpiration, WorkerState, WorkerStatus,
+};
+
+use crate::error::HandleError;
+use crate::state::{ComponentShared, State};
+
+/// The body of a request or response: frames of bytes, possibly with trailers.
+pub type Body = wasmtime_wasi_http::WasiBody;
+
+/// What reading a [`Body`] can fail with.
+pub type BodyError = wasmtime_wasi_http::Error;
+
+/// One component, with its middleware, ready to answer.
+pub struct HttpHandler {
+    component: Arc<ComponentShared>,
+    proxy: ProxyHandler<Workers>,
+}
+
+impl std::fmt::Debug for HttpHandler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpHandler").field("component", &self.component.id).finish_non_exhaustive()
+    }
+}
+
+impl HttpHandler {
+    pub(crate) fn new(component: Arc<ComponentShared>, pre: ProxyPre<State>) -> Self {
+        // A p2 guest may keep anything in its globals between requests and was written in the
+        // belief that it cannot; it gets a fresh instance each time, as in Spin.
+        let reusable = matches!(pre, ProxyPre::P3(_));
+        let workers = Workers { component: component.clone(), pre, reusable };
+        Self { component, proxy: ProxyHandler::new(workers) }
+    }
+
+    /// The id of the component that answers.
+    pub fn component(&self) -> &str {
+        &self.component.id
+    }
+
+    /// The longest a request may take until its response begins.
+    pub fn deadline(&self) -> Duration {
+        self.component.settings.deadline
+    }
+
+    /// Hands `request` to an instance and waits for the response to begin; its body may go on.
+    /// Must be called on a tokio runtime.
+    pub async fn handle(
+        &self,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, HandleError> {
+        let until = tokio::time::Instant::now() + self.deadline();
+        // The deadline is held twice. This one answers the caller in time whatever the guest
+        // does; the one inside the worker stops it from taking further requests.
+        match tokio::time::timeout_at(until, self.proxy.handle(Ticket { until }, request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(classify(error)),
+            Err(_) => Err(HandleError::Deadline),
+        }
+    }
+
+    /// Makes one instance and lets it go: shows at load that a component can start at all, and
+    /// lets a benchmark say what an instance costs.
+    pub async fn instantiate(&self) -> Result<(), HandleError> {
+        let made = self.proxy.state().instantiate().await;
+        made.map(drop).map_err(|error| HandleError::Instantiate(format!("{error:#}")))
+    }
+}
+
+/// What a failed call is called.
+fn classify(error: wasmtime::Error) -> HandleError {
+    if error.is::<ExpirationError>() {
+        return HandleError::Deadline;
+    }
+    if let Some(failed) = error.downcast_ref::<InstantiationError<Ticket>>() {
+        return if failed.error.is::<PoolConcurrencyLimitError>() {
+            HandleError::Overloaded
+        } else {
+            HandleError::Instantiate(format!("{:#}", failed.error))
+        };
+    }
+    if error.is::<TrapOrPanicError>() || error.is::<wasmtime::Trap>() {
+        return HandleError::Trapped(root(&error));
+    }
+    HandleError::Guest(root(&error))
+}
+
+/// The first cause alone: a backtrace belongs to the worker's own log line.
+fn root(error: &wasmtime::Error) -> String {
+    error.root_cause().to_string()
+}
+
+/// What travels with a request into its worker.
+pub(crate) struct Ticket {
+    until: tokio::time::Instant,
+}
+
+/// Makes the instances of one component.
+struct Workers {
+    component: Arc<ComponentShared>,
+    pre: ProxyPre<State>,
+    reusable: bool,
+}
+
+impl HandlerState for Workers {
+    type StoreData = State;
+    type WorkerExpiration = Expiration;
+    type WorkerState = Worker;
+
+    async fn instantiate(&self) -> wasmtime::Result<Instance<State, Expiration, Worker>> {
+        let settings = &self.component.settings;
+        let mut store = self.component.store()?;
+        let made = self.pre.instantiate_async(&mut store);
+        let proxy = tokio::time::timeout(settings.deadline, made).await??;
+        Ok(Instance {
+            store,
+            proxy,
+            view: State::http,
+            expiration: Expiration::new(settings.instance_idle, settings.deadline),
+            state: Worker {
+                component: self.component.clone(),
+                requests_max: if self.reusable { settings.instance_reuse_max as usize } else { 1 },
+                concurrent_max: settings.instance_concurrency_max as usize,
+            },
+        })
+    }
+}
+
+/// One instance's rules.
+pub(crate) struct Worker {
+    component: Arc<ComponentShared>,
+    requests_max: usize,
+    concurrent_max: usize,
+}
+
+impl WorkerState for Worker {
+    type StoreData = State;
+    type RequestData = Ticket;
+
+    fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
+        if total >= self.requests_max {
+            ShouldAccept::Never
+        } else if concurrent >= self.concurrent_max {
+            ShouldAccept::No
+        } else {
+            ShouldAccept::Yes
+        }
+    }
+
+    fn on_request_start(
+        &self,
+        _store: StoreContextMut<'_, State>,
+        ticket: Ticket,
+        _task: GuestTaskId,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+        Box::pin(tokio::time::sleep_until(ticket.until))
+    }
+
+    fn drop(&self, store: Store<State>, result: wasmtime::Result<()>) {
+        drop(store);
+        if let Err(error) = result {
+            let component = &*self.component.id;
+            tracing::error!(component, cause = root(&error), "an instance ended");
+            tracing::debug!(component, "{error:?}");
+        }
+    }
+}
+
+/// Ends an instance that has been idle for long, or busy for longer than any deadline allows.
+///
+/// One timer serves both. It wakes at least once an idle interval and looks whether the end has
+/// come, so that a busy instance re-arms it once a second and not twice a request.
+pub(crate) struct Expiration {
+    idle: Duration,
+    deadline: Duration,
+    // A `Sleep` is not `Sync` on its own account; the mutex is never contended, the worker that
+    // owns this is polled by one thread at a time.
+    timer: Mutex<Pin<Box<Sleep>>>,
+}
+
+/// The shortest re-arm interval, so that an idle time of zero does not spin.
+const REARM_MIN: Duration = Duration::from_millis(1);
+
+impl Expiration {
+    fn new(idle: Duration, deadline: Duration) -> Self {
+        let timer = Mutex::new(Box::pin(tokio::time::sleep(idle.max(REARM_MIN))));
+        Self { idle, deadline, timer }
+    }
+
+    fn limit(&self, status: WorkerStatus) -> Duration {
+        match status {
+            WorkerStatus::Idle => self.idle,
+            WorkerStatus::Requests | WorkerStatus::PostReturn => self.deadline,
+        }
+    }
+}
+
+impl WorkerExpiration for Expiration {
+    fn poll(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        status: WorkerStatus,
+        start: Instant,
+    ) -> Poll<()> {
+        let end = start + self.limit(status);
+        let rearm = self.idle.max(REARM_MIN);
+        let this = self.get_mut();
+        let timer = this.timer.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        while timer.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            if now >= end {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(tokio::time::Instant::from_std(end.min(now + rearm)));
+        }
+        Poll::Pending
+    }
+}

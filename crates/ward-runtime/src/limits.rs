@@ -1,0 +1,97 @@
+//! The bounds on what one instance may take, in one place, and the limiter that holds an instance
+//! to its memory. The numbers are ceilings of the engine; a component's own limits are lower and
+//! come from its settings in the manifest.
+
+use wasmtime::ResourceLimiter;
+
+/// Instances alive at once. Spin's ceiling too; far above what two cores can keep busy, and what
+/// bounds it first is memory: 1000 idle instances of a 2 MiB guest are 2 GiB.
+pub(crate) const INSTANCES_MAX: u32 = 1000;
+
+/// Core instances in one component: a composed guest has about five per part (module, shims).
+pub(crate) const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 200;
+
+/// Linear memories in one component: one per composed part.
+pub(crate) const MEMORIES_PER_COMPONENT_MAX: u32 = 32;
+
+/// Tables in one component.
+pub(crate) const TABLES_PER_COMPONENT_MAX: u32 = 64;
+
+/// Elements in one table: Rust guests have a few thousand functions in theirs.
+pub(crate) const TABLE_ELEMENTS_MAX: usize = 100_000;
+
+/// Bytes of a slot's memory that stay resident between instances, zeroed in place of being
+/// unmapped: what a small guest touches, so that a new instance costs no page faults for it.
+pub(crate) const MEMORY_KEPT_RESIDENT_BYTES: usize = 256 * 1024;
+
+/// Bytes of a table that stay resident between instances.
+pub(crate) const TABLE_KEPT_RESIDENT_BYTES: usize = 16 * 1024;
+
+/// Idle slots whose pages may stay resident; times the two bounds above, at most 9 MiB.
+pub(crate) const WARM_SLOTS_MAX: u32 = 32;
+
+/// Stack of a guest, in bytes. Endless recursion ends here with a trap.
+pub(crate) const GUEST_STACK_BYTES_MAX: usize = 512 * 1024;
+
+/// Milliseconds between two looks at a running guest: how late an endless loop is noticed.
+pub(crate) const EPOCH_TICK_MS: u64 = 10;
+
+/// Holds one store to its component's memory limit, summed over all its linear memories.
+#[derive(Debug)]
+pub(crate) struct MemoryLimiter {
+    used_bytes: usize,
+    max_bytes: usize,
+}
+
+impl MemoryLimiter {
+    /// A limiter that allows `max_bytes` in all.
+    pub(crate) fn new(max_bytes: u64) -> Self {
+        Self { used_bytes: 0, max_bytes: usize::try_from(max_bytes).unwrap_or(usize::MAX) }
+    }
+}
+
+impl ResourceLimiter for MemoryLimiter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let used_bytes = self.used_bytes.saturating_add(desired.saturating_sub(current));
+        let allowed = used_bytes <= self.max_bytes;
+        if allowed {
+            self.used_bytes = used_bytes;
+        }
+        Ok(allowed)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_summed_over_all_memories_and_refused_past_the_limit() {
+        let mut limiter = MemoryLimiter::new(3 << 16);
+        assert!(limiter.memory_growing(0, 1 << 16, None).unwrap());
+        assert!(limiter.memory_growing(0, 2 << 16, None).unwrap());
+        assert!(!limiter.memory_growing(1 << 16, (1 << 16) + 1, None).unwrap());
+        assert_eq!(limiter.used_bytes, 3 << 16);
+    }
+
+    #[test]
+    fn tables_are_bounded() {
+        let mut limiter = MemoryLimiter::new(0);
+        assert!(limiter.table_growing(0, TABLE_ELEMENTS_MAX, None).unwrap());
+        assert!(!limiter.table_growing(0, TABLE_ELEMENTS_MAX + 1, None).unwrap());
+    }
+}

@@ -1,0 +1,67 @@
+//! The capabilities that all components share, and each component's own view of them. What is
+//! shared is the connection to the outside (pools, files); what is allowed never is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ward_manifest::{AllowedHosts, RuntimeConfig, Variables};
+
+use crate::capabilities::key_value::{KeyValueCtx, KeyValueService};
+use crate::capabilities::postgres::{PostgresCtx, PostgresService};
+use crate::capabilities::variables::VariablesCtx;
+
+/// The store every component may be granted without any configuration, as in Spin.
+const DEFAULT_STORE: &str = "default";
+
+/// One of each for the process.
+pub(crate) struct Services {
+    postgres: Arc<PostgresService>,
+    key_value: Arc<KeyValueService>,
+    variables: Arc<Variables>,
+}
+
+impl Services {
+    /// Opens nothing yet; pools and files open with their first use.
+    pub(crate) fn new(state_dir: &Path, config: &RuntimeConfig, variables: Arc<Variables>) -> Self {
+        Self {
+            postgres: PostgresService::new(config.outbound_pg_connections_max),
+            key_value: Arc::new(KeyValueService::new(stores(state_dir, config))),
+            variables,
+        }
+    }
+
+    /// What `id` may do with databases.
+    pub(crate) fn postgres(&self, id: &Arc<str>, hosts: &Arc<AllowedHosts>) -> PostgresCtx {
+        PostgresCtx::new(self.postgres.clone(), hosts.clone(), id.clone())
+    }
+
+    /// The stores a component may open.
+    pub(crate) fn key_value(&self, labels: &[String]) -> KeyValueCtx {
+        let labels: BTreeSet<String> = labels.iter().cloned().collect();
+        KeyValueCtx::new(self.key_value.clone(), Arc::new(labels))
+    }
+
+    /// The variables `id` sees.
+    pub(crate) fn variables(&self, id: &Arc<str>) -> VariablesCtx {
+        VariablesCtx::new(self.variables.clone(), id.clone())
+    }
+}
+
+/// Where each label's store is. A label the configuration gives no path is kept all the same:
+/// losing data silently is nobody's wish.
+fn stores(state_dir: &Path, config: &RuntimeConfig) -> BTreeMap<String, PathBuf> {
+    let directory = state_dir.join("key-value");
+    let mut stores: BTreeMap<String, PathBuf> = config
+        .key_value_stores
+        .iter()
+        .map(|(label, store)| {
+            let own = || directory.join(format!("{label}.redb"));
+            (label.clone(), store.path.clone().unwrap_or_else(own))
+        })
+        .collect();
+    stores
+        .entry(DEFAULT_STORE.to_owned())
+        .or_insert_with(|| directory.join(format!("{DEFAULT_STORE}.redb")));
+    stores
+}

@@ -1,0 +1,139 @@
+//! What belongs to a component as long as it is loaded, and what belongs to one of its instances.
+//! An instance's state is made anew for each store and holds nothing of another instance.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ward_manifest::{AllowedHosts, ComponentSettings, OutboundNetworking};
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Store};
+use wasmtime_wasi::sockets::SocketAddrUse;
+use wasmtime_wasi::{DirPerms, FilePerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::capabilities::key_value::{KeyValueCtx, KeyValueView};
+use crate::capabilities::postgres::{PostgresCtx, PostgresView};
+use crate::capabilities::variables::{VariablesCtx, VariablesView};
+use crate::limits::MemoryLimiter;
+use crate::outbound::Outbound;
+use crate::stdio::{LogStream, Stream};
+
+/// One loaded component: what all of its instances share.
+pub(crate) struct ComponentShared {
+    pub(crate) id: Arc<str>,
+    pub(crate) engine: Engine,
+    pub(crate) settings: ComponentSettings,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) files: Option<PathBuf>,
+    pub(crate) hosts: Arc<AllowedHosts>,
+    pub(crate) networks: Arc<OutboundNetworking>,
+    pub(crate) outbound: Outbound,
+    pub(crate) postgres: PostgresCtx,
+    pub(crate) key_value: KeyValueCtx,
+    pub(crate) variables: VariablesCtx,
+    pub(crate) silent: bool,
+}
+
+impl ComponentShared {
+    /// A store for a new instance, with the component's limits in force.
+    pub(crate) fn store(&self) -> wasmtime::Result<Store<State>> {
+        let mut store = Store::new(&self.engine, self.state()?);
+        store.limiter(|state| &mut state.limiter);
+        store.set_epoch_deadline(1);
+        // A guest that computes for long hands its thread back at every tick, so that the others
+        // go on and its worker's expiration is looked at.
+        store.epoch_deadline_async_yield_and_update(1);
+        Ok(store)
+    }
+
+    fn state(&self) -> wasmtime::Result<State> {
+        Ok(State {
+            wasi: self.wasi()?,
+            http: WasiHttpCtx::new(),
+            outbound: self.outbound.clone(),
+            table: ResourceTable::new(),
+            limiter: MemoryLimiter::new(self.settings.memory_limit_bytes),
+            postgres: self.postgres.clone(),
+            key_value: self.key_value.clone(),
+            variables: self.variables.clone(),
+        })
+    }
+
+    fn wasi(&self) -> wasmtime::Result<WasiCtx> {
+        let mut builder = WasiCtxBuilder::new();
+        builder.envs(&self.environment);
+        if !self.silent {
+            builder
+                .stdout(LogStream::new(self.id.clone(), Stream::Out))
+                .stderr(LogStream::new(self.id.clone(), Stream::Err));
+        }
+        if let Some(files) = &self.files {
+            builder.preopened_dir(files, "/", DirPerms::READ, FilePerms::READ)?;
+        }
+        let (hosts, networks) = (self.hosts.clone(), self.networks.clone());
+        builder.socket_addr_check(move |address, purpose| {
+            let allowed = allows_socket(&hosts, &networks, address, purpose);
+            Box::pin(async move { allowed })
+        });
+        Ok(builder.build())
+    }
+}
+
+/// A guest may connect to what its manifest entry lists by address, and may never listen.
+/// Connecting binds an unspecified local address first, which is no listening.
+fn allows_socket(
+    hosts: &AllowedHosts,
+    networks: &OutboundNetworking,
+    address: std::net::SocketAddr,
+    purpose: SocketAddrUse,
+) -> bool {
+    match purpose {
+        SocketAddrUse::TcpConnect => {
+            !networks.blocks(address.ip())
+                && hosts.allows("tcp", &address.ip().to_string(), address.port())
+        }
+        SocketAddrUse::TcpBind => address.ip().is_unspecified() && address.port() == 0,
+        _ => false,
+    }
+}
+
+/// One instance's state.
+pub(crate) struct State {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    outbound: Outbound,
+    table: ResourceTable,
+    limiter: MemoryLimiter,
+    postgres: PostgresCtx,
+    key_value: KeyValueCtx,
+    variables: VariablesCtx,
+}
+
+impl State {
+    /// The view the postgres capability works on.
+    pub(crate) fn postgres(&mut self) -> PostgresView<'_> {
+        PostgresView { ctx: &mut self.postgres, table: &mut self.table }
+    }
+
+    /// The view the key-value capability works on.
+    pub(crate) fn key_value(&mut self) -> KeyValueView<'_> {
+        KeyValueView { ctx: &mut self.key_value, table: &mut self.table }
+    }
+
+    /// The view the variables capability works on.
+    pub(crate) fn variables(&mut self) -> VariablesView<'_> {
+        VariablesView { ctx: &mut self.variables }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.outbound, table: &mut self.table, ctx: &mut self.http }
+    }
+}
