@@ -1,0 +1,27 @@
+//! What every Ward component needs to speak HTTP and SQL in the same way: problem documents, strict
+//! JSON bodies, paging, entity tags, the caller's identity, rows.
+//!
+//! It is a library for guests and holds no policy: it decides neither who may do what nor what a
+//! patient is, opens nothing of its own accord, and keeps no state between requests. Everything but
+//! [`database`] is plain data in, data out, and runs natively in tests.
+//!
+//! Two rules run through it. What a caller reads and what a log line says are made in different
+//! places, and neither ever holds a value from a row or from a body. And a failure is a
+//! [`Problem`], so that `?` always leads to an answer a client can read.
+
+pub mod body;
+pub mod database;
+pub mod date;
+pub mod email;
+pub mod etag;
+pub mod fields;
+pub mod identity;
+pub mod log;
+pub mod page;
+pub mod problem;
+pub mod query;
+pub mod reply;
+pub mod uuid;
+
+pub use problem::Problem;
+pub use reply::Reply;

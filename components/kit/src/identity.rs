@@ -1,0 +1,113 @@
+//! Who is calling, as the guard in front of a component found out.
+//!
+//! The guard removes whatever a client sent under these names and sets each exactly once. Nothing
+//! is believed that does not look so: without the headers, or with one of them twice, the caller is
+//! unknown and the answer is 401.
+
+use http::HeaderMap;
+
+use crate::{Problem, uuid};
+
+/// The caller's id, a UUID.
+pub const USER_ID: &str = "ward-user-id";
+/// The caller's role, e.g. `ADMIN`.
+pub const USER_ROLE: &str = "ward-user-role";
+/// The id of the token the caller came with (`jti`).
+pub const TOKEN_ID: &str = "ward-token-id";
+
+/// Longest role and token id accepted, in bytes: ours are far shorter, and both go into audit rows.
+const WORD_MAX_BYTES: usize = 64;
+/// Longest request id kept, in bytes.
+const REQUEST_ID_MAX_BYTES: usize = 128;
+
+/// A caller the guard has let through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The user's id, a UUID in canonical form.
+    pub user_id: String,
+    /// The user's role.
+    pub role: String,
+    /// The id of the token used.
+    pub token_id: String,
+}
+
+impl Identity {
+    /// Reads the identity headers; anything short of all three, once each, is 401.
+    pub fn from_headers(headers: &HeaderMap) -> Result<Self, Problem> {
+        Self::read(headers).ok_or_else(Problem::unauthorized)
+    }
+
+    fn read(headers: &HeaderMap) -> Option<Self> {
+        Some(Self {
+            user_id: uuid::parse(single(headers, USER_ID)?)?,
+            role: word(single(headers, USER_ROLE)?, WORD_MAX_BYTES)?.to_owned(),
+            token_id: word(single(headers, TOKEN_ID)?, WORD_MAX_BYTES)?.to_owned(),
+        })
+    }
+}
+
+/// The request's id as the host or the client gave it, if it is a plain word of sensible length.
+pub fn request_id(headers: &HeaderMap) -> Option<&str> {
+    word(single(headers, "x-request-id")?, REQUEST_ID_MAX_BYTES)
+}
+
+/// The value of a header that came exactly once.
+fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
+/// The text if it is not empty, not long, and visible ASCII throughout.
+fn word(text: &str, max_bytes: usize) -> Option<&str> {
+    let fits = (1..=max_bytes).contains(&text.len());
+    (fits && text.bytes().all(|byte| byte.is_ascii_graphic())).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "123e4567-e89b-12d3-a456-426614174000";
+
+    fn check(headers: &[(&'static str, &str)], known: bool) {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
+        }
+        let identity = Identity::from_headers(&map);
+        assert_eq!(identity.is_ok(), known, "{headers:?}");
+        if let Err(problem) = identity {
+            assert_eq!(problem.kind(), crate::problem::UNAUTHORIZED);
+        }
+    }
+
+    #[test]
+    fn all_three_headers_exactly_once() {
+        let (user, role, token) = ((USER_ID, ID), (USER_ROLE, "ADMIN"), (TOKEN_ID, "t-1"));
+        check(&[user, role, token], true);
+        check(&[], false);
+        check(&[user, role], false);
+        check(&[user, token], false);
+        check(&[role, token], false);
+        check(&[user, user, role, token], false);
+        check(&[user, role, role, token], false);
+        check(&[(USER_ID, "root"), role, token], false);
+        check(&[user, (USER_ROLE, ""), token], false);
+        check(&[user, (USER_ROLE, "A B"), token], false);
+        check(&[user, (USER_ROLE, &"A".repeat(65)), token], false);
+    }
+
+    #[test]
+    fn request_ids_are_plain_words() {
+        let check = |value: &str, expected: Option<&str>| {
+            let mut map = HeaderMap::new();
+            map.insert("x-request-id", value.parse().unwrap());
+            assert_eq!(request_id(&map), expected);
+        };
+        check("abc-1", Some("abc-1"));
+        check("a b", None);
+        check("", None);
+        check(&"a".repeat(129), None);
+    }
+}

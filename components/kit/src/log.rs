@@ -1,0 +1,15 @@
+//! Log lines of a component: one line on standard error, which the host collects.
+//!
+//! The arguments are words from our own source (and SQLSTATEs, which PostgreSQL defines), so that a
+//! line cannot hold a name, an address or a value however wrong things go. Text that came with a
+//! request or with an error of the database has no way in.
+
+use http::HeaderMap;
+
+use crate::identity;
+
+/// Says that `action` failed because of `cause`, for the request with these headers.
+pub fn failure(action: &'static str, cause: &str, request: &HeaderMap) {
+    let id = identity::request_id(request).unwrap_or("-");
+    eprintln!("error action={action} cause={cause} request={id}");
+}
