@@ -1,0 +1,56 @@
+//! How PostgreSQL's programs are run: as the unprivileged account, from a directory every user may
+//! enter, without the caller's `PG*` variables, and without standard input.
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::account::Account;
+use crate::binaries::Installation;
+use crate::error::EmbeddedError;
+
+/// How much of a failed program's output a message quotes.
+const OUTPUT_LINES_MAX: usize = 4;
+
+/// A command for one of PostgreSQL's programs.
+pub(crate) fn program(
+    installation: &Installation,
+    name: &str,
+    account: Option<Account>,
+) -> Command {
+    as_account(&installation.bindir.join(name), account)
+}
+
+/// A command that runs as the account, or as ourselves where there is none.
+pub(crate) fn as_account(program: &Path, account: Option<Account>) -> Command {
+    let mut command = Command::new(program);
+    // initdb and postgres complain when they cannot enter the directory they start in.
+    command.current_dir("/").stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PG") {
+            command.env_remove(name);
+        }
+    }
+    if let Some(Account { uid, gid }) = account {
+        // As root, `uid` clears the supplementary groups too.
+        command.uid(uid).gid(gid);
+    }
+    command
+}
+
+/// Runs a command to its end; its output becomes part of the error when it fails.
+pub(crate) fn run(name: &str, mut command: Command) -> Result<(), EmbeddedError> {
+    let output = command.output().map_err(EmbeddedError::io(format!("running {name}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    Err(EmbeddedError::Program { program: name.to_owned(), output: tail(&text) })
+}
+
+/// The last lines of a text, joined into one.
+pub(crate) fn tail(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let start = lines.len().saturating_sub(OUTPUT_LINES_MAX);
+    lines.get(start..).unwrap_or_default().join("; ")
+}

@@ -1,0 +1,131 @@
+//! What can go wrong with the embedded PostgreSQL. Each variant is one sentence for the person at
+//! the terminal; `help` adds what to do about it. No password ever becomes part of either.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::install::how_to_install;
+
+/// Why the embedded PostgreSQL could not be started, used or stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmbeddedError {
+    /// No server binaries of a usable version, and they could not be installed.
+    #[error("no PostgreSQL 15 or newer was found on this machine")]
+    NotInstalled,
+    /// The package manager was run and failed; the text is its last line.
+    #[error("PostgreSQL could not be installed: {0}")]
+    Install(String),
+    /// The cluster was made by another major version than any that is installed.
+    #[error("the data in {} was made by PostgreSQL {wanted}, which is not installed", data.display())]
+    WrongVersion {
+        /// Where the data is.
+        data: PathBuf,
+        /// The major version that made it.
+        wanted: u32,
+    },
+    /// Another ward process holds this state directory.
+    #[error("another ward is running on {} (process {})", state.display(), owner)]
+    Locked {
+        /// The state directory.
+        state: PathBuf,
+        /// The other process, or `unknown`.
+        owner: String,
+    },
+    /// We are root, and there is no user to run the server as.
+    #[error("PostgreSQL refuses to run as root, and there is no user `postgres` or `nobody`")]
+    NoAccount,
+    /// The cluster belongs to another user than the one running ward.
+    #[error("the data in {} belongs to user id {owner}", data.display())]
+    ForeignData {
+        /// Where the data is.
+        data: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
+    /// The cluster is there, its superuser's password is not.
+    #[error("{} is missing, and the data beside it cannot be opened without it", .0.display())]
+    PasswordLost(PathBuf),
+    /// One of PostgreSQL's programs failed; the text is the end of what it printed.
+    #[error("{program} failed: {output}")]
+    Program {
+        /// The program's name.
+        program: String,
+        /// The end of its output.
+        output: String,
+    },
+    /// The server ended or stayed silent while it was being started.
+    #[error("PostgreSQL did not start: {reason}; its log is {}", log.display())]
+    Start {
+        /// What was seen.
+        reason: String,
+        /// The server's log.
+        log: PathBuf,
+    },
+    /// The server was still there after every way of stopping it.
+    #[error("PostgreSQL (process {0}) does not stop")]
+    Stop(i32),
+    /// A role exists already and its password is not ours to change.
+    #[error("the role {0:?} already exists on that server and its password is not known here")]
+    RoleExists(String),
+    /// A file or process operation failed.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being done.
+        what: String,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+    /// The server refused a statement or a connection. Only the SQLSTATE and the server's primary
+    /// message are kept, and those only for statements that carry no data.
+    #[error("PostgreSQL: {0}")]
+    Database(String),
+}
+
+impl EmbeddedError {
+    /// What the person at the terminal can do about it, if there is something.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::NotInstalled | Self::Install(_) => Some(how_to_install()),
+            Self::WrongVersion { data, wanted } => Some(format!(
+                "install PostgreSQL {wanted}, or move {} away to start empty",
+                data.display()
+            )),
+            Self::Locked { .. } => {
+                Some("stop it first, or give this one a directory with --state-dir".to_owned())
+            }
+            Self::NoAccount => Some(
+                "create one with `useradd --system postgres`, or do not run as root".to_owned(),
+            ),
+            Self::ForeignData { .. } => {
+                Some("run ward as that user, or choose another --state-dir".to_owned())
+            }
+            Self::PasswordLost(path) => Some(format!(
+                "restore {}, or move the data directory away to start empty",
+                path.display()
+            )),
+            Self::RoleExists(_) => Some(
+                "bring the secrets.toml that created it, or give its address with --variable"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+
+    /// For `map_err`: ties an operating system error to what was being done.
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+}
+
+impl From<tokio_postgres::Error> for EmbeddedError {
+    /// Keeps the code and the primary message. `detail` is dropped: it may quote values.
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(match error.as_db_error() {
+            Some(db) => format!("{} ({})", db.message(), db.code().code()),
+            None => error.to_string(),
+        })
+    }
+}

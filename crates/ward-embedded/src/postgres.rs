@@ -1,0 +1,263 @@
+//! The embedded server as its owner sees it: started, adopted or refused in `start`, used through
+//! addresses, and stopped in `stop`. Everything else in this crate is a step of one of these.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio_postgres::Client;
+
+use crate::binaries::{Installation, installations};
+use crate::cluster::{self, Durability};
+use crate::connect::Admin;
+use crate::ephemeral::Ephemeral;
+use crate::error::EmbeddedError;
+use crate::install::ensure_installed;
+use crate::lock::StateLock;
+use crate::place::{self, Place};
+use crate::postmaster::{self, Server};
+use crate::provision::{self, ExistingRole};
+use crate::supervisor::{Launch, StopRequest, supervise};
+
+/// Told, one line at a time, what is going on.
+pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// A [`Progress`] for those who do not want to know.
+#[must_use]
+pub fn quiet() -> Progress {
+    Arc::new(|_| {})
+}
+
+/// Another process may take a port between our choosing it and the server's.
+const PORT_ATTEMPTS: u32 = 3;
+
+/// How to start.
+pub struct Options {
+    /// The state directory, usually `.ward`; made if it is not there.
+    pub state: PathBuf,
+    /// Whether missing server programs may be installed.
+    pub install: bool,
+    /// Told what is going on.
+    pub progress: Progress,
+}
+
+/// How the server came to be running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The cluster was made by this start.
+    Created,
+    /// The cluster was there; the server was started.
+    Started,
+    /// The server was running already, left by a ward that was killed.
+    Adopted,
+}
+
+/// A running, supervised PostgreSQL server. Call [`Postgres::stop`]; a value that is only dropped
+/// asks its supervisor to stop the server, but does not wait.
+pub struct Postgres {
+    admin: Admin,
+    origin: Origin,
+    version: String,
+    stop: oneshot::Sender<StopRequest>,
+    _lock: StateLock,
+}
+
+impl Postgres {
+    /// Starts the server of a state directory and returns when it answers.
+    pub async fn start(options: Options) -> Result<Self, EmbeddedError> {
+        let state = place::create_state(&options.state)?;
+        let lock = StateLock::acquire(&state)?;
+        let prepared = {
+            let (state, progress) = (state.clone(), options.progress.clone());
+            blocking(move || prepare(&state, options.install, &progress)).await?
+        };
+        let log = state.join("postgres.log");
+        let Prepared { place, installation, password, created } = prepared;
+        let version = installation.version.clone();
+        let running = Running { place, installation, password, log };
+        let (launch, server, admin, adopted) = match running.adopt().await? {
+            Some(found) => found,
+            None => running.launch().await?,
+        };
+        let origin = match (created, adopted) {
+            (true, _) => Origin::Created,
+            (false, true) => Origin::Adopted,
+            (false, false) => Origin::Started,
+        };
+        let (stop, stopped) = oneshot::channel();
+        tokio::spawn(supervise(launch, server, stopped));
+        Ok(Self { admin, origin, version, stop, _lock: lock })
+    }
+
+    /// A throwaway server for tests: its own directory, nothing synced, gone when dropped.
+    pub async fn ephemeral() -> Result<Ephemeral, EmbeddedError> {
+        Ephemeral::start().await
+    }
+
+    /// How the server came to be running.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// The server's version, such as `15.18`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// `127.0.0.1:<port>`.
+    #[must_use]
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.admin.port)
+    }
+
+    /// The superuser's address: a secret.
+    #[must_use]
+    pub fn admin_url(&self) -> String {
+        self.admin.url("postgres")
+    }
+
+    /// Makes sure that the database and role `name` exist, with this password, and returns the
+    /// role's address: a secret.
+    pub async fn ensure_database(
+        &self,
+        name: &str,
+        password: &str,
+    ) -> Result<String, EmbeddedError> {
+        let client = self.client().await?;
+        provision::ensure_database(&client, name, password, ExistingRole::SetPassword).await?;
+        Ok(provision::database_url(&self.host(), name, password, name))
+    }
+
+    /// A connection as the superuser.
+    pub async fn client(&self) -> Result<Client, EmbeddedError> {
+        let ready = self.admin.connect_when_ready(|| Ok(())).await;
+        ready.map_err(EmbeddedError::Database)
+    }
+
+    /// Stops the server and waits until it has.
+    pub async fn stop(self) -> Result<(), EmbeddedError> {
+        let (answer, stopped) = oneshot::channel();
+        // A supervisor that is gone has stopped the server; both failures mean just that.
+        if self.stop.send(answer).is_err() {
+            return Ok(());
+        }
+        stopped.await.unwrap_or(Ok(()))
+    }
+}
+
+/// Everything on disk that a start needs.
+struct Prepared {
+    place: Place,
+    installation: Installation,
+    password: String,
+    created: bool,
+}
+
+/// The blocking part of a start: programs, place, password, cluster.
+fn prepare(
+    state: &std::path::Path,
+    install: bool,
+    progress: &Progress,
+) -> Result<Prepared, EmbeddedError> {
+    let newest = match install {
+        true => ensure_installed(progress)?,
+        false => installations().into_iter().next().ok_or(EmbeddedError::NotInstalled)?,
+    };
+    let place = place::choose(state, &newest)?;
+    if place.elsewhere {
+        progress(&format!(
+            "PostgreSQL's data is in {} (its user cannot enter {})",
+            place.data.display(),
+            state.display()
+        ));
+    }
+    let password = cluster::password(&place)?;
+    let created = !place.is_initialised();
+    if created {
+        progress(&format!("creating a PostgreSQL {} cluster", newest.version));
+        cluster::initialise(&place, &newest, &password, Durability::Full)?;
+        return Ok(Prepared { place, installation: newest, password, created });
+    }
+    let installation = matching(&place, newest)?;
+    Ok(Prepared { place, installation, password, created })
+}
+
+/// The installed server of the cluster's own major version.
+fn matching(place: &Place, newest: Installation) -> Result<Installation, EmbeddedError> {
+    let wanted = cluster::major_version(&place.data).unwrap_or(newest.major);
+    if newest.major == wanted {
+        return Ok(newest);
+    }
+    let found = installations().into_iter().find(|installation| installation.major == wanted);
+    found.ok_or_else(|| EmbeddedError::WrongVersion { data: place.data.clone(), wanted })
+}
+
+/// What a start ends with: how to start again, the server, its address, and whether it was there.
+type Started = (Launch, Server, Admin, bool);
+
+struct Running {
+    place: Place,
+    installation: Installation,
+    password: String,
+    log: PathBuf,
+}
+
+impl Running {
+    fn with_port(&self, port: u16) -> (Launch, Admin) {
+        let launch = Launch {
+            place: self.place.clone(),
+            installation: self.installation.clone(),
+            port,
+            log: self.log.clone(),
+        };
+        (launch, Admin { port, password: self.password.clone() })
+    }
+
+    /// Keeps a server of our data that is running already and lets us in. One that does not is
+    /// stopped, and the start goes on as if it had not been there.
+    async fn adopt(&self) -> Result<Option<Started>, EmbeddedError> {
+        let data = &self.place.data;
+        let Some(file) = postmaster::pid_file(data) else { return Ok(None) };
+        if !postmaster::is_ours(file.pid, data) {
+            return Ok(None);
+        }
+        let mut server = Server::Adopted(file.pid);
+        let (launch, admin) = self.with_port(file.port);
+        match admin.connect_when_ready(|| server.check(data)).await {
+            Ok(_) => Ok(Some((launch, server, admin, true))),
+            Err(reason) => {
+                tracing::warn!(%reason, "stopping a PostgreSQL that was left running");
+                server.stop(data).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn launch(&self) -> Result<Started, EmbeddedError> {
+        let mut attempt = 1;
+        loop {
+            let (launch, admin) = self.with_port(cluster::port(&self.place)?);
+            let mut server = launch.spawn()?;
+            let ready = admin.connect_when_ready(|| server.check(&self.place.data)).await;
+            let Err(reason) = ready else { return Ok((launch, server, admin, false)) };
+            server.stop(&self.place.data).await?;
+            if attempt == PORT_ATTEMPTS {
+                return Err(EmbeddedError::Start { reason, log: self.log.clone() });
+            }
+            attempt += 1;
+        }
+    }
+}
+
+/// Runs blocking work off the runtime's threads.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EmbeddedError> + Send + 'static,
+) -> Result<T, EmbeddedError> {
+    let joined = tokio::task::spawn_blocking(work).await;
+    joined.map_err(|error| EmbeddedError::Io {
+        what: "preparing PostgreSQL".to_owned(),
+        source: std::io::Error::other(error),
+    })?
+}

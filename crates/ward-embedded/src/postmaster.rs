@@ -1,0 +1,195 @@
+//! The running server as the operating system sees it: who it is, whether it is still ours, and
+//! how it is asked to stop. A pid file alone proves nothing, because process ids are used again
+//! (in a container, after every restart); the process has to be a server of our data directory.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::Child;
+use tokio::time::{sleep, timeout};
+
+use crate::error::EmbeddedError;
+
+/// How long a fast shutdown may take (it writes a checkpoint), and then an immediate one.
+const FAST_MAX: Duration = Duration::from_secs(20);
+const IMMEDIATE_MAX: Duration = Duration::from_secs(10);
+
+/// How often a process that is not our child is looked at.
+const POLL: Duration = Duration::from_millis(50);
+
+/// What `postmaster.pid` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PidFile {
+    pub(crate) pid: Pid,
+    pub(crate) port: u16,
+}
+
+/// Reads the pid file of a data directory. Line 1 is the process id, line 4 the port; a file that
+/// is still being written has fewer lines and counts as none.
+pub(crate) fn pid_file(data: &Path) -> Option<PidFile> {
+    parse(&fs::read_to_string(data.join("postmaster.pid")).ok()?)
+}
+
+fn parse(text: &str) -> Option<PidFile> {
+    let mut lines = text.lines().map(str::trim);
+    // A negative id is that of a single-user backend, which is no server.
+    let pid: u32 = lines.next()?.parse().ok()?;
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
+    let port = lines.nth(2)?.parse().ok()?;
+    Some(PidFile { pid, port })
+}
+
+/// Whether the process is a server of this data directory: its command line names both. Our
+/// servers are always started with the directory in full; a backend's title is another.
+pub(crate) fn is_ours(pid: Pid, data: &Path) -> bool {
+    let Some(arguments) = arguments(pid) else { return false };
+    let server = arguments.first().is_some_and(|program| {
+        Path::new(program).file_name().is_some_and(|name| name == "postgres")
+    });
+    server && arguments.iter().any(|argument| OsStr::new(argument) == data.as_os_str())
+}
+
+#[cfg(target_os = "linux")]
+fn arguments(pid: Pid) -> Option<Vec<std::ffi::OsString>> {
+    use std::os::unix::ffi::OsStrExt;
+    let line = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok()?;
+    let parts = line.split(|byte| *byte == 0).filter(|part| !part.is_empty());
+    Some(parts.map(|part| OsStr::from_bytes(part).to_owned()).collect())
+}
+
+/// Without /proc: `ps` joins the arguments with spaces, so a directory with a space in its name is
+/// not recognised, and its server is stopped by PostgreSQL's own lock instead of adopted.
+#[cfg(not(target_os = "linux"))]
+fn arguments(pid: Pid) -> Option<Vec<std::ffi::OsString>> {
+    let id = pid.as_raw_nonzero().to_string();
+    let output = std::process::Command::new("ps").args(["-o", "args=", "-p", &id]).output().ok()?;
+    let line = String::from_utf8(output.stdout).ok()?;
+    Some(line.split_whitespace().map(std::ffi::OsString::from).collect())
+}
+
+/// Removes a pid file that names a process which is not our server. PostgreSQL does this itself
+/// when the process is gone, but refuses to start when its id belongs to somebody else by now.
+pub(crate) fn remove_stale_pid_file(data: &Path) -> Result<(), EmbeddedError> {
+    let Some(file) = pid_file(data) else { return Ok(()) };
+    if is_ours(file.pid, data) || rustix::process::test_kill_process(file.pid).is_err() {
+        return Ok(());
+    }
+    let path = data.join("postmaster.pid");
+    fs::remove_file(&path).map_err(EmbeddedError::io(format!("removing {}", path.display())))
+}
+
+/// A server that this process looks after.
+pub(crate) enum Server {
+    /// Started by this process.
+    Child(Child),
+    /// Started by a ward that was killed; found running and kept.
+    Adopted(Pid),
+}
+
+impl Server {
+    /// The process id; `None` once a child has been waited for.
+    pub(crate) fn pid(&self) -> Option<Pid> {
+        match self {
+            Self::Child(child) => {
+                child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
+            }
+            Self::Adopted(pid) => Some(*pid),
+        }
+    }
+
+    /// Whether it is still running; otherwise how it ended.
+    pub(crate) fn check(&mut self, data: &Path) -> Result<(), String> {
+        match self {
+            Self::Child(child) => match child.try_wait() {
+                Ok(None) => Ok(()),
+                Ok(Some(status)) => Err(ended(status)),
+                Err(error) => Err(error.to_string()),
+            },
+            Self::Adopted(pid) if is_ours(*pid, data) => Ok(()),
+            Self::Adopted(_) => Err("it has ended".to_owned()),
+        }
+    }
+
+    /// Waits for its end and says how it came.
+    pub(crate) async fn ended(&mut self, data: &Path) -> String {
+        match self {
+            Self::Child(child) => match child.wait().await {
+                Ok(status) => ended(status),
+                Err(error) => error.to_string(),
+            },
+            Self::Adopted(pid) => {
+                let pid = *pid;
+                while is_ours(pid, data) {
+                    sleep(POLL).await;
+                }
+                "it has ended".to_owned()
+            }
+        }
+    }
+
+    /// Asks for a fast shutdown (transactions are rolled back, a checkpoint is written), then for
+    /// an immediate one (the next start recovers from the log), then kills.
+    pub(crate) async fn stop(&mut self, data: &Path) -> Result<(), EmbeddedError> {
+        let started = Instant::now();
+        let steps =
+            [(Signal::INT, FAST_MAX), (Signal::QUIT, IMMEDIATE_MAX), (Signal::KILL, IMMEDIATE_MAX)];
+        for (signal, limit) in steps {
+            let Some(pid) = self.pid() else { return Ok(()) };
+            match kill_process(pid, signal) {
+                Ok(()) => {}
+                Err(error) if error == rustix::io::Errno::SRCH => return Ok(()),
+                Err(error) => {
+                    let what = format!("stopping PostgreSQL (process {})", pid.as_raw_nonzero());
+                    return Err(EmbeddedError::Io { what, source: io::Error::from(error) });
+                }
+            }
+            if timeout(limit, self.ended(data)).await.is_ok() {
+                tracing::debug!(elapsed_ms = started.elapsed().as_millis(), "PostgreSQL stopped");
+                return Ok(());
+            }
+            tracing::warn!(?signal, "PostgreSQL did not stop in time");
+        }
+        Err(EmbeddedError::Stop(self.pid().map_or(0, |pid| pid.as_raw_nonzero().get())))
+    }
+}
+
+fn ended(status: ExitStatus) -> String {
+    format!("it ended with {status}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rustix::process::{Pid, getpid};
+
+    use super::{PidFile, is_ours, parse, pid_file, remove_stale_pid_file};
+
+    #[test]
+    fn pid_files() {
+        let check = |text: &str, expected: Option<(i32, u16)>| {
+            let expected =
+                expected.map(|(pid, port)| PidFile { pid: Pid::from_raw(pid).unwrap(), port });
+            assert_eq!(parse(text), expected);
+        };
+        check("4711\n/data\n1700000000\n5433\n\n127.0.0.1\n 1 2\nready\n", Some((4711, 5433)));
+        check("4711\n/data\n1700000000\n", None);
+        check("-4711\n/data\n1\n5433\n", None);
+        check("", None);
+    }
+
+    #[test]
+    fn another_process_with_that_id_is_not_ours() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(!is_ours(getpid(), Path::new("/data")));
+        let text = format!("{}\n/data\n1\n5433\n", getpid().as_raw_nonzero());
+        std::fs::write(directory.path().join("postmaster.pid"), text).unwrap();
+        remove_stale_pid_file(directory.path()).unwrap();
+        assert_eq!(pid_file(directory.path()), None);
+    }
+}

@@ -1,0 +1,119 @@
+//! Databases and roles: one of each per service, by the same name. Works on any server, the
+//! embedded one or one given by address. Passwords travel as SCRAM verifiers, so that no server
+//! log can have them.
+
+use rand::Rng;
+use rand::distr::Alphanumeric;
+use tokio_postgres::Client;
+
+use crate::error::EmbeddedError;
+
+/// 32 letters and digits: 190 bits, and nothing that needs escaping in an address.
+const PASSWORD_LENGTH: usize = 32;
+
+/// What to do with a role that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExistingRole {
+    /// Give it the password: the server is ours alone.
+    SetPassword,
+    /// Leave it: others may be using it with the password it has.
+    KeepPassword,
+}
+
+/// Makes sure that a role `name` exists, may log in, and owns a database `name` that nobody else
+/// may connect to. `admin` may create both. Safe to call from several processes at once and again.
+pub async fn ensure_database(
+    admin: &Client,
+    name: &str,
+    password: &str,
+    existing: ExistingRole,
+) -> Result<(), EmbeddedError> {
+    // CREATE DATABASE knows no IF NOT EXISTS and several wards may be starting.
+    admin.execute("SELECT pg_advisory_lock(hashtext('ward'), hashtext($1))", &[&name]).await?;
+    let result = ensure_locked(admin, name, password, existing).await;
+    admin.execute("SELECT pg_advisory_unlock(hashtext('ward'), hashtext($1))", &[&name]).await?;
+    result
+}
+
+async fn ensure_locked(
+    admin: &Client,
+    name: &str,
+    password: &str,
+    existing: ExistingRole,
+) -> Result<(), EmbeddedError> {
+    let role = quote_identifier(name);
+    let verifier = postgres_protocol::password::scram_sha_256(password.as_bytes());
+    let there = exists(admin, "SELECT 1 FROM pg_roles WHERE rolname = $1", name).await?;
+    let verb = if there { "ALTER" } else { "CREATE" };
+    if !there || existing == ExistingRole::SetPassword {
+        let sql = format!("{verb} ROLE {role} LOGIN NOSUPERUSER PASSWORD '{verifier}'");
+        admin.batch_execute(&sql).await?;
+    }
+    if !exists(admin, "SELECT 1 FROM pg_database WHERE datname = $1", name).await? {
+        // An administrator who is no superuser may give away only to roles it is a member of.
+        let superuser = exists(
+            admin,
+            "SELECT 1 FROM pg_roles WHERE rolname = current_user AND rolsuper AND $1 <> ''",
+            name,
+        )
+        .await?;
+        if !superuser {
+            admin.batch_execute(&format!("GRANT {role} TO CURRENT_USER")).await?;
+        }
+        admin.batch_execute(&format!("CREATE DATABASE {role} OWNER {role}")).await?;
+    }
+    admin.batch_execute(&format!("REVOKE CONNECT ON DATABASE {role} FROM PUBLIC")).await?;
+    Ok(())
+}
+
+async fn exists(client: &Client, sql: &str, name: &str) -> Result<bool, EmbeddedError> {
+    Ok(client.query_opt(sql, &[&name]).await?.is_some())
+}
+
+/// A new random password.
+#[must_use]
+pub fn generate_password() -> String {
+    rand::rng().sample_iter(Alphanumeric).take(PASSWORD_LENGTH).map(char::from).collect()
+}
+
+/// `postgres://user:password@host:port/database`, escaped: a secret.
+#[must_use]
+pub fn database_url(host_and_port: &str, user: &str, password: &str, database: &str) -> String {
+    let (user, password, database) = (escape(user), escape(password), escape(database));
+    format!("postgres://{user}:{password}@{host_and_port}/{database}")
+}
+
+fn escape(text: &str) -> String {
+    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes()
+        .map(|byte| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+fn quote_identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{database_url, generate_password, quote_identifier};
+
+    #[test]
+    fn urls_are_escaped() {
+        assert_eq!(
+            database_url("127.0.0.1:5433", "patients", "p@ss/wörd", "patients"),
+            "postgres://patients:p%40ss%2Fw%C3%B6rd@127.0.0.1:5433/patients"
+        );
+    }
+
+    #[test]
+    fn identifiers_are_quoted() {
+        assert_eq!(quote_identifier("a\"; DROP"), "\"a\"\"; DROP\"");
+    }
+
+    #[test]
+    fn passwords_are_long_and_differ() {
+        assert_eq!(generate_password().len(), 32);
+        assert_ne!(generate_password(), generate_password());
+    }
+}

@@ -1,0 +1,164 @@
+//! Start, stop, restart, crash, adoption, and two owners of one state directory.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+use ward_embedded::{EmbeddedError, Options, Origin, Postgres, quiet};
+
+use crate::{connect, start, value};
+
+/// Names the state directory to the process that plays the owner to be killed.
+const OWNER_STATE: &str = "WARD_TEST_OWNER_STATE";
+
+/// A state directory every user may enter, so that the data stays inside when tests run as root.
+fn state() -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let state = directory.path().join(".ward");
+    (directory, state)
+}
+
+fn postmaster(state: &Path) -> Pid {
+    let text = fs::read_to_string(state.join("postgres/postmaster.pid")).unwrap();
+    Pid::from_raw(text.lines().next().unwrap().parse().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn data_port_and_password_survive_a_restart() {
+    let (_directory, state) = state();
+    let server = start(&state).await;
+    assert_eq!(server.origin(), Origin::Created);
+    let (host, admin) = (server.host(), server.admin_url());
+    let url = server.ensure_database("auth", "secret").await.unwrap();
+    let client = connect(&url).await.unwrap();
+    client.batch_execute("CREATE TABLE kept AS SELECT 42 AS n").await.unwrap();
+    server.stop().await.unwrap();
+    assert!(connect(&url).await.is_err());
+
+    let server = start(&state).await;
+    assert_eq!(server.origin(), Origin::Started);
+    assert_eq!((server.host(), server.admin_url()), (host, admin));
+    let client = connect(&url).await.unwrap();
+    assert_eq!(value::<i32>(&client, "SELECT n FROM kept").await, 42);
+    assert_eq!(value::<String>(&client, "SHOW fsync").await, "on");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn secrets_and_logs_are_private() {
+    let (_directory, state) = state();
+    let server = start(&state).await;
+    for name in ["postgres.password", "postgres.log"] {
+        let mode = fs::metadata(state.join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    assert!(!state.join("postgres.initdb").exists());
+    let mode = fs::metadata(state.join("postgres")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_crashed_server_is_started_again() {
+    let (_directory, state) = state();
+    let server = start(&state).await;
+    let first = postmaster(&state);
+    kill_process(first, Signal::KILL).unwrap();
+    let client = timeout(Duration::from_secs(30), async {
+        loop {
+            // The old backends may answer for a moment longer.
+            if let Ok(client) = connect(&server.admin_url()).await
+                && postmaster(&state) != first
+            {
+                break client;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    });
+    assert_eq!(value::<i32>(&client.await.unwrap(), "SELECT 1").await, 1);
+    server.stop().await.unwrap();
+    assert!(!state.join("postgres/postmaster.pid").exists());
+}
+
+#[tokio::test]
+async fn the_second_ward_is_refused() {
+    let (_directory, state) = state();
+    let server = start(&state).await;
+    let options = Options { state: state.clone(), install: false, progress: quiet() };
+    let error = Postgres::start(options).await.err().unwrap();
+    assert!(matches!(error, EmbeddedError::Locked { .. }), "{error}");
+    assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+    assert!(!error.to_string().contains('\n'));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_outlived_its_ward_is_adopted() {
+    let (_directory, state) = state();
+    let mut owner = spawn_owner(&state);
+    let postmaster_first = postmaster(&state);
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+
+    let server = start(&state).await;
+    assert_eq!(server.origin(), Origin::Adopted);
+    assert_eq!(postmaster(&state), postmaster_first);
+    let client = connect(&server.admin_url()).await.unwrap();
+    assert_eq!(value::<i32>(&client, "SELECT 1").await, 1);
+    server.stop().await.unwrap();
+    assert!(!state.join("postgres/postmaster.pid").exists());
+}
+
+#[tokio::test]
+async fn a_pid_file_of_another_process_is_no_obstacle() {
+    let (_directory, state) = state();
+    start(&state).await.stop().await.unwrap();
+    // The id belongs to a living process, this one, as happens in a container that was restarted.
+    let text = format!("{}\n{}\n1\n5433\n\n\n", std::process::id(), state.display());
+    fs::write(state.join("postgres/postmaster.pid"), text).unwrap();
+    let server = start(&state).await;
+    assert_eq!(server.origin(), Origin::Started);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lost_password_is_said_to_be_lost() {
+    let (_directory, state) = state();
+    start(&state).await.stop().await.unwrap();
+    fs::remove_file(state.join("postgres.password")).unwrap();
+    let options = Options { state, install: false, progress: quiet() };
+    let error = Postgres::start(options).await.err().unwrap();
+    assert!(matches!(error, EmbeddedError::PasswordLost(_)), "{error}");
+    assert!(error.help().is_some());
+}
+
+/// Starts this test binary again as a ward that will be killed, and waits until it is serving.
+fn spawn_owner(state: &Path) -> Child {
+    let mut owner = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "lifecycle::owner", "--nocapture"])
+        .env(OWNER_STATE, state)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let ready = state.join("ready");
+    while !ready.exists() {
+        assert_eq!(owner.try_wait().unwrap(), None, "the owner has ended");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    owner
+}
+
+/// The owner's side of the adoption test; on its own it has nothing to do.
+#[tokio::test]
+async fn owner() {
+    let Some(state) = std::env::var_os(OWNER_STATE).map(PathBuf::from) else { return };
+    let _server = start(&state).await;
+    fs::write(state.join("ready"), "").unwrap();
+    std::future::pending::<()>().await;
+}

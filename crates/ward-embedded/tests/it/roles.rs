@@ -1,0 +1,66 @@
+//! One database and role per service, closed to the others.
+
+use tokio_postgres::error::SqlState;
+use ward_embedded::{ExistingRole, Postgres, ensure_database};
+
+use crate::{connect, value};
+
+#[tokio::test]
+async fn services_are_kept_apart() {
+    let server = Postgres::ephemeral().await.unwrap();
+    let (auth, patients) =
+        (server.create_database().await.unwrap(), server.create_database().await.unwrap());
+    let client = connect(&auth).await.unwrap();
+    client.batch_execute("CREATE TABLE users (id int)").await.unwrap();
+    assert!(
+        !value::<bool>(&client, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user").await
+    );
+    let (server_part, _) = auth.rsplit_once('/').unwrap();
+    let (_, other) = patients.rsplit_once('/').unwrap();
+    let trespass = format!("{server_part}/{other}");
+    let error = connect(&trespass).await.err().unwrap();
+    assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE));
+    connect(&patients).await.unwrap();
+}
+
+#[tokio::test]
+async fn ensuring_twice_and_at_once_is_safe() {
+    let server = Postgres::ephemeral().await.unwrap();
+    let admin = server.admin_url();
+    let one = async || {
+        let client = connect(&admin).await.unwrap();
+        ensure_database(&client, "auth", "secret", ExistingRole::KeepPassword).await
+    };
+    let (first, second, third) = tokio::join!(one(), one(), one());
+    first.and(second).and(third).unwrap();
+    let url = format!("postgres://auth:secret@{}/auth", server.host());
+    connect(&url).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_kept_password_is_kept_and_a_set_one_is_set() {
+    let server = Postgres::ephemeral().await.unwrap();
+    let client = connect(&server.admin_url()).await.unwrap();
+    let url = |password: &str| format!("postgres://auth:{password}@{}/auth", server.host());
+    ensure_database(&client, "auth", "first", ExistingRole::KeepPassword).await.unwrap();
+    ensure_database(&client, "auth", "second", ExistingRole::KeepPassword).await.unwrap();
+    connect(&url("first")).await.unwrap();
+    ensure_database(&client, "auth", "third", ExistingRole::SetPassword).await.unwrap();
+    connect(&url("third")).await.unwrap();
+    let error = connect(&url("first")).await.err().unwrap();
+    assert_eq!(error.code(), Some(&SqlState::INVALID_PASSWORD));
+}
+
+#[tokio::test]
+async fn an_administrator_need_not_be_superuser() {
+    let server = Postgres::ephemeral().await.unwrap();
+    let client = connect(&server.admin_url()).await.unwrap();
+    let sql = "CREATE ROLE chief LOGIN CREATEDB CREATEROLE PASSWORD 'chief'";
+    client.batch_execute(sql).await.unwrap();
+    let url = format!("postgres://chief:chief@{}/postgres", server.host());
+    let chief = connect(&url).await.unwrap();
+    ensure_database(&chief, "auth", "secret", ExistingRole::KeepPassword).await.unwrap();
+    ensure_database(&chief, "auth", "secret", ExistingRole::KeepPassword).await.unwrap();
+    let url = format!("postgres://auth:secret@{}/auth", server.host());
+    connect(&url).await.unwrap();
+}
