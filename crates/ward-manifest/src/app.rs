@@ -72,8 +72,7 @@ pub struct Variable {
 impl fmt::Debug for Variable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let masked = Some("…".to_owned());
-        let default =
-            if self.secret && self.default.is_some() { &masked } else { &self.default };
+        let default = if self.secret && self.default.is_some() { &masked } else { &self.default };
         f.debug_struct("Variable")
             .field("description", &self.description)
             .field("default", default)

@@ -209,17 +209,24 @@ impl HostRule {
         }
         if let Some(domain) = host.strip_prefix("*.") {
             return match parse_host(domain) {
-                Some(Host::Domain(domain)) => Ok(HostRule::Subdomain(format!(".{domain}"))),
+                Some(Host::Domain(domain)) => {
+                    refuse_chaining(&domain)?;
+                    Ok(HostRule::Subdomain(format!(".{domain}")))
+                }
                 _ => Err(wildcard_flaw()),
             };
         }
         if host.contains('*') {
             return Err(wildcard_flaw());
         }
-        parse_host(host).map(HostRule::Exactly).ok_or_else(|| {
+        let Some(host) = parse_host(host) else {
             let problem = format!("has the host `{host}`, which is no host name or address");
-            (problem, SHAPE.to_owned())
-        })
+            return Err((problem, SHAPE.to_owned()));
+        };
+        if let Host::Domain(domain) = &host {
+            refuse_chaining(domain)?;
+        }
+        Ok(HostRule::Exactly(host))
     }
 
     fn allows(&self, host: &Host) -> bool {
@@ -233,6 +240,18 @@ impl HostRule {
             HostRule::Exactly(own) => own == host,
             HostRule::Network(network) => address_of(host).is_some_and(|ip| network.contains(&ip)),
         }
+    }
+}
+
+/// `<component>.spin.internal` is no address but a call to a component of the application.
+fn refuse_chaining(domain: &str) -> Result<(), Flaw> {
+    const CHAINING: &str = "spin.internal";
+    match domain.strip_suffix(CHAINING) {
+        Some(before) if before.is_empty() || before.ends_with('.') => {
+            let problem = "is service chaining, which is not supported by Ward yet".to_owned();
+            Err((problem, "use a component dependency for a call inside the application".into()))
+        }
+        _ => Ok(()),
     }
 }
 

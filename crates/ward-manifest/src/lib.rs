@@ -8,6 +8,7 @@ mod finding;
 mod hosts;
 mod manifest;
 mod names;
+mod networks;
 mod overrides;
 mod runtime_config;
 mod template;
@@ -21,8 +22,7 @@ pub use app::{
 };
 pub use finding::{Finding, Findings};
 pub use hosts::{AllowedHosts, HostError, default_port};
+pub use networks::OutboundNetworking;
 pub use overrides::{OverrideError, read_overrides};
-pub use runtime_config::{
-    KeyValueStore, OutboundHttp, OutboundNetworking, RuntimeConfig, VariablesProvider,
-};
+pub use runtime_config::{KeyValueStore, OutboundHttp, RuntimeConfig, VariablesProvider};
 pub use variables::{Source, VariableError, Variables};

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::app::{App, Place};
 use crate::finding::{Finding, Findings};
+use crate::hosts::AllowedHosts;
 use crate::names::{advice, variable_name_flaw};
 use crate::runtime_config::{RuntimeConfig, VariablesProvider};
 use crate::template::Template;
@@ -122,10 +123,35 @@ impl Variables {
 
     /// Fills in a template over the application's variables.
     pub fn expand(&self, template: &str) -> Result<String, VariableError> {
-        let parsed = Template::parse(template).map_err(|_| {
-            VariableError::Other("invalid template: a `{{` has no `}}`".to_owned())
-        })?;
+        let parsed = Template::parse(template)
+            .map_err(|_| VariableError::Other("invalid template: a `{{` has no `}}`".to_owned()))?;
         parsed.expand(|name| self.value(name))
+    }
+
+    /// A component's `allowed_outbound_hosts` with the variables filled in. A host that came to
+    /// be wrong through a value is a finding at its entry, without the value.
+    pub fn allowed_hosts(&self, app: &App, component: &str) -> Result<AllowedHosts, Findings> {
+        let Some(found) = app.components.get(component) else { return Ok(AllowedHosts::default()) };
+        let places = app.origin.hosts.get(component);
+        let finding = |index: usize, problem: String, help: String| {
+            let place = places.and_then(|places| places.get(index)).cloned().unwrap_or_default();
+            let Place { line, column, excerpt } = place;
+            let file = app.origin.file.clone();
+            Finding { file, line, column, excerpt, problem, help: Some(help) }
+        };
+        let mut entries = Vec::new();
+        for (index, template) in found.allowed_outbound_hosts.iter().enumerate() {
+            let help = || "name variables of [variables] only".to_owned();
+            let expanded = self.expand(template);
+            entries.push(expanded.map_err(|e| finding(index, e.to_string(), help()))?);
+        }
+        AllowedHosts::parse(&entries).map_err(|errors| {
+            let findings = errors.into_iter().map(|error| {
+                let problem = "with the values of its variables, this is no allowed host";
+                finding(error.index, problem.to_owned(), error.help)
+            });
+            Findings(findings.collect())
+        })
     }
 
     /// The value of an application variable.

@@ -1,0 +1,311 @@
+//! What points where: ids are given out, references looked up, templates and hosts checked
+//! against the variables. Takes what the other modules read and makes the [`App`] of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::app::{
+    Action, App, Component, Dependency, HttpTrigger, Inherit, Origin, Route, Settings, Variable,
+};
+use crate::hosts::AllowedHosts;
+use crate::names::{advice, kebab_flaw};
+use crate::template::{Template, Unmatched};
+use crate::toml_file::{Report, Span, Text};
+
+use super::application::Application;
+use super::component::ComponentDraft;
+use super::dependency::{DependencyDraft, Target};
+use super::trigger::{ActionDraft, TriggerDraft};
+
+/// A manifest, read table by table.
+pub(super) struct Parts<'a> {
+    pub(super) report: &'a Report<'a>,
+    pub(super) file: &'a Path,
+    pub(super) directory: PathBuf,
+    pub(super) application: Application<'a>,
+    pub(super) variables: Vec<(Text<'a>, Variable)>,
+    pub(super) components: Vec<ComponentDraft<'a>>,
+    pub(super) triggers: Vec<TriggerDraft<'a>>,
+}
+
+/// Looks everything up; `None` only together with an error in the report.
+pub(super) fn settle(mut parts: Parts<'_>) -> Option<App> {
+    let ids = trigger_ids(&parts);
+    lift_inline_components(&mut parts, &ids);
+    let linker = Linker::new(&parts);
+    linker.check_settings(&parts.application);
+    parts.components.iter().for_each(|draft| linker.check_component(draft));
+    warn_of_duplicate_routes(&parts, &ids);
+    let origin = origin(&parts);
+    let triggers = parts.triggers.iter().zip(&ids).map(|(draft, id)| linker.trigger(draft, id));
+    // Collected twice, so that one bad trigger does not end the search for others.
+    let triggers: Vec<Option<HttpTrigger>> = triggers.collect();
+    let components = parts.components.iter().map(|draft| linker.component(draft));
+    let components: BTreeMap<_, _> =
+        components.map(|component| (component.id.clone(), component)).collect();
+    let Application { name, version, description, settings } = parts.application;
+    let listeners = settings.listeners.iter().map(|(id, at)| (id.value.to_owned(), *at));
+    Some(App {
+        name,
+        version,
+        description,
+        http_triggers: triggers.into_iter().collect::<Option<_>>()?,
+        components,
+        settings: Settings { listen: settings.listen, listeners: listeners.collect() },
+        warnings: Vec::new(),
+        origin,
+        variables: linker.variables,
+        root: parts.directory,
+    })
+}
+
+/// Gives every trigger its id, with Spin's names for those that have none.
+fn trigger_ids(parts: &Parts<'_>) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    for id in parts.triggers.iter().filter_map(|trigger| trigger.id.as_ref()) {
+        if !taken.insert(id.value.to_owned()) {
+            parts.report.error(&id.span, format!("two triggers have the id `{}`", id.value));
+        }
+    }
+    let mut counter = 1;
+    let mut id_of = |trigger: &TriggerDraft<'_>| {
+        if let Some(id) = &trigger.id {
+            return id.value.to_owned();
+        }
+        if let Some(ActionDraft::Component(component)) = &trigger.action {
+            let natural = format!("{}-http-trigger", component.value);
+            if taken.insert(natural.clone()) {
+                return natural;
+            }
+        }
+        loop {
+            let numbered = format!("http-trigger{counter}");
+            if taken.insert(numbered.clone()) {
+                return numbered;
+            }
+            counter += 1;
+        }
+    };
+    parts.triggers.iter().map(&mut id_of).collect()
+}
+
+/// Moves components written inside triggers among the others, under Spin's names for them.
+fn lift_inline_components(parts: &mut Parts<'_>, trigger_ids: &[String]) {
+    let mut taken: BTreeSet<String> =
+        parts.components.iter().map(|draft| draft.component.id.clone()).collect();
+    for (trigger, trigger_id) in parts.triggers.iter_mut().zip(trigger_ids) {
+        let Some(ActionDraft::Inline(_)) = &trigger.action else { continue };
+        let natural = format!("{trigger_id}-component");
+        let numbered = (1..).map(|number: u32| format!("inline-component{number}"));
+        let id = std::iter::once(natural)
+            .filter(|id| kebab_flaw(id).is_none())
+            .chain(numbered)
+            .find(|id| !taken.contains(id))
+            .unwrap_or_default();
+        taken.insert(id.clone());
+        if let Some(ActionDraft::Inline(mut draft)) =
+            trigger.action.replace(ActionDraft::Lifted(id.clone()))
+        {
+            draft.component.id = id;
+            parts.components.push(*draft);
+        }
+    }
+}
+
+/// Spin lets the last of two triggers with one route win, and says so; so does Ward.
+fn warn_of_duplicate_routes(parts: &Parts<'_>, ids: &[String]) {
+    let mut seen: BTreeMap<&str, (&str, &Span)> = BTreeMap::new();
+    for (trigger, id) in parts.triggers.iter().zip(ids) {
+        let Some((Route::Public(path), span)) = &trigger.route else { continue };
+        if let Some((earlier, place)) = seen.insert(path, (id, span)) {
+            let problem = format!("{path:?} is also the route of `{id}`, which wins");
+            let help = format!("`{earlier}` is never reached; give it another route");
+            parts.report.warn(place, problem, help);
+        }
+    }
+}
+
+/// Places that later steps want to point at. Called when all that is secret is hidden.
+fn origin(parts: &Parts<'_>) -> Origin {
+    let place = |text: &Text<'_>| parts.report.place(text.span.start);
+    let variables = parts.variables.iter();
+    let hosts = parts
+        .components
+        .iter()
+        .map(|draft| (draft.component.id.clone(), draft.hosts.iter().map(place).collect()));
+    Origin {
+        file: parts.file.to_owned(),
+        variables: variables.map(|(name, _)| (name.value.to_owned(), place(name))).collect(),
+        hosts: hosts.collect(),
+    }
+}
+
+/// Looks up variables and components.
+struct Linker<'a> {
+    report: &'a Report<'a>,
+    directory: PathBuf,
+    variables: BTreeMap<String, Variable>,
+    components: BTreeMap<String, Referenced>,
+}
+
+/// What a reference to a component needs to know of it.
+struct Referenced {
+    source: PathBuf,
+    grants: Vec<&'static str>,
+}
+
+impl<'a> Linker<'a> {
+    fn new(parts: &Parts<'a>) -> Linker<'a> {
+        let referenced = |draft: &ComponentDraft<'_>| Referenced {
+            source: draft.component.source.clone(),
+            grants: draft.grants.clone(),
+        };
+        let components = parts.components.iter();
+        let variables = parts.variables.iter();
+        Linker {
+            report: parts.report,
+            directory: parts.directory.clone(),
+            variables: variables.map(|(name, v)| (name.value.to_owned(), v.clone())).collect(),
+            components: components
+                .map(|draft| (draft.component.id.clone(), referenced(draft)))
+                .collect(),
+        }
+    }
+
+    fn check_settings(&self, application: &Application<'_>) {
+        for (id, _) in &application.settings.listeners {
+            self.find(id);
+        }
+    }
+
+    fn find(&self, id: &Text<'_>) -> Option<&Referenced> {
+        let found = self.components.get(id.value);
+        if found.is_none() {
+            let ids = self.components.keys().map(String::as_str);
+            let problem = format!("there is no component `{}`", id.value);
+            self.report.error_help(&id.span, problem, advice(id.value, ids));
+        }
+        found
+    }
+
+    fn check_component(&self, draft: &ComponentDraft<'_>) {
+        for template in &draft.templates {
+            self.check_template(template);
+        }
+        for host in &draft.hosts {
+            self.check_host(host);
+        }
+        if let Some(variable) = &draft.database_variable {
+            self.check_name(variable.value, &variable.span);
+        }
+        let own = draft.dependencies.iter().any(|(_, dependency)| dependency.inherit.is_some());
+        if let Some((_, span)) = draft.inherit_all.as_ref().filter(|_| own) {
+            let problem = "`dependencies_inherit_configuration` and `inherit_configuration` of a \
+                           dependency exclude each other";
+            let help = "keep `inherit_configuration` on each dependency".to_owned();
+            self.report.error_help(span, problem, help);
+        }
+    }
+
+    fn check_template(&self, text: &Text<'_>) {
+        match Template::parse(text.value) {
+            Ok(template) => template.names().for_each(|name| self.check_name(name, &text.span)),
+            Err(Unmatched) => {
+                let help = "write {{ name }}, with the name of a variable of [variables]";
+                let problem = "a `{{` has no `}}`";
+                self.report.error_help(&text.span, problem, help.to_owned());
+            }
+        }
+    }
+
+    fn check_name(&self, name: &str, span: &Span) {
+        if !self.variables.contains_key(name) {
+            let declared = self.variables.keys().map(String::as_str);
+            let problem = format!("there is no variable `{name}` in [variables]");
+            self.report.error_help(span, problem, advice(name, declared));
+        }
+    }
+
+    /// Checks a host as written or, when every variable in it has a default, with those.
+    fn check_host(&self, text: &Text<'_>) {
+        let Ok(template) = Template::parse(text.value) else { return };
+        let literal = template.names().next().is_none();
+        let named = || template.names().filter_map(|name| self.variables.get(name));
+        let default =
+            |name: &str| self.variables.get(name).and_then(|v| v.default.clone()).ok_or(());
+        let Ok(expanded) = template.expand(default) else { return };
+        let Err(errors) = AllowedHosts::parse(&[expanded]) else { return };
+        for error in errors {
+            let problem = if literal {
+                error.to_string()
+            } else if named().any(|variable| variable.secret) {
+                "with the defaults of its variables, this is no allowed host".to_owned()
+            } else {
+                format!("with the defaults of its variables, {error}")
+            };
+            self.report.error_help(&text.span, problem, error.help);
+        }
+    }
+
+    fn trigger(&self, draft: &TriggerDraft<'_>, id: &str) -> Option<HttpTrigger> {
+        let middleware: Vec<Option<Dependency>> =
+            draft.middleware.iter().map(|draft| self.dependency(draft)).collect();
+        let action = match draft.action.as_ref()? {
+            ActionDraft::Component(component) => {
+                self.find(component)?;
+                Action::Component(component.value.to_owned())
+            }
+            ActionDraft::Lifted(component) => Action::Component(component.clone()),
+            ActionDraft::Static(response) => Action::Static(response.clone()),
+            // All of them were lifted before.
+            ActionDraft::Inline(_) => return None,
+        };
+        let (route, _) = draft.route.clone()?;
+        let middleware = middleware.into_iter().collect::<Option<_>>()?;
+        Some(HttpTrigger { id: id.to_owned(), route, action, middleware })
+    }
+
+    fn component(&self, draft: &ComponentDraft<'_>) -> Component {
+        let mut component = draft.component.clone();
+        for (name, dependency) in &draft.dependencies {
+            let Some(mut dependency) = self.dependency(dependency) else { continue };
+            if draft.inherit_all.as_ref().is_some_and(|(all, _)| *all) {
+                dependency.inherit = Inherit::All;
+            }
+            component.dependencies.insert(name.value.to_owned(), dependency);
+        }
+        component
+    }
+
+    fn dependency(&self, draft: &DependencyDraft<'_>) -> Option<Dependency> {
+        let (name, source) = match &draft.target {
+            Target::Path(path) => (path.value, self.directory.join(path.value)),
+            Target::Component(id) => (id.value, self.component_source(id)?),
+        };
+        Some(Dependency {
+            name: name.to_owned(),
+            source,
+            export: draft.export.clone(),
+            inherit: draft.inherit.clone().unwrap_or(Inherit::Only(Vec::new())),
+        })
+    }
+
+    /// A dependency on a component is a dependency on its file: what it may do comes from the
+    /// component in front of it, so it must not claim anything for itself.
+    fn component_source(&self, id: &Text<'_>) -> Option<PathBuf> {
+        let referenced = self.find(id)?;
+        if !referenced.grants.is_empty() {
+            let grants: Vec<String> =
+                referenced.grants.iter().map(|grant| format!("`{grant}`")).collect();
+            let problem = format!(
+                "`{}` cannot be a dependency, because it has permissions of its own: {}",
+                id.value,
+                grants.join(", ")
+            );
+            let help = "give them to the component that uses it, and list them in \
+                        `inherit_configuration` here";
+            self.report.error_help(&id.span, problem, help.to_owned());
+        }
+        Some(referenced.source.clone())
+    }
+}

@@ -1,0 +1,180 @@
+//! `[application.tool.ward]` and `[component.<id>.tool.ward]`: settings of Ward's own, in the
+//! places that real Spin leaves alone.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::app::{ComponentSettings, Database};
+use crate::toml_file::{Section, Span, Text};
+use crate::units::{duration, size_bytes};
+
+use super::application::tool_ward;
+
+/// `[application.tool.ward]`, with component ids not looked up yet.
+pub(super) struct SettingsDraft<'a> {
+    pub(super) listen: SocketAddr,
+    pub(super) listeners: Vec<(Text<'a>, SocketAddr)>,
+}
+
+/// The gateway's address where the manifest gives none.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4004);
+
+const MEMORY_LIMIT_BYTES: u64 = 128 << 20;
+const DEADLINE: Duration = Duration::from_secs(30);
+// The three of instance reuse are the defaults of `wasmtime serve` and of Spin.
+const INSTANCE_REUSE_MAX: u32 = 128;
+const INSTANCE_CONCURRENCY_MAX: u32 = 16;
+const INSTANCE_IDLE: Duration = Duration::from_secs(1);
+
+/// A wasm memory cannot be larger with 32-bit addresses.
+const MEMORY_LIMIT_BYTES_MAX: u64 = 4 << 30;
+/// One page, the least a wasm memory that holds anything has.
+const MEMORY_LIMIT_BYTES_MIN: u64 = 64 << 10;
+
+impl Default for ComponentSettings {
+    fn default() -> ComponentSettings {
+        ComponentSettings {
+            memory_limit_bytes: MEMORY_LIMIT_BYTES,
+            deadline: DEADLINE,
+            instance_reuse_max: INSTANCE_REUSE_MAX,
+            instance_concurrency_max: INSTANCE_CONCURRENCY_MAX,
+            instance_idle: INSTANCE_IDLE,
+            database: None,
+        }
+    }
+}
+
+pub(super) fn read_application_settings<'a>(application: &Section<'a>) -> SettingsDraft<'a> {
+    let mut settings = SettingsDraft { listen: LISTEN, listeners: Vec::new() };
+    let Some(ward) = tool_ward(application) else { return settings };
+    ward.only(&["listen", "listeners"]);
+    if let Some(text) = ward.text("listen") {
+        settings.listen = address(&ward, &text).unwrap_or(LISTEN);
+    }
+    for (id, text) in ward.text_map("listeners") {
+        if let Some(address) = address(&ward, &text) {
+            settings.listeners.push((id, address));
+        }
+    }
+    settings
+}
+
+fn address(section: &Section<'_>, text: &Text<'_>) -> Option<SocketAddr> {
+    let address = text.value.parse().ok();
+    if address.is_none() {
+        let problem = format!("{:?} is not an address to listen on", text.value);
+        let help = "write an IP address and a port, as in \"127.0.0.1:4004\"";
+        section.report.error_help(&text.span, problem, help.to_owned());
+    }
+    address
+}
+
+/// Reads a component's settings; the second part is where its database names its variable.
+pub(super) fn read_component_settings<'a>(
+    component: &Section<'a>,
+    root: &Path,
+) -> (ComponentSettings, Option<Text<'a>>) {
+    let mut settings = ComponentSettings::default();
+    let Some(ward) = tool_ward(component) else { return (settings, None) };
+    ward.only(&[
+        "memory_limit",
+        "deadline",
+        "max_instance_reuse_count",
+        "max_instance_concurrent_reuse_count",
+        "idle_instance_timeout",
+        "database",
+    ]);
+    if let Some(bytes) = memory_limit(&ward) {
+        settings.memory_limit_bytes = bytes;
+    }
+    if let Some((deadline, span)) = duration_at(&ward, "deadline") {
+        if deadline.is_zero() {
+            ward.error(&span, "with a `deadline` of zero no request could be answered");
+        }
+        settings.deadline = deadline;
+    }
+    if let Some((idle, _)) = duration_at(&ward, "idle_instance_timeout") {
+        settings.instance_idle = idle;
+    }
+    if let Some(count) = positive(&ward, "max_instance_reuse_count") {
+        settings.instance_reuse_max = count;
+    }
+    if let Some(count) = positive(&ward, "max_instance_concurrent_reuse_count") {
+        settings.instance_concurrency_max = count;
+    }
+    let (database, variable) = read_database(&ward, root).unzip();
+    settings.database = database;
+    (settings, variable)
+}
+
+fn memory_limit(ward: &Section<'_>) -> Option<u64> {
+    let value = ward.value("memory_limit")?;
+    let span = value.span();
+    let bytes = match value.get_ref().as_str() {
+        Some(text) => size_bytes(text),
+        None if value.get_ref().is_integer() => {
+            ward.integer("memory_limit").and_then(|(bytes, _)| u64::try_from(bytes).ok())
+        }
+        None => None,
+    };
+    let limits = MEMORY_LIMIT_BYTES_MIN..=MEMORY_LIMIT_BYTES_MAX;
+    let bytes = bytes.filter(|bytes| limits.contains(bytes));
+    if bytes.is_none() {
+        let problem = "`memory_limit` must be a size between 64KiB and 4GiB";
+        let help = "write a number of bytes, or a string such as \"64MiB\"";
+        ward.report.error_help(&span, problem, help.to_owned());
+    }
+    bytes
+}
+
+fn duration_at(ward: &Section<'_>, key: &str) -> Option<(Duration, Span)> {
+    let text = ward.text(key)?;
+    let read = duration(text.value);
+    if read.is_none() {
+        let problem = format!("`{key}` must be a duration, and {:?} is none", text.value);
+        let help = "write a number with ms, s, m or h, as in \"30s\"";
+        ward.report.error_help(&text.span, problem, help.to_owned());
+    }
+    Some((read?, text.span))
+}
+
+fn positive(ward: &Section<'_>, key: &str) -> Option<u32> {
+    let (number, span) = ward.integer(key)?;
+    let count = u32::try_from(number).ok().filter(|count| *count > 0);
+    if count.is_none() {
+        ward.error(&span, format!("`{key}` must be at least 1 and fit 32 bits"));
+    }
+    count
+}
+
+fn read_database<'a>(ward: &Section<'a>, root: &Path) -> Option<(Database, Text<'a>)> {
+    let section = ward.section("database")?;
+    section.only(&["name", "variable", "migrations", "demo"]);
+    let name = section.required_text("name");
+    let variable = section.required_text("variable");
+    let migrations = section.required_text("migrations");
+    let demo = section.text("demo").map(|demo| root.join(demo.value));
+    let name = name?;
+    if !is_database_name(name.value) {
+        let problem = format!("{:?} cannot name a database and a role", name.value);
+        let help = "use lower-case letters, digits and underscores, a letter first, 63 at most";
+        section.report.error_help(&name.span, problem, help.to_owned());
+    }
+    let variable = variable?;
+    let database = Database {
+        name: name.value.to_owned(),
+        variable: variable.value.to_owned(),
+        migrations: root.join(migrations?.value),
+        demo,
+    };
+    Some((database, variable))
+}
+
+/// Names that need no quotes in SQL: PostgreSQL cuts identifiers at 63 bytes.
+fn is_database_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    name.len() <= 63
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(allowed)
+}
