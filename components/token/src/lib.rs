@@ -19,6 +19,12 @@ pub use identity::{Identity, Role};
 pub use sign::{SignError, Signer};
 pub use verify::{Rejection, Verifier};
 
+/// `WWW-Authenticate` for a request without credentials: RFC 6750 (3.1) wants no error code then.
+pub const CHALLENGE: &str = r#"Bearer realm="ward""#;
+
+/// `WWW-Authenticate` for credentials that are no good, whatever is wrong with them.
+pub const CHALLENGE_INVALID: &str = r#"Bearer realm="ward", error="invalid_token""#;
+
 /// How long a token is good for. Fifteen minutes is also how long a disabled user can go on,
 /// because nobody asks the database about a token.
 pub const LIFETIME_SECONDS: u64 = 900;

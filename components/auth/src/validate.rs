@@ -1,0 +1,127 @@
+//! `GET /auth/validate`: what a token says, if it is good. For people and for services that cannot
+//! verify one themselves; guard does not ask here.
+//!
+//! The database is not asked either, so a user who has been disabled is valid here until the token
+//! expires, as everywhere else.
+
+use chrono::{DateTime, SecondsFormat};
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use kit::log;
+use kit::problem::{INTERNAL, Problem, UNAUTHORIZED};
+use kit::reply::{self, Reply};
+use serde::Serialize;
+use token::{Credentials, Identity, Verifier};
+
+use crate::settings;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Valid {
+    subject: String,
+    role: String,
+    token_id: String,
+    issued_at: String,
+    expires_at: String,
+}
+
+/// Answers with what the request's token says, or 401.
+pub(crate) async fn answer(headers: &HeaderMap) -> Result<Reply, Problem> {
+    let signer = settings::signer().await.map_err(|unusable| {
+        log::failure("validate", unusable.0, headers);
+        Problem::new(INTERNAL)
+    })?;
+    let identity = check(headers, &signer.verifier(), settings::now())?;
+    Ok(reply::json(StatusCode::OK, &valid(&identity)))
+}
+
+/// The identity behind the request's one bearer token.
+fn check(headers: &HeaderMap, verifier: &Verifier, now: u64) -> Result<Identity, Problem> {
+    let values: Vec<&HeaderValue> = headers.get_all(AUTHORIZATION).iter().collect();
+    match token::bearer(&values) {
+        Credentials::Missing => Err(unauthorized(token::CHALLENGE)),
+        Credentials::Unusable => Err(unauthorized(token::CHALLENGE_INVALID)),
+        Credentials::Token(token) => {
+            verifier.verify(token, now).map_err(|_| unauthorized(token::CHALLENGE_INVALID))
+        }
+    }
+}
+
+fn unauthorized(challenge: &'static str) -> Problem {
+    Problem::new(UNAUTHORIZED).header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+}
+
+fn valid(identity: &Identity) -> Valid {
+    Valid {
+        subject: identity.subject.to_string(),
+        role: identity.role.as_str().to_owned(),
+        token_id: identity.token_id.to_string(),
+        issued_at: instant(identity.issued_at),
+        expires_at: instant(identity.expires_at),
+    }
+}
+
+/// Seconds of the Unix epoch as RFC 3339 in UTC.
+fn instant(seconds: u64) -> String {
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    let moment = DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::UNIX_EPOCH);
+    moment.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use token::{Role, Signer};
+    use uuid::Uuid;
+
+    const KEY: &str = "\
+-----BEGIN PRIVATE KEY-----\n\
+MC4CAQAwBQYDK2VwBCIEIIWXDije1UQD4+yoi84cXH7o+WQRFQp8jHUD4pGhHWem\n\
+-----END PRIVATE KEY-----";
+
+    fn signer() -> Signer {
+        Signer::new(KEY, "https://ward.local/auth", "ward").unwrap()
+    }
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn what_a_good_token_says() {
+        let role = Role::parse("ADMIN").unwrap();
+        let signed = signer().sign(Uuid::from_u128(1), role, Uuid::from_u128(2), 1_800_000_000);
+        let (token, _) = signed.unwrap();
+        let headers = headers(&[&format!("bearer {token}")]);
+        let identity = check(&headers, &signer().verifier(), 1_800_000_000).unwrap();
+        let expected = serde_json::json!({
+            "subject": "00000000-0000-0000-0000-000000000001",
+            "role": "ADMIN",
+            "tokenId": "00000000-0000-0000-0000-000000000002",
+            "issuedAt": "2027-01-15T08:00:00Z",
+            "expiresAt": "2027-01-15T08:15:00Z",
+        });
+        assert_eq!(serde_json::to_value(valid(&identity)).unwrap(), expected);
+    }
+
+    #[test]
+    fn refusals_differ_only_in_whether_there_were_credentials() {
+        let cases: [(&[&str], &str); 5] = [
+            (&[], token::CHALLENGE),
+            (&["Basic eDp5"], token::CHALLENGE_INVALID),
+            (&["Bearer a.b.c"], token::CHALLENGE_INVALID),
+            (&["Bearer "], token::CHALLENGE_INVALID),
+            (&["Bearer a.b.c", "Bearer a.b.c"], token::CHALLENGE_INVALID),
+        ];
+        for (values, challenge) in cases {
+            let problem = check(&headers(values), &signer().verifier(), 0).unwrap_err();
+            let answer = problem.into_reply(&HeaderMap::new());
+            assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+            assert_eq!(answer.headers()[WWW_AUTHENTICATE], challenge, "{values:?}");
+        }
+    }
+}
