@@ -1,0 +1,49 @@
+//! Who may pass: the decision, from headers to an identity or a problem.
+
+use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderMap, HeaderValue};
+use kit::log;
+use kit::problem::{INTERNAL, Problem, UNAUTHORIZED};
+use spin_sdk::wasip3::http::types::Fields;
+use token::{Credentials, Identity};
+
+use crate::settings;
+
+/// Who is asking, or the answer that keeps them out. Every token that is no good gets the same.
+pub(crate) async fn admit(headers: &Fields) -> Result<Rc<Identity>, Problem> {
+    let values = headers.get("authorization");
+    let token = match token::bearer(&values) {
+        Credentials::Missing => return Err(unauthorized(token::CHALLENGE)),
+        Credentials::Unusable => return Err(unauthorized(token::CHALLENGE_INVALID)),
+        Credentials::Token(token) => token,
+    };
+    let now = now();
+    let trust = settings::trust(now).await.map_err(|unusable| {
+        log::failure("guard", unusable.0, &request_id(headers));
+        Problem::new(INTERNAL)
+    })?;
+    trust.verify(token, now).map_err(|_| unauthorized(token::CHALLENGE_INVALID))
+}
+
+/// The one header a problem document and a log line want to know. The others stay with the host.
+pub(crate) fn request_id(headers: &Fields) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for value in headers.get("x-request-id") {
+        if let Ok(value) = HeaderValue::from_bytes(&value) {
+            map.append("x-request-id", value);
+        }
+    }
+    map
+}
+
+fn unauthorized(challenge: &'static str) -> Problem {
+    Problem::new(UNAUTHORIZED).header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+}
+
+/// Seconds of the Unix epoch; a clock before it reads as 0, when no token is good.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
