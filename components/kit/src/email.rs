@@ -91,7 +91,8 @@ mod tests {
             local in "[a-z0-9+_-]{1,20}(\\.[a-z0-9]{1,10}){0,2}",
             domain in "[a-z0-9]{1,20}(-[a-z0-9]{1,5})?\\.[a-z]{2,10}",
         ) {
-            prop_assert!(is_valid(&format!("{local}@{domain}")));
+            let address = format!("{local}@{domain}");
+            prop_assert!(is_valid(&address));
         }
 
         #[test]

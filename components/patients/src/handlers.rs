@@ -1,0 +1,172 @@
+//! One function for each operation: read what was sent, ask the store, word the answer.
+
+use bytes::Bytes;
+use http::header::{ETAG, LINK, LOCATION};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body::Body;
+use kit::database::{Database, Fault};
+use kit::etag::{self, Condition};
+use kit::identity::{self, Identity};
+use kit::problem::{FieldError, Kind, NOT_FOUND, Place, STALE, VALIDATION};
+use kit::{Problem, Reply, body, date, log, reply};
+
+use crate::COLLECTION;
+use crate::model::Patient;
+use crate::query::Listing;
+use crate::store::{self, Access, Refusal};
+use crate::validate::Draft;
+
+/// Another living patient has the e-mail address.
+const EMAIL_TAKEN: Kind =
+    Kind::new("email-taken", "The e-mail address is in use", StatusCode::CONFLICT);
+
+/// Who asks, and the headers they asked with.
+pub(crate) struct Caller<'a> {
+    pub(crate) identity: Identity,
+    pub(crate) headers: &'a HeaderMap,
+}
+
+impl Caller<'_> {
+    /// What the audit log is told of the caller.
+    fn access(&self) -> Access<'_> {
+        Access { identity: &self.identity, request_id: identity::request_id(self.headers) }
+    }
+
+    /// Logs a fault and makes it an answer; `action` is for the log only.
+    fn failed(&self, action: &'static str) -> impl Fn(Fault) -> Problem {
+        move |fault| {
+            log::failure(action, fault.cause(), self.headers);
+            Problem::from(&fault)
+        }
+    }
+}
+
+/// `GET /api/patients`
+pub(crate) async fn list(caller: &Caller<'_>, query: Option<&str>) -> Result<Reply, Problem> {
+    let listing = Listing::parse(query.unwrap_or(""))?;
+    let found = async {
+        let database = Database::open().await?;
+        store::list(&database, &caller.access(), &listing).await
+    };
+    let page = found.await.map_err(caller.failed("patients.list"))?;
+    let mut answer = reply::json(StatusCode::OK, &page.patients);
+    let last = page.patients.last().filter(|_| page.more);
+    if let Some(link) = last.and_then(|patient| listing.next_link(&patient.id)) {
+        answer.headers_mut().insert(LINK, link);
+    }
+    Ok(answer)
+}
+
+/// `GET /api/patients/{id}`
+pub(crate) async fn read(caller: &Caller<'_>, id: &str) -> Result<Reply, Problem> {
+    let found = async {
+        let database = Database::open().await?;
+        store::read(&database, &caller.access(), id).await
+    };
+    let found = found.await.map_err(caller.failed("patients.read"))?;
+    let patient = found.ok_or_else(not_found)?;
+    let known = Condition::if_none_match(caller.headers);
+    if known.is_some_and(|known| known.covers(patient.version)) {
+        let mut answer = reply::empty(StatusCode::NOT_MODIFIED);
+        answer.headers_mut().insert(ETAG, etag::of(patient.version));
+        return Ok(answer);
+    }
+    Ok(shown(StatusCode::OK, &patient))
+}
+
+/// `POST /api/patients`
+pub(crate) async fn create<B>(caller: &Caller<'_>, body: B) -> Result<Reply, Problem>
+where
+    B: Body<Data = Bytes>,
+{
+    let today = date::today();
+    let draft = Draft::from_document(body::json(caller.headers, body).await?, today)?;
+    let made = async {
+        let database = Database::open().await?;
+        store::create(&database, &caller.access(), &draft, today).await
+    };
+    let made = made.await.map_err(caller.failed("patients.create"))?;
+    let patient = made.map_err(refused)?;
+    let mut answer = shown(StatusCode::CREATED, &patient);
+    if let Ok(location) = HeaderValue::try_from(format!("{COLLECTION}/{}", patient.id)) {
+        answer.headers_mut().insert(LOCATION, location);
+    }
+    Ok(answer)
+}
+
+/// `PUT /api/patients/{id}`
+pub(crate) async fn replace<B>(caller: &Caller<'_>, id: &str, body: B) -> Result<Reply, Problem>
+where
+    B: Body<Data = Bytes>,
+{
+    let versions = expected_versions(caller.headers)?;
+    let document = body::json(caller.headers, body).await?;
+    let draft = Draft::from_document(document, date::today())?;
+    let changed = async {
+        let database = Database::open().await?;
+        store::replace(&database, &caller.access(), id, &draft, versions).await
+    };
+    let changed = changed.await.map_err(caller.failed("patients.replace"))?;
+    Ok(shown(StatusCode::OK, &changed.map_err(refused)?))
+}
+
+/// `DELETE /api/patients/{id}`
+pub(crate) async fn delete(caller: &Caller<'_>, id: &str) -> Result<Reply, Problem> {
+    let versions = expected_versions(caller.headers)?;
+    let gone = async {
+        let database = Database::open().await?;
+        store::delete(&database, &caller.access(), id, versions).await
+    };
+    let gone = gone.await.map_err(caller.failed("patients.delete"))?;
+    gone.map_err(refused)?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+/// The versions `If-Match` accepts; `None` if any will do.
+fn expected_versions(headers: &HeaderMap) -> Result<Option<Vec<i64>>, Problem> {
+    Ok(Condition::if_match(headers)?.and_then(|condition| condition.versions()))
+}
+
+fn shown(status: StatusCode, patient: &Patient) -> Reply {
+    let mut answer = reply::json(status, patient);
+    answer.headers_mut().insert(ETAG, etag::of(patient.version));
+    answer
+}
+
+fn not_found() -> Problem {
+    Problem::new(NOT_FOUND).detail("There is no patient with this id.")
+}
+
+fn refused(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::NotFound => not_found(),
+        Refusal::Stale => Problem::new(STALE)
+            .detail("The patient has changed since the version in If-Match. Read it again."),
+        Refusal::EmailTaken => Problem::new(EMAIL_TAKEN)
+            .detail("Another patient has this e-mail address.")
+            .errors(vec![at("/email", "is in use")]),
+        Refusal::RegisteredDate => {
+            Problem::new(VALIDATION).errors(vec![at("/registeredDate", "cannot be changed")])
+        }
+    }
+}
+
+fn at(pointer: &str, detail: &str) -> FieldError {
+    FieldError { place: Place::Pointer(pointer.to_owned()), detail: detail.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_have_their_codes() {
+        let check = |refusal: Refusal, status: u16| {
+            assert_eq!(refused(refusal).kind().status.as_u16(), status);
+        };
+        check(Refusal::NotFound, 404);
+        check(Refusal::Stale, 412);
+        check(Refusal::EmailTaken, 409);
+        check(Refusal::RegisteredDate, 400);
+    }
+}

@@ -1,0 +1,92 @@
+//! A patient as it is shown, and as it comes out of the database.
+
+use kit::database::{Fault, Row};
+use kit::date;
+use serde::Serialize;
+
+/// A patient, in the words and shapes of the API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Patient {
+    /// A UUID.
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) email: String,
+    pub(crate) address: String,
+    /// `yyyy-mm-dd`.
+    pub(crate) date_of_birth: String,
+    /// `yyyy-mm-dd`.
+    pub(crate) registered_date: String,
+    /// 1 when created, one more with each change.
+    pub(crate) version: i64,
+    /// RFC 3339, in UTC.
+    pub(crate) created_at: String,
+    /// RFC 3339, in UTC.
+    pub(crate) updated_at: String,
+}
+
+impl Patient {
+    /// Reads a row of: id, name, email, address, date_of_birth, registered_date, version, and
+    /// created_at and updated_at cast to UTC (not every host can hand out `timestamptz`).
+    pub(crate) fn from_row(row: &Row) -> Result<Self, Fault> {
+        Ok(Self {
+            id: row.uuid(0)?,
+            name: row.text(1)?,
+            email: row.text(2)?,
+            address: row.text(3)?,
+            date_of_birth: date::format(row.date(4)?),
+            registered_date: date::format(row.date(5)?),
+            version: row.bigint(6)?,
+            created_at: date::format_instant(row.instant(7)?),
+            updated_at: date::format_instant(row.instant(8)?),
+        })
+    }
+}
+
+/// The form of a name by which patients are sorted and found: lower case.
+///
+/// Character by character, without the rules that look at neighbours (a Greek sigma at the end of
+/// a word), so that the beginning of a name folds to the beginning of its folded form.
+pub(crate) fn fold_name(name: &str) -> String {
+    name.chars().flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn patients_look_as_people_know_them() {
+        let patient = Patient {
+            id: "i".to_owned(),
+            name: "n".to_owned(),
+            email: "e".to_owned(),
+            address: "a".to_owned(),
+            date_of_birth: "1985-06-15".to_owned(),
+            registered_date: "2024-01-10".to_owned(),
+            version: 1,
+            created_at: "c".to_owned(),
+            updated_at: "u".to_owned(),
+        };
+        let expected =
+            r#"{"id":"i","name":"n","email":"e","address":"a","dateOfBirth":"1985-06-15","#
+                .to_owned()
+                + r#""registeredDate":"2024-01-10","version":1,"createdAt":"c","updatedAt":"u"}"#;
+        assert_eq!(serde_json::to_string(&patient).unwrap(), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn folding_keeps_beginnings(name in "\\PC{0,20}", more in "\\PC{0,20}") {
+            let whole = format!("{name}{more}");
+            prop_assert!(fold_name(&whole).starts_with(&fold_name(&name)));
+        }
+
+        #[test]
+        fn folding_twice_changes_nothing(name in "\\PC{0,20}") {
+            let folded = fold_name(&name);
+            prop_assert_eq!(fold_name(&folded), folded);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+WITH gone AS (
+    UPDATE patients
+    SET deleted_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1
+    WHERE id = $5::uuid AND deleted_at IS NULL
+        AND ($6::bigint[] IS NULL OR version = ANY ($6::bigint[]))
+    RETURNING id, version, updated_at
+),
+event AS (
+    INSERT INTO outbox (aggregate_id, aggregate_version, type, payload, occurred_at)
+    SELECT id, version, 'PATIENT_DELETED', jsonb_build_object('id', id), updated_at
+    FROM gone
+),
+noted AS (
+    INSERT INTO audit_log (actor, role, token_id, request_id, action, patient_id, outcome)
+    SELECT $1::uuid, $2::text, $3::text, $4::text, 'DELETE', id, 'SUCCESS'
+    FROM gone
+)
+SELECT version FROM gone

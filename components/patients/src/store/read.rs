@@ -1,0 +1,17 @@
+//! Reading one patient.
+
+use kit::database::{self, Database, Fault};
+
+use super::Access;
+use crate::model::Patient;
+
+/// The living patient with this id. Looking for one that is not there leaves its audit row too.
+pub(crate) async fn read(
+    database: &Database,
+    access: &Access<'_>,
+    id: &str,
+) -> Result<Option<Patient>, Fault> {
+    let values = access.values([database::uuid(id)]);
+    let rows = database.query(include_str!("read.sql"), values).await?;
+    rows.first().map(Patient::from_row).transpose()
+}
