@@ -110,7 +110,7 @@ mod tests {
         check("/api/patients/x", Some(Target::Patient("x")));
         check("/api/patients/x/", Some(Target::Patient("x")));
         check("/api/patients/x/y", None);
-        check("/api/patients//", None);
+        check("/api/patients//", Some(Target::Patient("")));
         check("/api/patientsx", None);
         check("/api", None);
     }
