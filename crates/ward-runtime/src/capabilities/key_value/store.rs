@@ -1,0 +1,253 @@
+//! Key-value stores on disk: one redb file per store label, one table in it. A write has reached
+//! the disk when its call returns. redb blocks, so all of its work runs on the blocking threads.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition, TableError};
+
+const PAIRS: TableDefinition<&str, &[u8]> = TableDefinition::new("pairs");
+
+/// redb's page cache per store. Its default of 1 GiB suits a database; these stores hold settings
+/// and sessions, and Ward promises to stay small when idle.
+const CACHE_BYTES: usize = 8 << 20;
+
+/// Keys read from the file at once when they are listed.
+pub(crate) const KEYS_BATCH: usize = 256;
+
+/// All stores of the process. A file is opened when a component first asks for it.
+pub(crate) struct KeyValueService {
+    paths: BTreeMap<String, PathBuf>,
+    open: Mutex<BTreeMap<String, StoreFile>>,
+}
+
+impl KeyValueService {
+    /// `paths`: the file of each store label the runtime configuration knows.
+    pub(crate) fn new(paths: BTreeMap<String, PathBuf>) -> Self {
+        KeyValueService { paths, open: Mutex::default() }
+    }
+
+    /// The store `label`, or `None` when no configuration knows it. Every open of one label in the
+    /// process gives the same file handle: redb allows one.
+    ///
+    /// # Errors
+    /// The text names the label and the cause, never a key or value.
+    pub(crate) async fn open(self: &Arc<Self>, label: &str) -> Result<Option<StoreFile>, String> {
+        let Some(path) = self.paths.get(label).cloned() else { return Ok(None) };
+        let (service, label) = (self.clone(), label.to_owned());
+        blocking(move || {
+            // Held while the file opens, so that two first users do not both try to.
+            let mut open = service.open.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(file) = open.get(&label) {
+                return Ok(Some(file.clone()));
+            }
+            let file = StoreFile::create(&path)
+                .map_err(|error| format!("key-value store `{label}` cannot be opened: {error}"))?;
+            open.insert(label, file.clone());
+            Ok(Some(file))
+        })
+        .await
+    }
+}
+
+/// One open store.
+#[derive(Clone)]
+pub(crate) struct StoreFile {
+    database: Arc<Database>,
+}
+
+impl StoreFile {
+    fn create(path: &Path) -> Result<Self, redb::Error> {
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        let database = Database::builder().set_cache_size(CACHE_BYTES).create(path)?;
+        Ok(StoreFile { database: Arc::new(database) })
+    }
+
+    /// The value of `key`, if it has one.
+    pub(crate) async fn get(&self, key: String) -> Result<Option<Vec<u8>>, String> {
+        self.read(move |table| Ok(table.get(key.as_str())?.map(|value| value.value().to_vec())))
+            .await
+            .map(Option::flatten)
+    }
+
+    /// Whether `key` has a value.
+    pub(crate) async fn exists(&self, key: String) -> Result<bool, String> {
+        self.read(move |table| Ok(table.get(key.as_str())?.is_some()))
+            .await
+            .map(|found| found.unwrap_or(false))
+    }
+
+    /// Sets `key` to `value`; on disk when this returns.
+    pub(crate) async fn set(&self, key: String, value: Vec<u8>) -> Result<(), String> {
+        self.write(move |table| table.insert(key.as_str(), value.as_slice()).map(drop)).await
+    }
+
+    /// Removes `key`, if it is there; on disk when this returns.
+    pub(crate) async fn delete(&self, key: String) -> Result<(), String> {
+        self.write(move |table| table.remove(key.as_str()).map(drop)).await
+    }
+
+    /// All keys as they are now, whatever is written while they are read.
+    pub(crate) async fn keys(&self) -> Result<Keys, String> {
+        let database = self.database.clone();
+        let table = blocking(move || open_table(&database).map_err(text)).await?;
+        Ok(Keys { table: table.map(Arc::new), after: None })
+    }
+
+    async fn read<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&ReadOnlyTable<&'static str, &'static [u8]>) -> Result<R, redb::StorageError>
+        + Send
+        + 'static,
+    ) -> Result<Option<R>, String> {
+        let database = self.database.clone();
+        blocking(move || match open_table(&database).map_err(text)? {
+            Some(table) => work(&table).map(Some).map_err(text),
+            None => Ok(None),
+        })
+        .await
+    }
+
+    async fn write(
+        &self,
+        work: impl FnOnce(
+            &mut redb::Table<'_, &'static str, &'static [u8]>,
+        ) -> Result<(), redb::StorageError>
+        + Send
+        + 'static,
+    ) -> Result<(), String> {
+        let database = self.database.clone();
+        blocking(move || {
+            // redb's default durability is immediate: commit returns after the fsync.
+            let transaction = database.begin_write().map_err(text)?;
+            work(&mut transaction.open_table(PAIRS).map_err(text)?).map_err(text)?;
+            transaction.commit().map_err(text)
+        })
+        .await
+    }
+}
+
+/// A listing of keys: a snapshot, read in batches so that a long one never sits in memory.
+pub(crate) struct Keys {
+    table: Option<Arc<ReadOnlyTable<&'static str, &'static [u8]>>>,
+    after: Option<String>,
+}
+
+impl Keys {
+    /// The next keys, in order, at most [`KEYS_BATCH`]; none at the end.
+    pub(crate) async fn next(&mut self) -> Result<Vec<String>, String> {
+        let Some(table) = self.table.clone() else { return Ok(Vec::new()) };
+        let after = self.after.take();
+        let keys = blocking(move || batch(&table, after.as_deref()).map_err(text)).await?;
+        self.after = keys.last().cloned();
+        if self.after.is_none() {
+            self.table = None;
+        }
+        Ok(keys)
+    }
+}
+
+fn batch(
+    table: &ReadOnlyTable<&'static str, &'static [u8]>,
+    after: Option<&str>,
+) -> Result<Vec<String>, redb::StorageError> {
+    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+    table
+        .range::<&str>((from, Bound::Unbounded))?
+        .take(KEYS_BATCH)
+        .map(|pair| pair.map(|(key, _)| key.value().to_owned()))
+        .collect()
+}
+
+/// The table as of now; `None` before the first write has made it.
+fn open_table(
+    database: &Database,
+) -> Result<Option<ReadOnlyTable<&'static str, &'static [u8]>>, redb::Error> {
+    match database.begin_read()?.open_table(PAIRS) {
+        Ok(table) => Ok(Some(table)),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What the component is told. redb's messages speak of pages and files, not of keys or values.
+fn text(error: impl std::fmt::Display) -> String {
+    format!("key-value store failed: {error}")
+}
+
+async fn blocking<R: Send + 'static>(
+    work: impl FnOnce() -> Result<R, String> + Send + 'static,
+) -> Result<R, String> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(_) => Err("key-value store failed: its worker stopped".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(directory: &Path) -> Arc<KeyValueService> {
+        let paths = BTreeMap::from([("default".to_owned(), directory.join("kv/default.redb"))]);
+        Arc::new(KeyValueService::new(paths))
+    }
+
+    #[tokio::test]
+    async fn pairs_survive_a_restart() {
+        let directory = tempfile::tempdir().unwrap();
+        for round in 0..2 {
+            let service = service(directory.path());
+            let store = service.open("default").await.unwrap().unwrap();
+            if round == 0 {
+                assert_eq!(store.get("k".into()).await, Ok(None));
+                assert_eq!(store.keys().await.unwrap().next().await, Ok(vec![]));
+                store.set("k".into(), vec![0, 255]).await.unwrap();
+                store.set("gone".into(), vec![]).await.unwrap();
+                store.delete("gone".into()).await.unwrap();
+                store.delete("never was".into()).await.unwrap();
+            }
+            assert_eq!(store.get("k".into()).await, Ok(Some(vec![0, 255])));
+            assert_eq!(store.exists("k".into()).await, Ok(true));
+            assert_eq!(store.exists("gone".into()).await, Ok(false));
+        }
+    }
+
+    #[tokio::test]
+    async fn unknown_label_is_no_store_and_one_file_serves_all_openers() {
+        let directory = tempfile::tempdir().unwrap();
+        let service = service(directory.path());
+        assert!(service.open("other").await.unwrap().is_none());
+        let one = service.open("default").await.unwrap().unwrap();
+        let two = service.open("default").await.unwrap().unwrap();
+        one.set("k".into(), vec![1]).await.unwrap();
+        assert_eq!(two.get("k".into()).await, Ok(Some(vec![1])));
+    }
+
+    #[tokio::test]
+    async fn keys_come_in_batches_from_one_snapshot() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = service(directory.path()).open("default").await.unwrap().unwrap();
+        let transaction = store.database.begin_write().unwrap();
+        {
+            let mut table = transaction.open_table(PAIRS).unwrap();
+            for n in 0..=KEYS_BATCH {
+                table.insert(format!("{n:04}").as_str(), [].as_slice()).unwrap();
+            }
+        }
+        transaction.commit().unwrap();
+
+        let mut keys = store.keys().await.unwrap();
+        let mut all = keys.next().await.unwrap();
+        assert_eq!(all.len(), KEYS_BATCH);
+        store.set("9999".into(), vec![]).await.unwrap();
+        all.extend(keys.next().await.unwrap());
+        assert_eq!(keys.next().await, Ok(vec![]));
+        let expected: Vec<String> = (0..=KEYS_BATCH).map(|n| format!("{n:04}")).collect();
+        assert_eq!(all, expected);
+    }
+}

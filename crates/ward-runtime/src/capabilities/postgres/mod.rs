@@ -1,0 +1,86 @@
+//! `spin:postgres`: a component's way to PostgreSQL, through connections that all components share.
+//!
+//! The way of a statement: [`host`] takes the guest's call, [`lease`] runs it on a [`session`] taken
+//! from the [`pool`], [`types`] turns parameters and rows into bytes and back, [`error`] says what
+//! went wrong, and [`effect`] tells what the connection needs before its next guest. [`address`]
+//! refuses what `allowed_outbound_hosts` does not list.
+//!
+//! No statement, parameter, value or error detail is ever logged from here.
+
+mod address;
+mod effect;
+mod error;
+mod host;
+mod lease;
+mod pool;
+mod session;
+mod types;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use ward_manifest::AllowedHosts;
+use wasmtime::component::{HasData, Linker, ResourceTable};
+
+use self::address::Address;
+use self::lease::Lease;
+use super::bindings::postgres::{self, Error};
+
+pub(crate) use self::pool::PostgresService;
+
+/// What one component may open. Cloned for each instance.
+#[derive(Clone)]
+pub(crate) struct PostgresCtx {
+    service: Arc<PostgresService>,
+    hosts: Arc<AllowedHosts>,
+}
+
+impl PostgresCtx {
+    /// `hosts`: the component's `allowed_outbound_hosts`, templates resolved.
+    pub(crate) fn new(service: Arc<PostgresService>, hosts: Arc<AllowedHosts>) -> Self {
+        PostgresCtx { service, hosts }
+    }
+
+    /// The one way to a connection, whichever function the guest called.
+    async fn open(&self, address: &str, ca_root: Option<&str>) -> Result<Connection, Error> {
+        let address = Address::parse(address, ca_root)?;
+        address.check(&self.hosts)?;
+        Ok(Connection(Arc::new(self.service.open(&address).await?)))
+    }
+}
+
+/// The part of an instance's state this capability works on.
+pub(crate) struct PostgresView<'a> {
+    /// What the component may open.
+    pub(crate) ctx: &'a mut PostgresCtx,
+    /// Where the open handles are.
+    pub(crate) table: &'a mut ResourceTable,
+}
+
+/// A guest's `connection` handle.
+#[allow(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct Connection(Arc<Lease>);
+
+/// A guest's `connection-builder` handle.
+#[allow(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct ConnectionBuilder {
+    address: String,
+    ca_root: Option<String>,
+}
+
+/// Ties the linker's state type to the view.
+struct HasPostgres;
+
+impl HasData for HasPostgres {
+    type Data<'a> = PostgresView<'a>;
+}
+
+/// Adds `spin:postgres/postgres@4.2.0`.
+pub(crate) fn add_to_linker<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    get: fn(&mut T) -> PostgresView<'_>,
+) -> wasmtime::Result<()> {
+    postgres::add_to_linker::<T, HasPostgres>(linker, get)
+}
