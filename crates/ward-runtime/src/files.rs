@@ -58,7 +58,7 @@ fn copy_glob(root: &Path, glob: &str, excluded: &[Pattern], target: &Path) -> io
     let pattern = root.join(glob);
     let text = pattern.to_str().ok_or_else(|| invalid("the path is not UTF-8"))?;
     for found in glob::glob(text).map_err(invalid)? {
-        let found = found.map_err(glob::GlobError::into_error)?;
+        let found = found.map_err(io::Error::from)?;
         let Ok(relative) = found.strip_prefix(root) else {
             return Err(invalid(format!("`{glob}` leads out of the application's directory")));
         };

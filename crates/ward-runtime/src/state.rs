@@ -8,7 +8,7 @@ use ward_manifest::{AllowedHosts, ComponentSettings, OutboundNetworking};
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::sockets::SocketAddrUse;
-use wasmtime_wasi::{DirPerms, FilePerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::capabilities::key_value::{KeyValueCtx, KeyValueView};
@@ -68,7 +68,7 @@ impl ComponentShared {
                 .stderr(LogStream::new(self.id.clone(), Stream::Err));
         }
         if let Some(files) = &self.files {
-            builder.preopened_dir(files, "/", DirPerms::READ, FilePerms::READ)?;
+            builder.preopened_dir(files, "/", FsPerms::ReadOnly)?;
         }
         let (hosts, networks) = (self.hosts.clone(), self.networks.clone());
         builder.socket_addr_check(move |address, purpose| {
