@@ -1,0 +1,37 @@
+//! The HTTP trigger: finds the route of a request as Spin does, hands the request to its component
+//! and bounds what either side may cost. It opens sockets and nothing else: no file, no database,
+//! no wasm. It never interprets a body, and it never logs a path, a query or a header.
+//!
+//! Start at [`listeners`] (from an application to what is served where), then [`Server::bind`] and
+//! [`Server::run`]; [`service`](self) has the life of one request in order.
+//!
+//! What a component may rely on:
+//! - `spin-*` headers are the host's own; a client's are removed, as are its `ward-*` headers,
+//!   which carry the caller's identity inside the application.
+//! - `x-request-id` is always there, a UUID, on the request and on the response.
+//! - `x-forwarded-*`, `forwarded` and `traceparent` pass as they came. They are claims: true only
+//!   as far as whatever stands in front of Ward is trusted. `spin-client-addr` is the peer itself.
+
+#![forbid(unsafe_code)]
+
+mod access;
+mod activity;
+mod connection;
+mod handler;
+mod inbound;
+mod limits;
+mod outgoing;
+mod pattern;
+mod problem;
+mod request;
+mod request_id;
+mod router;
+mod server;
+mod service;
+mod table;
+mod well_known;
+
+pub use handler::Handler;
+pub use limits::Limits;
+pub use server::{Bound, Drained, Options, Server};
+pub use table::{Listener, RouteError, listeners};

@@ -1,0 +1,31 @@
+//! What the server calls to have a request answered. A trait, so that the server can be tried
+//! without wasm; the components of an application are the one implementation outside tests.
+
+use std::time::Duration;
+
+use http::{Request, Response};
+use ward_runtime::{Body, HandleError, HttpHandler};
+
+/// Answers requests.
+pub trait Handler: Send + Sync + 'static {
+    /// The longest [`Handler::handle`] takes. The response's body may take as long again.
+    fn deadline(&self) -> Duration;
+
+    /// Answers one request. Must return within [`Handler::deadline`], with
+    /// [`HandleError::Deadline`] where there is nothing better to say: the server keeps no second
+    /// timer over it. Dropping the future abandons the request.
+    fn handle(
+        &self,
+        request: Request<Body>,
+    ) -> impl Future<Output = Result<Response<Body>, HandleError>> + Send;
+}
+
+impl Handler for HttpHandler {
+    fn deadline(&self) -> Duration {
+        HttpHandler::deadline(self)
+    }
+
+    async fn handle(&self, request: Request<Body>) -> Result<Response<Body>, HandleError> {
+        HttpHandler::handle(self, request).await
+    }
+}
