@@ -23,20 +23,36 @@ pub(crate) fn link_denied<T: 'static>(
     component: &Component,
     denied: &[DeniedImport],
 ) -> wasmtime::Result<()> {
-    let engine = component.engine().clone();
-    let ty = component.component_type();
-    for import in denied {
-        // An import that nothing uses may be absent from the component's type.
-        let Some(item) = ty.get_import(&engine, &import.import) else { continue };
-        let ComponentItem::ComponentInstance(instance) = item.ty else {
-            wasmtime::bail!("`{}` of `{}` is not an interface", import.interface, import.layer);
+    let engine = component.engine();
+    let mut known = Vec::new();
+    for (name, item) in component.component_type().imports(engine) {
+        let ComponentItem::ComponentInstance(instance) = item.ty else { continue };
+        let denial = denied.iter().find(|import| import.import == name);
+        let mut target = match denial {
+            Some(_) => Some(linker.instance(name)?),
+            None => None,
         };
-        let mut target = linker.instance(&import.import)?;
-        for (name, export) in instance.exports(&engine) {
-            deny_item(&mut target, import, name, &export.ty)?;
+        for (name, export) in instance.exports(engine) {
+            let own = match &export.ty {
+                ComponentItem::Resource(resource) => introduce(&mut known, *resource),
+                _ => true,
+            };
+            if let (Some(target), Some(import), true) = (&mut target, denial, own) {
+                deny_item(target, import, name, &export.ty)?;
+            }
         }
     }
     Ok(())
+}
+
+/// Whether an interface brings a resource type in, rather than using that of an earlier import,
+/// which the linker must not define a second time. Imports come in order of their dependencies.
+fn introduce(known: &mut Vec<ResourceType>, resource: ResourceType) -> bool {
+    let new = !known.contains(&resource);
+    if new {
+        known.push(resource);
+    }
+    new
 }
 
 fn deny_item<T: 'static>(

@@ -57,7 +57,7 @@ pub(crate) struct DeniedImport {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ComposeError {
     /// The bytes are not a valid component.
-    #[error("`{name}` is not a valid component: {reason}")]
+    #[error("{name} is not a valid component: {reason}")]
     Invalid {
         /// The component.
         name: String,
@@ -66,7 +66,7 @@ pub(crate) enum ComposeError {
     },
     /// A component that should answer requests does not.
     #[error(
-        "`{name}` does not export `{HANDLER}`, which middleware and what it wraps must export \
+        "{name} does not export `{HANDLER}`, which middleware and what it wraps must export \
          (a component built for WASI 0.2 cannot have middleware)"
     )]
     NoExport {
@@ -75,7 +75,7 @@ pub(crate) enum ComposeError {
     },
     /// A middleware has no way to hand a request on.
     #[error(
-        "middleware `{name}` does not import `{HANDLER}`, so it could not hand a request on \
+        "{name} does not import `{HANDLER}`, so it could not hand a request on \
          (with spin-sdk: feature `http-middleware`, `spin_sdk::http::next`)"
     )]
     NoImport {
@@ -83,51 +83,52 @@ pub(crate) enum ComposeError {
         name: String,
     },
     /// Two components of the chain disagree about an interface they share.
-    #[error("`{name}` does not fit into the chain: {reason}")]
+    #[error("{name} does not fit into the chain: {reason}")]
     Mismatch {
-        /// The component that was being added, or the primary for the chain as a whole.
+        /// The component that was being added, or the wrapped one for the chain as a whole.
         name: String,
         /// What the composer says.
         reason: String,
     },
 }
 
-/// Wraps `primary` (called `name` in messages) into `chain`, whose first layer is the outermost.
+/// What messages call the component that is wrapped; the caller adds its id.
+const PRIMARY: &str = "the component";
+
+/// Wraps `primary` into `chain`, whose first layer is the outermost.
 ///
 /// An empty chain gives the primary back unchanged.
-pub(crate) fn middleware(
-    name: &str,
-    primary: &[u8],
-    chain: &[Layer<'_>],
-) -> Result<Composed, ComposeError> {
+pub(crate) fn middleware(primary: &[u8], chain: &[Layer<'_>]) -> Result<Composed, ComposeError> {
     if chain.is_empty() {
         return Ok(Composed { bytes: primary.to_vec(), denied: Vec::new() });
     }
     let mut graph = CompositionGraph::new();
     let mut denied = Vec::new();
-    let (_, mut handler) = add(&mut graph, name, "primary", primary.to_vec())?;
+    let (_, mut handler) = add(&mut graph, PRIMARY, "primary", primary.to_vec())?;
     for (position, layer) in chain.iter().enumerate().rev() {
+        let name = format!("middleware `{}`", layer.name);
         let renamed = rename::imports(layer.bytes, |interface| {
             sets::is_denied(interface, layer.inherit).then(|| denied_name(position, interface))
         })
-        .map_err(|reason| invalid(layer.name, reason))?;
+        .map_err(|reason| invalid(&name, reason))?;
         denied.extend(renamed.changed.into_iter().map(|(interface, import)| DeniedImport {
             layer: layer.name.to_owned(),
             interface,
             import,
         }));
         let key = format!("layer{position}");
-        let (instance, export) = add(&mut graph, layer.name, &key, renamed.bytes)?;
+        let (instance, export) = add(&mut graph, &name, &key, renamed.bytes)?;
         if !imports_handler(&graph, instance) {
-            return Err(ComposeError::NoImport { name: layer.name.to_owned() });
+            return Err(ComposeError::NoImport { name });
         }
         graph
             .set_instantiation_argument(instance, HANDLER, handler)
-            .map_err(|reason| mismatch(layer.name, &reason))?;
+            .map_err(|reason| mismatch(&name, &reason))?;
         handler = export;
     }
-    graph.export(handler, HANDLER).map_err(|reason| mismatch(name, &reason))?;
-    let bytes = graph.encode(EncodeOptions::default()).map_err(|reason| mismatch(name, &reason))?;
+    graph.export(handler, HANDLER).map_err(|reason| mismatch(PRIMARY, &reason))?;
+    let bytes =
+        graph.encode(EncodeOptions::default()).map_err(|reason| mismatch(PRIMARY, &reason))?;
     Ok(Composed { bytes, denied })
 }
 
@@ -145,9 +146,8 @@ fn add(
     }
     let package = graph.register_package(package).map_err(|reason| mismatch(name, &reason))?;
     let instance = graph.instantiate(package);
-    let handler = graph
-        .alias_instance_export(instance, HANDLER)
-        .map_err(|reason| mismatch(name, &reason))?;
+    let handler =
+        graph.alias_instance_export(instance, HANDLER).map_err(|reason| mismatch(name, &reason))?;
     Ok((instance, handler))
 }
 

@@ -1,1 +1,143 @@
-//! Test guest, being written.
+//! Test guest: does on request what a bad component would do. Each path is one way; what it should
+//! cost, and whom, is up to the test. `/count` tells instances apart: it counts the requests that
+//! this instance has answered on it, and `/` simply works.
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::SinkExt;
+use spin_sdk::http::body::{IncomingBodyExt, stream};
+use spin_sdk::http::{BoxBody, FullBody, Request, Response, Result, StatusCode, box_body};
+use spin_sdk::http_service;
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+#[http_service]
+async fn handle(request: Request) -> Result<Response<BoxBody>> {
+    let path = request.uri().path().to_owned();
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    match path.as_str() {
+        "/trap" => std::process::abort(),
+        "/exit" => std::process::exit(3),
+        "/loop" => spin_for_ever(),
+        "/alloc" => allocate_without_end(),
+        "/recurse" => text(format!("{}\n", recurse(1))),
+        "/sleep" => {
+            spin_sdk::time::sleep(Duration::from_millis(number(&query, "ms"))).await;
+            text("slept\n")
+        }
+        "/big" => big(number(&query, "bytes")),
+        "/spin-after-response" => after_response(|| spin_for_ever()),
+        "/trap-after-response" => after_response(|| std::process::abort()),
+        "/half-then-trap" => half_then_trap(),
+        "/echo" => echo(request).await,
+        "/count" => text(format!("{}\n", COUNT.fetch_add(1, Ordering::Relaxed) + 1)),
+        "/stdout" => print_lines(number(&query, "lines").max(1)),
+        "/error" => Err(spin_sdk::http::Error::other("the guest gives up")),
+        _ => text("well\n"),
+    }
+}
+
+fn spin_for_ever() -> ! {
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
+fn allocate_without_end() -> ! {
+    let mut kept = Vec::new();
+    loop {
+        kept.push(vec![1_u8; 1 << 20]);
+        black_box(&kept);
+    }
+}
+
+/// Uses up the stack: the addition after the call keeps it from becoming a loop.
+fn recurse(depth: u64) -> u64 {
+    let frame = [depth; 64];
+    match black_box(depth) {
+        0 => 0,
+        _ => recurse(depth + 1) + black_box(frame)[0],
+    }
+}
+
+/// Answers at once, then goes on in a task of its own.
+fn after_response(then: impl FnOnce() + 'static) -> Result<Response<BoxBody>> {
+    spin_sdk::wasip3::spawn(async move {
+        spin_sdk::time::sleep(Duration::from_millis(50)).await;
+        then();
+    });
+    text("answered\n")
+}
+
+/// Ends in the middle of a body whose length it has promised.
+fn half_then_trap() -> Result<Response<BoxBody>> {
+    let (mut sender, body) = stream::<Bytes>();
+    spin_sdk::wasip3::spawn(async move {
+        if sender.send(Bytes::from_static(b"half")).await.is_ok() {
+            spin_sdk::time::sleep(Duration::from_millis(50)).await;
+        }
+        std::process::abort();
+    });
+    let mut response = Response::new(box_body(body));
+    response.headers_mut().insert("content-length", 8.into());
+    Ok(response)
+}
+
+/// A body of this many bytes, in pieces of 64 KiB.
+fn big(bytes: u64) -> Result<Response<BoxBody>> {
+    const PIECE: u64 = 64 * 1024;
+    let (mut sender, body) = stream::<Bytes>();
+    spin_sdk::wasip3::spawn(async move {
+        let mut left = bytes;
+        while left > 0 {
+            let size = left.min(PIECE);
+            left -= size;
+            if sender.send(Bytes::from(vec![b'x'; size as usize])).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(Response::new(box_body(body)))
+}
+
+/// Method, target and headers as text lines, an empty line, and the body as it came.
+async fn echo(request: Request) -> Result<Response<BoxBody>> {
+    let (head, body) = request.into_parts();
+    let mut answer = format!("{} {}\n", head.method, head.uri).into_bytes();
+    for (name, value) in &head.headers {
+        answer.extend_from_slice(name.as_str().as_bytes());
+        answer.extend_from_slice(b": ");
+        answer.extend_from_slice(value.as_bytes());
+        answer.push(b'\n');
+    }
+    answer.push(b'\n');
+    answer.extend_from_slice(&body.bytes().await?);
+    Ok(Response::new(box_body(FullBody::new(Bytes::from(answer)))))
+}
+
+fn print_lines(lines: u64) -> Result<Response<BoxBody>> {
+    for line in 1..=lines {
+        println!("stdout line {line}");
+        eprintln!("stderr line {line}");
+    }
+    text("printed\n")
+}
+
+fn text(text: impl Into<String>) -> Result<Response<BoxBody>> {
+    let mut response = Response::new(box_body(FullBody::new(Bytes::from(text.into()))));
+    *response.status_mut() = StatusCode::OK;
+    Ok(response)
+}
+
+/// A number of the query, 0 where it is missing.
+fn number(query: &str, name: &str) -> u64 {
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| *key == name)
+        .and_then(|(_, value)| value.parse().ok())
+        .unwrap_or(0)
+}
