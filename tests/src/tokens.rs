@@ -1,0 +1,81 @@
+//! Tokens made by the tests, honest and forged: ward is started with a key pair the tests know, so
+//! an expired or misdirected token can be signed instead of waited for.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_compact::{KeyPair, Seed};
+use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
+use uuid::Uuid;
+
+/// A signer with a key pair of its own.
+pub struct Forge {
+    keys: KeyPair,
+}
+
+impl Forge {
+    /// A signer with a fresh key pair.
+    pub fn new() -> Forge {
+        Forge { keys: KeyPair::from_seed(Seed::generate()) }
+    }
+
+    /// The private key as PEM (PKCS#8).
+    pub fn private_pem(&self) -> String {
+        self.keys.sk.to_pem()
+    }
+
+    /// The public key as PEM (SPKI).
+    pub fn public_pem(&self) -> String {
+        self.keys.pk.to_pem()
+    }
+
+    /// An EdDSA token with these claims.
+    pub fn sign(&self, claims: &Value) -> String {
+        self.sign_with_header(&json!({"alg": "EdDSA", "typ": "JWT"}), claims)
+    }
+
+    /// A token with these claims and any header, signed with this key whatever the header says.
+    pub fn sign_with_header(&self, header: &Value, claims: &Value) -> String {
+        let signed = signing_input(header, claims);
+        let signature = self.keys.sk.sign(signed.as_bytes(), None);
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+    }
+
+    /// A token "signed" with HMAC-SHA-256 under the text of the public key: the classic confusion
+    /// of a verifier that lets the token choose the algorithm.
+    pub fn sign_hs256_with_public_key(&self, claims: &Value) -> String {
+        let signed = signing_input(&json!({"alg": "HS256", "typ": "JWT"}), claims);
+        let mac = hmac_sha256::HMAC::mac(signed.as_bytes(), self.public_pem().as_bytes());
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac))
+    }
+
+    /// An unsigned token, `alg` as given (`none` and its spellings).
+    pub fn unsigned(alg: &str, claims: &Value) -> String {
+        format!("{}.", signing_input(&json!({"alg": alg, "typ": "JWT"}), claims))
+    }
+}
+
+impl Default for Forge {
+    fn default() -> Forge {
+        Forge::new()
+    }
+}
+
+/// The claims of a good token: fifteen minutes from now, an ADMIN, the default issuer and audience.
+pub fn claims() -> Value {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    json!({
+        "iss": "https://ward.local/auth",
+        "aud": "ward",
+        "sub": Uuid::new_v4().to_string(),
+        "role": "ADMIN",
+        "jti": Uuid::new_v4().to_string(),
+        "iat": now,
+        "exp": now + 900,
+    })
+}
+
+fn signing_input(header: &Value, claims: &Value) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}", part(header), part(claims))
+}

@@ -1,0 +1,319 @@
+//! A running `ward up`, started as a user starts it: the release binary, a state directory of its
+//! own, free ports. Addresses are read from what it prints, never assumed.
+
+use crate::repository::Repository;
+use crate::supervisor::{Supervisor, Traces};
+use crate::tokens::Forge;
+use crate::{Api, Database};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Output};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A cold start compiles components and creates a PostgreSQL cluster, on a machine that may be
+/// building something else at the time.
+const START_PATIENCE: Duration = Duration::from_secs(240);
+
+/// How to start ward.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The manifest, or its directory; `None` is the repository's own.
+    pub from: Option<PathBuf>,
+    /// Whether demo data is loaded.
+    pub demo: bool,
+    /// Further arguments.
+    pub arguments: Vec<String>,
+    /// Further environment variables.
+    pub environment: Vec<(String, String)>,
+    /// Whether ward makes its own token keys, rather than being given the tests'.
+    pub own_keys: bool,
+}
+
+impl Options {
+    /// The repository's application with demo data.
+    pub fn demo() -> Options {
+        Options { demo: true, ..Options::default() }
+    }
+
+    /// An application of the tests' own, with no database.
+    pub fn manifest(path: &Path) -> Options {
+        Options { from: Some(path.to_path_buf()), own_keys: true, ..Options::default() }
+    }
+}
+
+/// A ward, running unless it was stopped.
+pub struct Ward {
+    options: Options,
+    home: PathBuf,
+    owned: Option<TempDir>,
+    forge: Forge,
+    starts: usize,
+    supervisor: Option<Supervisor>,
+    addresses: BTreeMap<String, String>,
+}
+
+impl Ward {
+    /// The ward most tests share: started by the first that asks, stopped when the process ends.
+    pub fn shared() -> &'static Ward {
+        static SHARED: OnceLock<Ward> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let home = new_home().keep();
+            Ward::launch(Options::demo(), home, None)
+        })
+    }
+
+    /// A ward of the test's own, which may be stopped, killed and started again.
+    pub fn start(options: Options) -> Ward {
+        let owned = new_home();
+        Ward::launch(options, owned.path().to_path_buf(), Some(owned))
+    }
+
+    fn launch(options: Options, home: PathBuf, owned: Option<TempDir>) -> Ward {
+        let forge = Forge::new();
+        let mut ward = Ward {
+            options,
+            home,
+            owned,
+            forge,
+            starts: 0,
+            supervisor: None,
+            addresses: BTreeMap::new(),
+        };
+        ward.start_again();
+        ward
+    }
+
+    /// Runs the binary to its end with these arguments and no state of this suite.
+    pub fn run(arguments: &[&str], directory: &Path) -> Output {
+        let mut command = Command::new(binary());
+        command.args(arguments).current_dir(directory).env("NO_COLOR", "1");
+        command.output().expect("ward runs")
+    }
+
+    /// Starts ward once more over the same state.
+    pub fn start_again(&mut self) {
+        assert!(self.supervisor.is_none(), "ward still runs");
+        self.starts += 1;
+        let mut command = self.command();
+        let (log, state) = (self.log_file(self.starts), self.state());
+        let scrap = self.owned.is_none().then_some(self.home.as_path());
+        let traces = Traces { log: &log, state: &state, scrap };
+        self.supervisor = Some(Supervisor::start(&mut command, &traces));
+        self.addresses = self.wait_until_ready(&log);
+    }
+
+    /// The command line of `ward up` over this state.
+    fn command(&self) -> Command {
+        let mut command = Command::new(binary());
+        command.arg("up").arg("--listen").arg("127.0.0.1:0").arg("--state-dir").arg(self.state());
+        let manifest = self.options.from.clone();
+        command.arg("--from").arg(manifest.unwrap_or_else(|| own_manifest(&self.home)));
+        if self.options.demo {
+            command.arg("--demo");
+        }
+        if !self.options.own_keys {
+            for (name, pem) in
+                [("private", self.forge.private_pem()), ("public", self.forge.public_pem())]
+            {
+                let file = self.home.join(format!("{name}.pem"));
+                fs::write(&file, pem).expect("a key is written");
+                command.arg("--variable").arg(format!("jwt_{name}_key=@{}", file.display()));
+            }
+        }
+        command.args(&self.options.arguments).current_dir(Repository::here().root());
+        command.env("NO_COLOR", "1");
+        for name in ["RUST_LOG", "WARD_LOG", "WARD_DATABASE_URL", "RUNTIME_CONFIG_FILE"] {
+            command.env_remove(name);
+        }
+        command.envs(self.options.environment.iter().cloned());
+        command
+    }
+
+    fn wait_until_ready(&self, log: &Path) -> BTreeMap<String, String> {
+        let start = Instant::now();
+        loop {
+            let text = fs::read_to_string(log).unwrap_or_default();
+            let addresses = addresses(&text);
+            if addresses.get("gateway").is_some_and(|gateway| healthy(gateway)) {
+                return addresses;
+            }
+            let runs = self.supervisor.as_ref().is_some_and(Supervisor::runs);
+            assert!(runs, "ward ended before it served:\n{text}");
+            assert!(start.elapsed() < START_PATIENCE, "ward does not serve:\n{text}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The gateway's address, such as `http://127.0.0.1:4004`.
+    pub fn gateway(&self) -> &str {
+        &self.addresses["gateway"]
+    }
+
+    /// The address of a component's own listener, where it has one.
+    pub fn listener(&self, component: &str) -> Option<&str> {
+        self.addresses.get(component).map(String::as_str)
+    }
+
+    /// A client of the gateway without a token.
+    pub fn api(&self) -> Api {
+        Api::new(self.gateway())
+    }
+
+    /// A client of the gateway with a token of the demo user.
+    pub async fn user(&self) -> Api {
+        self.api().logged_in().await
+    }
+
+    /// The signer whose public key ward trusts, unless it made its own.
+    pub fn forge(&self) -> &Forge {
+        &self.forge
+    }
+
+    /// A connection to the database of a service, as that service's role.
+    pub async fn database(&self, service: &str) -> Database {
+        Database::open(&self.state(), service).await
+    }
+
+    /// The password of a service's database role.
+    pub fn database_password(&self, service: &str) -> String {
+        crate::database::secret(&self.state(), service, "password")
+    }
+
+    /// The state directory.
+    pub fn state(&self) -> PathBuf {
+        self.home.join("state")
+    }
+
+    /// Everything ward has printed, over all its starts.
+    pub fn log(&self) -> String {
+        let read = |start| fs::read_to_string(self.log_file(start)).unwrap_or_default();
+        (1..=self.starts).map(read).collect()
+    }
+
+    /// What ward printed since it was last started.
+    pub fn last_log(&self) -> String {
+        fs::read_to_string(self.log_file(self.starts)).unwrap_or_default()
+    }
+
+    /// Ward's process id.
+    pub fn pid(&self) -> u32 {
+        self.supervisor.as_ref().expect("ward runs").pid()
+    }
+
+    /// Sends SIGTERM without waiting.
+    pub fn terminate(&self) {
+        let sent = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Waits for a ward that was told to end.
+    pub fn outcome(&mut self, patience: Duration) -> ExitStatus {
+        self.supervisor.take().expect("ward runs").outcome(patience)
+    }
+
+    /// Stops ward by SIGTERM and returns how it ended.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.supervisor.take().expect("ward runs").stop()
+    }
+
+    /// Ends ward by SIGKILL.
+    pub fn kill(&mut self) {
+        self.supervisor.take().expect("ward runs").kill();
+    }
+
+    fn log_file(&self, start: usize) -> PathBuf {
+        self.home.join(format!("ward-{start}.log"))
+    }
+}
+
+impl Drop for Ward {
+    fn drop(&mut self) {
+        if let Some(supervisor) = self.supervisor.take() {
+            let status = supervisor.stop();
+            if std::thread::panicking() {
+                println!("--- ward ended with {status}; its log:\n{}", self.log());
+            }
+        }
+    }
+}
+
+/// The binary under test: `WARD_BIN`, or `ward` beside this test's own target directory.
+fn binary() -> PathBuf {
+    if let Some(given) = std::env::var_os("WARD_BIN") {
+        return given.into();
+    }
+    let test = std::env::current_exe().expect("a test executable");
+    let profile = test.parent().and_then(Path::parent).expect("target/<profile>/deps");
+    let ward = profile.join("ward");
+    assert!(ward.is_file(), "no ward beside the tests: `cargo build --release -p ward` makes one");
+    ward
+}
+
+/// The repository's application with free ports in place of the documented ones. Everything the
+/// manifest names by relative path is reached through links beside the copy.
+fn own_manifest(home: &Path) -> PathBuf {
+    let repository = Repository::here();
+    let root = home.join("application");
+    let copy = root.join("spin.toml");
+    if copy.is_file() {
+        return copy;
+    }
+    fs::create_dir(&root).expect("a directory");
+    for name in ["components", "crates", "target"] {
+        symlink(repository.root().join(name), root.join(name)).expect("a link");
+    }
+    let mut text = repository.read("spin.toml");
+    for port in [4000, 4004, 4005] {
+        text = text.replace(&format!("127.0.0.1:{port}"), "127.0.0.1:0");
+    }
+    fs::write(&copy, text).expect("a manifest is written");
+    copy
+}
+
+/// A directory that PostgreSQL may walk through: its server does not run as root.
+fn new_home() -> TempDir {
+    let home = tempfile::Builder::new().prefix("ward-test-").tempdir().expect("a directory");
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).expect("permissions");
+    home
+}
+
+/// Addresses by name from the lines ward prints, such as `patients  http://127.0.0.1:41234`.
+fn addresses(log: &str) -> BTreeMap<String, String> {
+    let mut addresses = BTreeMap::new();
+    for line in log.lines() {
+        if let Some((name, address)) = address(line) {
+            addresses.entry(name).or_insert(address);
+        }
+    }
+    addresses
+}
+
+/// The name and the address in one line, if it has them.
+fn address(line: &str) -> Option<(String, String)> {
+    let (before, rest) = line.split_once("http://")?;
+    let port: String = rest.split_once(':')?.1.chars().take_while(char::is_ascii_digit).collect();
+    let host = rest.split(':').next()?;
+    let name = before.split_whitespace().next()?.trim_end_matches(':').to_owned();
+    Some((name, format!("http://{host}:{port}")))
+}
+
+/// Whether Spin's health route answers 200. Plain TCP, because this runs outside any async runtime.
+fn healthy(address: &str) -> bool {
+    let authority = address.trim_start_matches("http://");
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(authority)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        let head = format!("Host: {authority}\r\nConnection: close\r\n\r\n");
+        write!(stream, "GET /.well-known/spin/health HTTP/1.1\r\n{head}")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}

@@ -1,0 +1,146 @@
+//! The `ward` command as a person meets it: help, mistakes, and what it says about them.
+
+use std::process::Output;
+use ward_tests::Ward;
+
+#[test]
+fn help_shows_the_commands_with_examples() {
+    let help = succeeded(&["--help"]);
+    for word in ["up", "build", "migrate", "doctor", "Usage", "Examples"] {
+        assert!(help.contains(word), "{word} in {help}");
+    }
+    let up = succeeded(&["up", "--help"]);
+    for option in [
+        "--listen",
+        "--from",
+        "--variable",
+        "--env",
+        "--runtime-config-file",
+        "--quiet",
+        "--build",
+        "--demo",
+        "--state-dir",
+    ] {
+        assert!(up.contains(option), "{option} in {up}");
+    }
+}
+
+#[test]
+fn version_is_the_workspaces() {
+    let version = succeeded(&["--version"]);
+    assert_eq!(version.trim(), concat!("ward ", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn completions_are_printed_for_each_shell() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = succeeded(&["completions", shell]);
+        assert!(script.contains("ward"), "{shell}");
+    }
+}
+
+#[test]
+fn a_mistyped_command_or_option_is_a_usage_error() {
+    for arguments in [&["upp"][..], &["up", "--lisen", "x"], &["up", "--listen", "nowhere"]] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(!output.stderr.is_empty());
+    }
+}
+
+#[test]
+fn a_broken_manifest_shows_all_findings_with_their_lines() {
+    let manifest = "spin_manifest_version = 2\n\
+                    [application]\n\
+                    name = \"broken\"\n\
+                    colour = \"red\"\n\
+                    [[trigger.http]]\n\
+                    route = \"/x\"\n\
+                    component = \"missing\"\n\
+                    [variables]\n\
+                    both = { required = true, default = \"x\" }\n";
+    let (code, text) = up(manifest);
+    assert!(code.is_some_and(|code| code != 0), "{text}");
+    for wanted in ["colour", "missing", "both", "spin.toml:4", "spin.toml:7", "spin.toml:9"] {
+        assert!(text.contains(wanted), "{wanted} in {text}");
+    }
+}
+
+#[test]
+fn a_manifest_that_is_no_toml_or_not_there_is_a_finding() {
+    let (code, text) = up("this is = = no toml");
+    assert!(code.is_some_and(|code| code != 0), "{text}");
+    assert!(text.contains("spin.toml"), "{text}");
+    let empty = tempfile::tempdir().expect("a directory");
+    let output = Ward::run(&["up"], empty.path());
+    assert!(!output.status.success());
+    assert!(text_of(&output).contains("spin.toml"), "{output:?}");
+}
+
+#[test]
+fn what_ward_does_not_support_yet_is_refused_in_words() {
+    let manifest = "spin_manifest_version = 2\n\
+                    [application]\n\
+                    name = \"ahead\"\n\
+                    [[trigger.http]]\n\
+                    route = \"/x\"\n\
+                    component = \"x\"\n\
+                    [component.x]\n\
+                    source = \"x.wasm\"\n\
+                    ai_models = [\"llama2-chat\"]\n\
+                    sqlite_databases = [\"default\"]\n";
+    let (code, text) = up(manifest);
+    assert!(code.is_some_and(|code| code != 0), "{text}");
+    assert!(text.contains("ai_models") && text.contains("sqlite_databases"), "{text}");
+}
+
+#[test]
+fn a_component_that_was_not_built_is_named_with_what_to_run() {
+    let manifest = "spin_manifest_version = 2\n\
+                    [application]\n\
+                    name = \"unbuilt\"\n\
+                    [[trigger.http]]\n\
+                    route = \"/x\"\n\
+                    component = \"x\"\n\
+                    [component.x]\n\
+                    source = \"not-built.wasm\"\n";
+    let (code, text) = up(manifest);
+    assert!(code.is_some_and(|code| code != 0), "{text}");
+    assert!(text.contains("not-built.wasm") && text.contains("build"), "{text}");
+}
+
+#[test]
+fn doctor_finds_nothing_wrong_with_this_repository() {
+    let repository = ward_tests::Repository::here();
+    let state = tempfile::tempdir().expect("a directory");
+    let state = state.path().to_str().expect("a path of text");
+    let output = Ward::run(&["doctor", "--state-dir", state], repository.root());
+    let text = text_of(&output);
+    for word in ["PostgreSQL", "wasm32-wasip2", "spin.toml"] {
+        assert!(text.contains(word), "{word} in {text}");
+    }
+}
+
+/// `ward up` over a manifest that cannot start: exit code and everything printed.
+fn up(manifest: &str) -> (Option<i32>, String) {
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::write(directory.path().join("spin.toml"), manifest).expect("a manifest");
+    let output = Ward::run(&["up", "--listen", "127.0.0.1:0"], directory.path());
+    (output.status.code(), text_of(&output))
+}
+
+fn run(arguments: &[&str]) -> Output {
+    let directory = tempfile::tempdir().expect("a directory");
+    Ward::run(arguments, directory.path())
+}
+
+fn succeeded(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+fn text_of(output: &Output) -> String {
+    let part = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    part(&output.stdout) + &part(&output.stderr)
+}

@@ -1,0 +1,28 @@
+//! The end-to-end tests: one binary, one module per theme. Every sentence of the specification
+//! about behaviour has a test here that would fail without it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking, as the tests do"
+)]
+
+mod audit_outbox;
+mod authz;
+mod cli;
+mod http_files;
+mod limits;
+mod login;
+mod misbehave;
+mod patients_create;
+mod patients_delete;
+mod patients_list;
+mod patients_read;
+mod patients_replace;
+mod privacy;
+mod protocol;
+mod races;
+mod restart;
+mod tidy;
+mod validate;

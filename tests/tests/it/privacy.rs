@@ -1,0 +1,130 @@
+//! Nothing about a patient, and no secret, in any log line or error text: unique values are sent
+//! through every path that could leak them, and then looked for, at the most talkative log level.
+
+use serde_json::json;
+use ward_tests::{Answer, Api, Options, Patient, Ward, claims, unique_email, unique_name};
+
+#[tokio::test]
+async fn no_secret_and_no_patient_data_in_logs_or_errors() {
+    let options =
+        Options { environment: vec![("RUST_LOG".into(), "trace".into())], ..Options::demo() };
+    let mut ward = Ward::start(options);
+    let mut seeded = Seeded::default();
+    walk_patients(&ward, &mut seeded).await;
+    walk_login(&ward, &mut seeded).await;
+    seeded.add("private key", ward.forge().private_pem().lines().nth(1).expect("a line"));
+    for service in ["auth", "patients"] {
+        seeded.add("database password", &ward.database_password(service));
+    }
+    assert!(ward.stop().success(), "{}", ward.log());
+    let log = ward.log();
+    for (what, value) in &seeded.values {
+        if let Some(line) = log.lines().find(|line| leaks(line, value)) {
+            panic!("{what} in a log line: {line}");
+        }
+    }
+    assert!(log.lines().count() > 20, "a ward that says nothing proves nothing: {log}");
+}
+
+/// Values that must not appear anywhere.
+#[derive(Default)]
+struct Seeded {
+    values: Vec<(&'static str, String)>,
+}
+
+impl Seeded {
+    fn add(&mut self, what: &'static str, value: &str) -> String {
+        assert!(value.len() > 8, "{what} is too short to be looked for");
+        self.values.push((what, value.to_owned()));
+        value.to_owned()
+    }
+
+    fn absent_from(&self, answer: &Answer) {
+        for (what, value) in &self.values {
+            assert!(!leaks(&answer.body, value), "{what} in an error: {answer:?}");
+        }
+    }
+}
+
+/// Whether a text holds a value, also percent-encoded or as the unique part alone.
+fn leaks(text: &str, value: &str) -> bool {
+    let unique = value.split(['@', ' ']).find(|part| part.len() >= 32).unwrap_or(value);
+    let unique = unique.split('-').find(|part| part.len() == 32).unwrap_or(unique);
+    text.to_lowercase().contains(&unique.to_lowercase())
+}
+
+async fn walk_patients(ward: &Ward, seeded: &mut Seeded) {
+    let user = ward.user().await;
+    seeded.add("token", user.token().split('.').nth(2).expect("a signature"));
+    let patient = Patient {
+        name: seeded.add("name", &unique_name("Seed")),
+        email: seeded.add("e-mail", &unique_email("seed")),
+        address: seeded.add("address", &unique_name("Street")),
+        ..Patient::unique()
+    };
+    let created = user.create(&patient.json()).await;
+    assert_eq!(created.status, 201);
+    let location = created.header("location").to_owned();
+    user.get(&location).await;
+    for query in [("name", &patient.name), ("email", &patient.email)] {
+        let request = user.request("GET", "/api/patients").query(&[query]);
+        assert_eq!(Answer::of(request).await.status, 200);
+    }
+    // A member nobody asked for is named in the answer, because that is what a pointer is for; the
+    // log has no business with it.
+    user.create(&patient.with(&patient.name, 1)).await.problem(400);
+    let errors = failing_requests(&user, &patient, &location).await;
+    for (expected, answer) in errors {
+        assert_eq!(answer.status, expected, "{answer:?}");
+        seeded.absent_from(&answer);
+    }
+    let page = user.get("/api/patients?limit=1&sort=name").await;
+    user.get(&page.next_link().expect("a next page")).await;
+    assert_eq!(user.send("DELETE", &location).await.status, 204);
+}
+
+async fn failing_requests(user: &Api, patient: &Patient, location: &str) -> Vec<(u16, Answer)> {
+    let long = patient.name.repeat(10);
+    let other = user.create(&Patient::unique().json()).await.header("location").to_owned();
+    let broken = format!("{{\"name\": \"{}\", \"email\": {}", patient.name, patient.email);
+    let no_json = user.request("POST", "/api/patients").header("content-type", "application/json");
+    let stale = user.request("PUT", location).header("if-match", "\"0\"").json(&patient.json());
+    let odd = user.request("GET", "/api/patients").query(&[("surprise", &patient.email)]);
+    let cursor = user.request("GET", "/api/patients").query(&[("after", &patient.name)]);
+    vec![
+        (409, user.create(&patient.json()).await),
+        (409, user.send_json("PUT", &other, &patient.json()).await),
+        (400, user.create(&patient.with("name", long)).await),
+        (400, user.create(&patient.with("email", patient.name.clone())).await),
+        (400, user.create(&patient.with("dateOfBirth", patient.name.clone())).await),
+        (400, user.create(&patient.with("name", json!([patient.name]))).await),
+        (400, Answer::of(no_json.body(broken)).await),
+        (412, Answer::of(stale).await),
+        (400, Answer::of(odd).await),
+        (400, Answer::of(cursor).await),
+        (400, user.get(&format!("/api/patients/{}", patient.email)).await),
+    ]
+}
+
+async fn walk_login(ward: &Ward, seeded: &mut Seeded) {
+    let email = seeded.add("login e-mail", &unique_email("login"));
+    let password = seeded.add("password", &unique_name("secret").replace(' ', ""));
+    let api = ward.api();
+    let answer = api.login(&email, &password).await;
+    answer.problem(401);
+    seeded.absent_from(&answer);
+    let answer = api.login(ward_tests::DEMO_EMAIL, &password).await;
+    answer.problem(401);
+    seeded.absent_from(&answer);
+    let body = json!({"email": email, "password": [password]});
+    let answer = api.send_json("POST", "/auth/login", &body).await;
+    answer.problem(400);
+    seeded.absent_from(&answer);
+    let mut expired = claims();
+    expired["exp"] = 1.into();
+    let token = ward.forge().sign(&expired);
+    seeded.add("expired token", token.split('.').nth(2).expect("a signature"));
+    let answer = api.with_token(&token).get("/api/patients").await;
+    answer.problem(401);
+    seeded.absent_from(&answer);
+}

@@ -1,0 +1,152 @@
+//! Ward stopped, killed and started again over the same state: nothing answered is lost, nothing
+//! started is left behind.
+
+use futures::future::join_all;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use ward_tests::{Answer, Api, Options, Patient, Random, Ward};
+
+/// How long a stop may take: the drain's deadline and PostgreSQL's own shutdown.
+const STOP_PATIENCE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_stopped_ward_keeps_everything() {
+    let mut ward = Ward::start(Options { own_keys: true, ..Options::demo() });
+    let user = ward.user().await;
+    let created = user.create(&Patient::unique().json()).await;
+    let location = created.header("location").to_owned();
+    let patients = user.get("/api/patients?limit=500").await.json();
+    assert_eq!(patients.as_array().map(Vec::len), Some(11), "ten demo patients and one more");
+
+    refuses_a_second_ward_over_the_same_state(&ward);
+    let status = ward.stop();
+    assert!(status.success(), "{status}: {}", ward.log());
+    assert!(postmasters(&ward.state()).is_empty(), "PostgreSQL was left running");
+
+    ward.start_again();
+    let again = ward.api().with_token(user.token());
+    let read = again.get(&location).await;
+    assert_eq!(read.status, 200, "a token outlives a restart, because the key does: {read:?}");
+    assert_eq!(read.json(), created.json());
+    assert_eq!(read.header("etag"), created.header("etag"));
+    let after = again.get("/api/patients?limit=500").await.json();
+    assert_eq!(after, patients, "demo data goes into empty databases only");
+}
+
+fn refuses_a_second_ward_over_the_same_state(ward: &Ward) {
+    let state = ward.state();
+    let state = state.to_str().expect("a path of text");
+    let repository = ward_tests::Repository::here();
+    let arguments = ["up", "--listen", "127.0.0.1:0", "--state-dir", state];
+    let output = Ward::run(&arguments, repository.root());
+    assert!(!output.status.success(), "two wards over one state directory");
+    assert!(!postmasters(&ward.state()).is_empty(), "the first one's PostgreSQL runs on");
+}
+
+#[tokio::test]
+async fn requests_in_flight_are_answered_before_ward_ends() {
+    let mut ward = Ward::start(Options::demo());
+    let user = ward.user().await;
+    let (api, body) = (user.clone(), Patient::unique().json().to_string());
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let half = body.len() / 2;
+    let (first, second) = (body[..half].to_owned(), body[half..].to_owned());
+    let slow_body = futures::stream::once(async move { Ok::<_, std::io::Error>(first) });
+    let slow_body = futures::StreamExt::chain(
+        slow_body,
+        futures::stream::once(async move {
+            receiver.await.expect("the test goes on");
+            Ok(second)
+        }),
+    );
+    let request = api.request("POST", "/api/patients").header("content-type", "application/json");
+    let request = request.body(reqwest::Body::wrap_stream(slow_body));
+    let answer = tokio::spawn(Answer::of(request));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    ward.terminate();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    sender.send(()).expect("the body is still wanted");
+    assert_eq!(answer.await.expect("an answer").status, 201);
+    let status = ward.outcome(STOP_PATIENCE);
+    assert!(status.success(), "{status}: {}", ward.log());
+    assert!(postmasters(&ward.state()).is_empty(), "PostgreSQL was left running");
+}
+
+#[tokio::test]
+async fn every_create_answered_201_survives_kill_9() {
+    let mut random = Random::seeded("kill -9");
+    let mut ward = Ward::start(Options::demo());
+    let mut accepted = Vec::new();
+    for round in 0..2 {
+        let load = Load::start(ward.user().await);
+        let enough = 50 + random.below(150) as usize;
+        while load.count() < enough {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(random.below(20))).await;
+        ward.kill();
+        accepted.extend(load.finish().await);
+        ward.start_again();
+        println!("round {round}: {} creates answered 201 so far", accepted.len());
+        all_there(&ward, &accepted).await;
+    }
+    assert!(ward.stop().success(), "{}", ward.log());
+    assert!(postmasters(&ward.state()).is_empty(), "PostgreSQL was left running");
+}
+
+/// Every accepted patient is read back, with exactly one event and its e-mail.
+async fn all_there(ward: &Ward, accepted: &[(String, String)]) {
+    let user = ward.user().await;
+    let database = ward.database("patients").await;
+    for (id, email) in accepted {
+        let answer = user.get(&format!("/api/patients/{id}")).await;
+        assert_eq!(answer.status, 200, "{id} was answered 201 and is gone: {answer:?}");
+        assert_eq!(answer.json()["email"], email.as_str());
+    }
+    let query = "SELECT p.id, count(o.id) AS events FROM patients p \
+                 LEFT JOIN outbox o ON o.aggregate_id = p.id AND o.type = 'PATIENT_CREATED' \
+                 WHERE p.email LIKE 'pat-%' GROUP BY p.id HAVING count(o.id) <> 1";
+    assert_eq!(database.rows(query, &[]).await, Vec::<serde_json::Value>::new(), "half rows");
+}
+
+/// Creates patients from several clients until the server is gone.
+struct Load {
+    accepted: Arc<Mutex<Vec<(String, String)>>>,
+    clients: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Load {
+    fn start(user: Api) -> Load {
+        let accepted = Arc::new(Mutex::new(Vec::new()));
+        let client = |_| tokio::spawn(create_until_gone(user.clone(), Arc::clone(&accepted)));
+        Load { clients: (0..8).map(client).collect(), accepted }
+    }
+
+    fn count(&self) -> usize {
+        self.accepted.lock().expect("no panic").len()
+    }
+
+    async fn finish(self) -> Vec<(String, String)> {
+        join_all(self.clients).await.into_iter().for_each(|client| client.expect("a client ends"));
+        std::mem::take(&mut *self.accepted.lock().expect("no panic"))
+    }
+}
+
+async fn create_until_gone(user: Api, accepted: Arc<Mutex<Vec<(String, String)>>>) {
+    loop {
+        let patient = Patient::unique();
+        let request = user.request("POST", "/api/patients").json(&patient.json());
+        let Ok(answer) = Answer::try_of(request).await else { return };
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let id = answer.json()["id"].as_str().expect("an id").to_owned();
+        accepted.lock().expect("no panic").push((id, patient.email));
+    }
+}
+
+/// Files a running PostgreSQL keeps.
+fn postmasters(state: &Path) -> String {
+    let found = Command::new("find").arg(state).args(["-name", "postmaster.pid"]).output();
+    String::from_utf8(found.expect("find runs").stdout).expect("paths of text")
+}
