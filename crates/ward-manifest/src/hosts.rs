@@ -209,7 +209,7 @@ impl HostRule {
         }
         if let Some(domain) = host.strip_prefix("*.") {
             return match parse_host(domain) {
-                Some(Host::Domain(domain)) => {
+                Some(Host::Domain(domain)) if !domain.contains('*') => {
                     refuse_chaining(&domain)?;
                     Ok(HostRule::Subdomain(format!(".{domain}")))
                 }

@@ -77,7 +77,7 @@ fn read_root(root: &Section<'_>, file: &Path) -> Option<App> {
         report: root.report,
         file,
         directory,
-        application: application?,
+        application,
         variables,
         components,
         triggers,

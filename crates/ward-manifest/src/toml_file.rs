@@ -332,7 +332,8 @@ impl<'a> Section<'a> {
     }
 
     pub(crate) fn wrong_type(&self, value: Value<'_>, name: &str, expected: &str) {
-        let name = if name.contains('`') { name.to_owned() } else { format!("`{name}`") };
+        let is_key = !name.contains([' ', '`']);
+        let name = if is_key { format!("`{name}`") } else { name.to_owned() };
         let found = value.get_ref().type_str();
         let problem = format!("{name} must be {expected}, and this is {}", with_article(found));
         self.report.error(&value.span(), problem);

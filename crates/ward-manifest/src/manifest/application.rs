@@ -5,6 +5,7 @@ use crate::toml_file::{Section, Text, Value};
 use super::tool::{SettingsDraft, read_application_settings};
 
 /// `[application]`, with the references in its settings still open.
+#[derive(Default)]
 pub(super) struct Application<'a> {
     pub(super) name: String,
     pub(super) version: Option<String>,
@@ -14,13 +15,14 @@ pub(super) struct Application<'a> {
 
 const KEYS: &[&str] = &["name", "version", "description", "authors", "targets", "trigger", "tool"];
 
-/// Reads the table; `None` only together with an error in the report.
-pub(super) fn read<'a>(root: &Section<'a>) -> Option<Application<'a>> {
+/// Reads the table. What is missing or wrong stands in the report, and an empty value here, so
+/// that the rest of the manifest is checked all the same.
+pub(super) fn read<'a>(root: &Section<'a>) -> Application<'a> {
     if !root.has("application") {
         let help = "add a table [application] with the name of the application";
         root.report.error_help(&root.span, "`[application]` is missing", help.to_owned());
     }
-    let section = root.section("application")?;
+    let Some(section) = root.section("application") else { return Application::default() };
     section.only(KEYS);
     let name = section.required_text("name");
     if let Some(name) = name.as_ref().filter(|name| name.value.trim().is_empty()) {
@@ -29,12 +31,12 @@ pub(super) fn read<'a>(root: &Section<'a>) -> Option<Application<'a>> {
     section.texts("authors");
     check_targets(&section);
     check_trigger_settings(&section);
-    Some(Application {
+    Application {
         version: section.string("version"),
         description: section.string("description"),
         settings: read_application_settings(&section),
-        name: name?.value.to_owned(),
-    })
+        name: name.map(|name| name.value.to_owned()).unwrap_or_default(),
+    }
 }
 
 /// `targets` only matter to `spin build`; their shape is checked, and nothing else.

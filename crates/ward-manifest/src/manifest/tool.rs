@@ -17,6 +17,12 @@ pub(super) struct SettingsDraft<'a> {
     pub(super) listeners: Vec<(Text<'a>, SocketAddr)>,
 }
 
+impl Default for SettingsDraft<'_> {
+    fn default() -> Self {
+        SettingsDraft { listen: LISTEN, listeners: Vec::new() }
+    }
+}
+
 /// The gateway's address where the manifest gives none.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4004);
 
@@ -46,7 +52,7 @@ impl Default for ComponentSettings {
 }
 
 pub(super) fn read_application_settings<'a>(application: &Section<'a>) -> SettingsDraft<'a> {
-    let mut settings = SettingsDraft { listen: LISTEN, listeners: Vec::new() };
+    let mut settings = SettingsDraft::default();
     let Some(ward) = tool_ward(application) else { return settings };
     ward.only(&["listen", "listeners"]);
     if let Some(text) = ward.text("listen") {
@@ -103,8 +109,9 @@ pub(super) fn read_component_settings<'a>(
     if let Some(count) = positive(&ward, "max_instance_concurrent_reuse_count") {
         settings.instance_concurrency_max = count;
     }
-    let (database, variable) = read_database(&ward, root).unzip();
-    settings.database = database;
+    let Some(section) = ward.section("database") else { return (settings, None) };
+    let variable = section.required_text("variable");
+    settings.database = read_database(&section, variable.as_ref(), root);
     (settings, variable)
 }
 
@@ -148,11 +155,13 @@ fn positive(ward: &Section<'_>, key: &str) -> Option<u32> {
     count
 }
 
-fn read_database<'a>(ward: &Section<'a>, root: &Path) -> Option<(Database, Text<'a>)> {
-    let section = ward.section("database")?;
+fn read_database(
+    section: &Section<'_>,
+    variable: Option<&Text<'_>>,
+    root: &Path,
+) -> Option<Database> {
     section.only(&["name", "variable", "migrations", "demo"]);
     let name = section.required_text("name");
-    let variable = section.required_text("variable");
     let migrations = section.required_text("migrations");
     let demo = section.text("demo").map(|demo| root.join(demo.value));
     let name = name?;
@@ -161,14 +170,12 @@ fn read_database<'a>(ward: &Section<'a>, root: &Path) -> Option<(Database, Text<
         let help = "use lower-case letters, digits and underscores, a letter first, 63 at most";
         section.report.error_help(&name.span, problem, help.to_owned());
     }
-    let variable = variable?;
-    let database = Database {
+    Some(Database {
         name: name.value.to_owned(),
-        variable: variable.value.to_owned(),
+        variable: variable?.value.to_owned(),
         migrations: root.join(migrations?.value),
         demo,
-    };
-    Some((database, variable))
+    })
 }
 
 /// Names that need no quotes in SQL: PostgreSQL cuts identifiers at 63 bytes.

@@ -141,6 +141,7 @@ fn read_action<'a>(section: &Section<'a>, directory: &Path) -> Option<ActionDraf
         (Some(_), true) => {
             let problem = "a trigger has a `component` or a `static_response`, not both";
             section.error(&section.key_span("static_response"), problem);
+            read_static(section);
             None
         }
         (None, false) => {

@@ -1,0 +1,10 @@
+//! Tests of ward-manifest through its public names. Each suite has one `check` that takes data
+//! and a snapshot; `UPDATE_EXPECT=1 cargo test -p ward-manifest` rewrites the snapshots.
+
+mod hosts;
+mod manifest_errors;
+mod manifest_support;
+mod manifest_valid;
+mod never_panics;
+mod resolver;
+mod runtime_config;
