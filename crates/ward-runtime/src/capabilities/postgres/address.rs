@@ -75,13 +75,14 @@ impl Address {
     ///
     /// # Errors
     /// `connection-failed`, naming host and port.
-    pub(crate) fn check(&self, hosts: &AllowedHosts) -> Result<(), Error> {
+    pub(crate) fn check(&self, hosts: &AllowedHosts, component: &str) -> Result<(), Error> {
         for (host, port) in &self.endpoints {
             if !hosts.allows("postgres", host, *port) {
                 tracing::warn!(
                     host,
                     port,
-                    "refused a database that a component's allowed_outbound_hosts do not list"
+                    component,
+                    "refused a database that the component's allowed_outbound_hosts do not list"
                 );
                 return Err(failed(&format!("address postgres://{host}:{port} is not permitted")));
             }
@@ -170,7 +171,7 @@ mod tests {
             ("hostaddr=10.0.0.1 port=5433 user=u", true),
             ("hostaddr=10.0.0.1 user=u", false),
         ] {
-            let address_ok = Address::parse(address, None).unwrap().check(&hosts).is_ok();
+            let address_ok = Address::parse(address, None).unwrap().check(&hosts, "test").is_ok();
             assert_eq!(address_ok, permitted, "{address}");
         }
     }

@@ -35,18 +35,23 @@ pub(crate) use self::pool::PostgresService;
 pub(crate) struct PostgresCtx {
     service: Arc<PostgresService>,
     hosts: Arc<AllowedHosts>,
+    component: Arc<str>,
 }
 
 impl PostgresCtx {
-    /// `hosts`: the component's `allowed_outbound_hosts`, templates resolved.
-    pub(crate) fn new(service: Arc<PostgresService>, hosts: Arc<AllowedHosts>) -> Self {
-        PostgresCtx { service, hosts }
+    /// `hosts`: the `allowed_outbound_hosts` of `component`, templates resolved.
+    pub(crate) fn new(
+        service: Arc<PostgresService>,
+        hosts: Arc<AllowedHosts>,
+        component: Arc<str>,
+    ) -> Self {
+        PostgresCtx { service, hosts, component }
     }
 
     /// The one way to a connection, whichever function the guest called.
     async fn open(&self, address: &str, ca_root: Option<&str>) -> Result<Connection, Error> {
         let address = Address::parse(address, ca_root)?;
-        address.check(&self.hosts)?;
+        address.check(&self.hosts, &self.component)?;
         Ok(Connection(Arc::new(self.service.open(&address).await?)))
     }
 }

@@ -50,13 +50,17 @@ pub(crate) struct PostgresService {
 impl PostgresService {
     /// `handles_max`: `[outbound_pg] max_connections`, the most connections guests may hold at once
     /// over all servers; no such limit when it is absent.
-    pub(crate) fn new(handles_max: Option<usize>) -> Self {
+    pub(crate) fn new(handles_max: Option<usize>) -> Arc<Self> {
         Self::with_wait(handles_max, WAIT)
     }
 
-    fn with_wait(handles_max: Option<usize>, wait: Duration) -> Self {
+    fn with_wait(handles_max: Option<usize>, wait: Duration) -> Arc<Self> {
         let handles = handles_max.map(|max| Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
-        PostgresService { handles: handles.map(Arc::new), servers: Mutex::default(), wait }
+        Arc::new(PostgresService {
+            handles: handles.map(Arc::new),
+            servers: Mutex::default(),
+            wait,
+        })
     }
 
     /// A connection to `address`: an idle one, or a new one within the server's share.
