@@ -177,7 +177,10 @@ fn claims_one_at_a_time() {
         ("iss", json!("issuer "), Party),
         ("iss", Value::Null, Claims),
         ("aud", json!("billing"), Party),
-        ("aud", json!(["ward", "billing"]), Claims),
+        ("aud", json!(["billing", "ward "]), Party),
+        ("aud", json!([]), Party),
+        ("aud", json!(["ward", 7]), Claims),
+        ("aud", json!({"ward": true}), Claims),
         ("aud", Value::Null, Claims),
         ("sub", json!("admin"), Claims),
         ("sub", json!(7), Claims),
@@ -208,6 +211,7 @@ fn claims_one_at_a_time() {
         assert_eq!(fixture.with_claim(name, value), Err(why), "{text}");
     }
     assert!(fixture.with_claim("nbf", json!(NOW)).is_ok());
+    assert!(fixture.with_claim("aud", json!(["billing", "ward"])).is_ok());
     assert!(fixture.with_claim("tenant", json!("later")).is_ok());
 }
 

@@ -56,13 +56,30 @@ struct Header {
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
-    aud: String,
+    aud: Audience,
     sub: Uuid,
     role: String,
     jti: Uuid,
     iat: u64,
     exp: u64,
     nbf: Option<u64>,
+}
+
+/// `aud` is a name or a list of names (RFC 7519, 4.1.3).
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Audience {
+    fn names(&self, audience: &str) -> bool {
+        match self {
+            Self::One(name) => name == audience,
+            Self::Several(names) => names.iter().any(|name| name == audience),
+        }
+    }
 }
 
 impl Verifier {
@@ -123,7 +140,7 @@ impl Verifier {
     }
 
     fn check_claims(&self, claims: Claims, now: u64) -> Result<Identity, Rejection> {
-        if claims.iss != self.issuer || claims.aud != self.audience {
+        if claims.iss != self.issuer || !claims.aud.names(&self.audience) {
             return Err(Rejection::Party);
         }
         let lifetime = claims.exp.checked_sub(claims.iat).ok_or(Rejection::Lifetime)?;
