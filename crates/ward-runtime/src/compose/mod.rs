@@ -92,19 +92,21 @@ pub(crate) enum ComposeError {
     },
 }
 
-/// What messages call the component that is wrapped; the caller adds its id.
-const PRIMARY: &str = "the component";
-
-/// Wraps `primary` into `chain`, whose first layer is the outermost.
+/// Wraps `primary`, called `id` in messages, into `chain`, whose first layer is the outermost.
 ///
 /// An empty chain gives the primary back unchanged.
-pub(crate) fn middleware(primary: &[u8], chain: &[Layer<'_>]) -> Result<Composed, ComposeError> {
+pub(crate) fn middleware(
+    id: &str,
+    primary: &[u8],
+    chain: &[Layer<'_>],
+) -> Result<Composed, ComposeError> {
     if chain.is_empty() {
         return Ok(Composed { bytes: primary.to_vec(), denied: Vec::new() });
     }
+    let primary_name = format!("component `{id}`");
     let mut graph = CompositionGraph::new();
     let mut denied = Vec::new();
-    let (_, mut handler) = add(&mut graph, PRIMARY, "primary", primary.to_vec())?;
+    let (_, mut handler) = add(&mut graph, &primary_name, "primary", primary.to_vec())?;
     for (position, layer) in chain.iter().enumerate().rev() {
         let name = format!("middleware `{}`", layer.name);
         let renamed = rename::imports(layer.bytes, |interface| {
@@ -126,9 +128,10 @@ pub(crate) fn middleware(primary: &[u8], chain: &[Layer<'_>]) -> Result<Composed
             .map_err(|reason| mismatch(&name, &reason))?;
         handler = export;
     }
-    graph.export(handler, HANDLER).map_err(|reason| mismatch(PRIMARY, &reason))?;
-    let bytes =
-        graph.encode(EncodeOptions::default()).map_err(|reason| mismatch(PRIMARY, &reason))?;
+    graph.export(handler, HANDLER).map_err(|reason| mismatch(&primary_name, &reason))?;
+    let bytes = graph
+        .encode(EncodeOptions::default())
+        .map_err(|reason| mismatch(&primary_name, &reason))?;
     Ok(Composed { bytes, denied })
 }
 
