@@ -2,9 +2,9 @@
 //!
 //! Pragmatic rather than complete: what mail systems really deliver to. The local part is dot-atoms
 //! of at most 64 characters (no quoted strings, no comments), the domain at least two labels as DNS
-//! has them, the whole at most 254 characters (RFC 5321's path less its angle brackets). ASCII only:
-//! internationalised domains are written in Punycode, and folding case needs no locale, so that two
-//! databases never disagree on whether an address is taken.
+//! has them, the whole at most 254 characters (RFC 5321's path less its angle brackets). ASCII
+//! only: internationalised domains are written in Punycode, and folding case needs no locale, so
+//! that two databases never disagree on whether an address is taken.
 
 /// Longest address, in characters.
 pub const MAX_CHARS: usize = 254;

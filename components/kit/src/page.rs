@@ -97,7 +97,11 @@ mod tests {
         }
 
         #[test]
-        fn damage_is_refused(at in "[0-9a-f-]{36}", place in 0usize..58, letter in "[A-Za-z0-9_-]") {
+        fn damage_is_refused(
+            at in "[0-9a-f-]{36}",
+            place in 0usize..58,
+            letter in "[A-Za-z0-9_-]",
+        ) {
             let whole = cursor(&at, "q");
             let mut damaged = whole.clone();
             damaged.replace_range(place..=place, &letter);

@@ -1,4 +1,4 @@
--- The patients service's tables. Run once, as the service's own role, in the service's own database.
+-- The patients service's tables. Run once, as the service's own role, in its own database.
 --
 -- Instants are timestamptz here and cast where they are read: a component gets them as
 -- (… AT TIME ZONE 'UTC'), because not every host can hand out timestamptz.

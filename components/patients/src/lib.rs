@@ -73,7 +73,7 @@ enum Target<'a> {
     Patient(&'a str),
 }
 
-/// `None` for what does not exist: anything deeper than a patient. A slash at the end means nothing.
+/// `None` for what does not exist: anything deeper than a patient. A slash at the end is ignored.
 fn target(path: &str) -> Option<Target<'_>> {
     let rest = path.strip_prefix(COLLECTION)?;
     let rest = rest.strip_suffix('/').unwrap_or(rest);

@@ -42,7 +42,7 @@ struct Statement {
 
 impl Statement {
     fn of(listing: &Listing) -> Self {
-        // $5 is the number of rows wanted: one more than are shown, which tells whether more follow.
+        // $5 is the number of rows wanted: one more than are shown, to learn whether more follow.
         let wanted = ParameterValue::Int64(i64::from(listing.limit) + 1);
         let mut statement = Self { conditions: String::new(), values: vec![wanted] };
         let filters = &listing.filters;
