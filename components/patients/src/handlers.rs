@@ -7,7 +7,7 @@ use http_body::Body;
 use kit::database::{Database, Fault};
 use kit::etag::{self, Condition};
 use kit::identity::{self, Identity};
-use kit::problem::{FieldError, Kind, NOT_FOUND, Place, STALE, VALIDATION};
+use kit::problem::{CONFLICT, FieldError, NOT_FOUND, Place, STALE, VALIDATION};
 use kit::{Problem, Reply, body, date, log, reply};
 
 use crate::COLLECTION;
@@ -15,10 +15,6 @@ use crate::model::Patient;
 use crate::query::Listing;
 use crate::store::{self, Access, Refusal};
 use crate::validate::Draft;
-
-/// Another living patient has the e-mail address.
-const EMAIL_TAKEN: Kind =
-    Kind::new("email-taken", "The e-mail address is in use", StatusCode::CONFLICT);
 
 /// Who asks, and the headers they asked with.
 pub(crate) struct Caller<'a> {
@@ -142,7 +138,7 @@ fn refused(refusal: Refusal) -> Problem {
         Refusal::NotFound => not_found(),
         Refusal::Stale => Problem::new(STALE)
             .detail("The patient has changed since the version in If-Match. Read it again."),
-        Refusal::EmailTaken => Problem::new(EMAIL_TAKEN)
+        Refusal::EmailTaken => Problem::new(CONFLICT)
             .detail("Another patient has this e-mail address.")
             .errors(vec![at("/email", "is in use")]),
         Refusal::RegisteredDate => {
