@@ -117,7 +117,8 @@ impl Database {
 
     /// Runs `work` inside a transaction: COMMIT when it returns `Ok`, ROLLBACK when it returns
     /// `Err`. Should the request be dropped half-way, the connection goes with it, and the host
-    /// rolls back whatever was left open.
+    /// rolls back whatever was left open. `work` must return `Err` when a statement of its own has
+    /// failed: PostgreSQL answers COMMIT after an error by quietly rolling back.
     pub async fn transaction<T, E: From<Fault>>(
         &self,
         work: impl AsyncFnOnce(&Self) -> Result<T, E>,
