@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::finding::mask_credentials;
 use crate::names::variable_name_flaw;
 
 /// A `--variable` that cannot be used. The texts name the option and files, never values.
@@ -76,7 +77,7 @@ fn read_file(file: &Path) -> Result<BTreeMap<String, String>, OverrideError> {
 
 fn check_name(name: &str) -> Result<(), OverrideError> {
     match variable_name_flaw(name) {
-        Some(flaw) => Err(OverrideError::Name { name: name.to_owned(), flaw }),
+        Some(flaw) => Err(OverrideError::Name { name: mask_credentials(name), flaw }),
         None => Ok(()),
     }
 }

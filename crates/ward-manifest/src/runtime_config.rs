@@ -124,6 +124,13 @@ const HARMLESS: &[&str] = &[
     "key_value_store.*.type",
     "key_value_store.*.path",
     "outbound_networking.block_networks",
+    "outbound_networking.max_socket_connections",
+    "outbound_networking.max_total_connections",
+    "outbound_http.connection_pooling",
+    "outbound_http.max_connections",
+    "outbound_http.max_concurrent_requests",
+    "outbound_pg.max_connections",
+    "max_instance_memory",
 ];
 
 const KEYS: &[&str] = &[
@@ -203,7 +210,7 @@ fn hide_below(report: &Report<'_>, path: &str, value: Value<'_>) {
         }
     } else if let Some(items) = value.get_ref().as_array() {
         items.iter().for_each(|item| hide_below(report, path, item));
-    } else if value.get_ref().is_str() && !HARMLESS.contains(&path) {
+    } else if !HARMLESS.contains(&path) {
         report.hide_values(value);
     }
 }
@@ -261,7 +268,7 @@ fn read_provider(section: &Section<'_>) -> Option<VariablesProvider> {
             for (name, _) in &values {
                 if let Some(flaw) = declared_variable_flaw(name.value) {
                     let problem = format!("`{}` is no variable name: {flaw}", name.value);
-                    section.error(&name.span, problem);
+                    section.report.warn(&name.span, problem, "no variable gets this value");
                 }
             }
             let owned = values.iter().map(|(n, v)| (n.value.to_owned(), v.value.to_owned()));

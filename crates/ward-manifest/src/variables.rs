@@ -21,6 +21,7 @@ const ENVIRONMENT_PREFIX: &str = "SPIN_VARIABLE";
 pub struct Variables {
     values: BTreeMap<String, Value>,
     components: BTreeMap<String, BTreeMap<String, Template>>,
+    warnings: Vec<Finding>,
 }
 
 #[derive(Clone)]
@@ -64,15 +65,17 @@ impl Variables {
     /// (`--variable`, then what Ward provides), the providers of `config` in their order,
     /// `SPIN_VARIABLE_<NAME>` in `environment` and then in the `.env` file, the default.
     /// Every required variable without a value is a finding, and so is a provider that cannot be
-    /// read.
+    /// read. A value for a variable that does not exist is a warning, as Spin lets it pass; it
+    /// becomes a finding beside others, since it may be the misspelt cause of them.
     pub fn new(
         app: &App,
         overrides: BTreeMap<String, String>,
         config: &RuntimeConfig,
         environment: &BTreeMap<String, String>,
     ) -> Result<Variables, Findings> {
-        let mut findings = unknown_overrides(app, &overrides);
-        let mut layers = vec![Layer::new(Source::Override, "", overrides)];
+        let mut findings = Vec::new();
+        let warnings = unknown_overrides(app, &overrides);
+        let mut layers = vec![Layer::new(Source::Override, None, overrides)];
         for (index, provider) in config.variables_providers.iter().enumerate() {
             let source = Source::Provider(index);
             match Layer::of_provider(source, provider, environment) {
@@ -97,9 +100,9 @@ impl Variables {
             }
         }
         if !findings.is_empty() {
-            return Err(Findings(findings));
+            return Err(Findings(warnings.into_iter().chain(findings).collect()));
         }
-        Ok(Variables { values, components: component_templates(app) })
+        Ok(Variables { values, components: component_templates(app), warnings })
     }
 
     /// What the component sees under `name`.
@@ -154,6 +157,11 @@ impl Variables {
         })
     }
 
+    /// What is odd but did not stop the resolver: values for variables that do not exist.
+    pub fn warnings(&self) -> &[Finding] {
+        &self.warnings
+    }
+
     /// The value of an application variable.
     pub fn app_value(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(|value| value.text.as_str())
@@ -181,14 +189,14 @@ impl fmt::Debug for Variables {
 /// One place values come from.
 struct Layer {
     source: Source,
-    /// What stands before the upper-cased name; empty when names are as in the manifest.
-    prefix: String,
+    /// What stands before `_` and the upper-cased name; `None` when names are as in the manifest.
+    prefix: Option<String>,
     values: BTreeMap<String, String>,
 }
 
 impl Layer {
-    fn new(source: Source, prefix: &str, values: BTreeMap<String, String>) -> Layer {
-        Layer { source, prefix: prefix.to_owned(), values }
+    fn new(source: Source, prefix: Option<&str>, values: BTreeMap<String, String>) -> Layer {
+        Layer { source, prefix: prefix.map(str::to_owned), values }
     }
 
     fn of_provider(
@@ -197,11 +205,11 @@ impl Layer {
         environment: &BTreeMap<String, String>,
     ) -> Result<Layer, Finding> {
         match provider {
-            VariablesProvider::Static { values } => Ok(Layer::new(source, "", values.clone())),
+            VariablesProvider::Static { values } => Ok(Layer::new(source, None, values.clone())),
             VariablesProvider::Env { prefix, dotenv_path } => {
                 let prefix = prefix.as_deref().unwrap_or(ENVIRONMENT_PREFIX);
                 let values = with_dotenv(environment, dotenv_path.as_deref())?;
-                Ok(Layer::new(source, prefix, values))
+                Ok(Layer::new(source, Some(prefix), values))
             }
         }
     }
@@ -211,14 +219,13 @@ impl Layer {
         dotenv_path: Option<&Path>,
     ) -> Result<Layer, Finding> {
         let values = with_dotenv(environment, dotenv_path)?;
-        Ok(Layer::new(Source::Environment, ENVIRONMENT_PREFIX, values))
+        Ok(Layer::new(Source::Environment, Some(ENVIRONMENT_PREFIX), values))
     }
 
     fn get(&self, name: &str) -> Option<Value> {
-        let key = if self.prefix.is_empty() && self.source != Source::Environment {
-            name.to_owned()
-        } else {
-            format!("{}_{}", self.prefix, name.to_ascii_uppercase())
+        let key = match &self.prefix {
+            None => name.to_owned(),
+            Some(prefix) => format!("{prefix}_{}", name.to_ascii_uppercase()),
         };
         let text = self.values.get(&key)?.clone();
         Some(Value { text, source: self.source.clone() })

@@ -1,9 +1,10 @@
 //! Tests of ward-manifest through its public names. Each suite has one `check` that takes data
 //! and a snapshot; `UPDATE_EXPECT=1 cargo test -p ward-manifest` rewrites the snapshots.
 
+mod fold;
 mod hosts;
 mod manifest_errors;
-mod manifest_support;
+mod manifest_files;
 mod manifest_valid;
 mod never_panics;
 mod resolver;

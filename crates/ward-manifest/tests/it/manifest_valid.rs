@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use expect_test::{Expect, expect};
+use expect_test::{Expect, ExpectFile, expect, expect_file};
 use ward_manifest::App;
 
-fn check(text: &str, expected: Expect) {
+use crate::fold::fold;
+
+fn check(text: &str, expected: ExpectFile) {
     let shown = match App::read(Path::new("dir/spin.toml"), text) {
         Ok(mut app) => {
             app.origin = Default::default();
@@ -30,7 +32,7 @@ fn check_triggers(text: &str, expected: Expect) {
         }
         Err(findings) => findings.to_string(),
     };
-    expected.assert_eq(&shown);
+    expected.assert_eq(&fold(&shown));
 }
 
 #[test]
@@ -38,258 +40,13 @@ fn the_least_there_can_be() {
     check(
         "spin_manifest_version = 2\napplication.name = 'x'\n\
          [[trigger.http]]\nroute = '/'\nstatic_response = {}\n",
-        expect![[r#"
-            App {
-                name: "x",
-                version: None,
-                description: None,
-                root: "dir",
-                variables: {},
-                http_triggers: [
-                    HttpTrigger {
-                        id: "http-trigger1",
-                        route: Public(
-                            "/",
-                        ),
-                        action: Static(
-                            StaticResponse {
-                                status_code: 200,
-                                headers: {},
-                                body: "",
-                            },
-                        ),
-                        middleware: [],
-                    },
-                ],
-                components: {},
-                settings: Settings {
-                    listen: 127.0.0.1:4004,
-                    listeners: {},
-                },
-                warnings: [],
-                origin: Origin {
-                    file: "",
-                    variables: {},
-                    hosts: {},
-                },
-            }
-        "#]],
+        expect_file!["snapshots/least.txt"],
     );
 }
 
 #[test]
 fn an_application_like_ours() {
-    check(include_str!("clinic.toml"), expect![[r#"
-        App {
-            name: "clinic",
-            version: Some(
-                "0.1.0",
-            ),
-            description: Some(
-                "Patients and their doctors",
-            ),
-            root: "dir",
-            variables: {
-                "db_host": Variable {
-                    description: Some(
-                        "host:port",
-                    ),
-                    default: Some(
-                        "127.0.0.1:5432",
-                    ),
-                    secret: false,
-                },
-                "jwt_public_key": Variable {
-                    description: None,
-                    default: None,
-                    secret: false,
-                },
-                "patients_db_url": Variable {
-                    description: None,
-                    default: None,
-                    secret: true,
-                },
-            },
-            http_triggers: [
-                HttpTrigger {
-                    id: "patients-http-trigger",
-                    route: Public(
-                        "/api/patients/...",
-                    ),
-                    action: Component(
-                        "patients",
-                    ),
-                    middleware: [
-                        Dependency {
-                            name: "guard",
-                            source: "dir/target/guard.wasm",
-                            export: None,
-                            inherit: Only(
-                                [
-                                    "variables",
-                                ],
-                            ),
-                        },
-                        Dependency {
-                            name: "wasm/compress.wasm",
-                            source: "dir/wasm/compress.wasm",
-                            export: None,
-                            inherit: Only(
-                                [],
-                            ),
-                        },
-                    ],
-                },
-                HttpTrigger {
-                    id: "robots",
-                    route: Public(
-                        "/robots.txt",
-                    ),
-                    action: Static(
-                        StaticResponse {
-                            status_code: 200,
-                            headers: {
-                                "content-type": "text/plain",
-                            },
-                            body: "no",
-                        },
-                    ),
-                    middleware: [],
-                },
-                HttpTrigger {
-                    id: "http-trigger1",
-                    route: Private,
-                    action: Component(
-                        "patients",
-                    ),
-                    middleware: [],
-                },
-            ],
-            components: {
-                "guard": Component {
-                    id: "guard",
-                    source: "dir/target/guard.wasm",
-                    description: None,
-                    variables: [],
-                    environment: [],
-                    files: [],
-                    exclude_files: [],
-                    allowed_outbound_hosts: [],
-                    key_value_stores: [],
-                    dependencies: {},
-                    build: Some(
-                        Build {
-                            commands: [
-                                "cargo build -p guard",
-                            ],
-                            workdir: "dir",
-                            watch: [],
-                        },
-                    ),
-                    settings: ComponentSettings {
-                        memory_limit_bytes: 134217728,
-                        deadline: 30s,
-                        instance_reuse_max: 128,
-                        instance_concurrency_max: 16,
-                        instance_idle: 1s,
-                        database: None,
-                    },
-                },
-                "patients": Component {
-                    id: "patients",
-                    source: "dir/target/patients.wasm",
-                    description: Some(
-                        "Patients",
-                    ),
-                    variables: [
-                        "db_url",
-                        "jwt_public_key",
-                    ],
-                    environment: [
-                        "RUST_BACKTRACE",
-                    ],
-                    files: [
-                        Glob(
-                            "assets/**/*",
-                        ),
-                        Directory {
-                            source: "dir/static",
-                            destination: "/www",
-                        },
-                    ],
-                    exclude_files: [
-                        "**/*.tmp",
-                    ],
-                    allowed_outbound_hosts: [
-                        "postgres://{{ db_host }}",
-                        "https://*.example.com:8000..8080",
-                    ],
-                    key_value_stores: [
-                        "default",
-                    ],
-                    dependencies: {
-                        "guarded": Dependency {
-                            name: "guard",
-                            source: "dir/target/guard.wasm",
-                            export: None,
-                            inherit: Only(
-                                [],
-                            ),
-                        },
-                        "pms:billing/accounts@1.0.0": Dependency {
-                            name: "target/billing.wasm",
-                            source: "dir/target/billing.wasm",
-                            export: Some(
-                                "accounts",
-                            ),
-                            inherit: All,
-                        },
-                    },
-                    build: Some(
-                        Build {
-                            commands: [
-                                "npm ci",
-                                "cargo build -p patients",
-                            ],
-                            workdir: "dir/components/patients",
-                            watch: [
-                                "src/**/*.rs",
-                            ],
-                        },
-                    ),
-                    settings: ComponentSettings {
-                        memory_limit_bytes: 67108864,
-                        deadline: 500ms,
-                        instance_reuse_max: 10,
-                        instance_concurrency_max: 2,
-                        instance_idle: 2s,
-                        database: Some(
-                            Database {
-                                name: "patients",
-                                variable: "patients_db_url",
-                                migrations: "dir/components/patients/migrations",
-                                demo: Some(
-                                    "dir/components/patients/demo.sql",
-                                ),
-                            },
-                        ),
-                    },
-                },
-            },
-            settings: Settings {
-                listen: 0.0.0.0:4004,
-                listeners: {
-                    "patients": 127.0.0.1:4000,
-                },
-            },
-            warnings: [],
-            origin: Origin {
-                file: "",
-                variables: {},
-                hosts: {},
-            },
-        }
-    "#]]);
+    check(include_str!("clinic.toml"), expect_file!["snapshots/clinic.txt"]);
 }
 
 #[test]
@@ -307,8 +64,10 @@ fn triggers_without_ids_get_those_of_spin() {
         expect![[r#"
             one-http-trigger Public("/a") Component("one")
             http-trigger1 Public("/b") Component("one")
-            http-trigger3 Public("/c") Static(StaticResponse { status_code: 200, headers: {}, body: "" })
-            http-trigger4 Public("/d") Static(StaticResponse { status_code: 200, headers: {}, body: "" })
+            http-trigger3 Public("/c") Static(StaticResponse { status_code: 200, headers:
+            … {}, body: "" })
+            http-trigger4 Public("/d") Static(StaticResponse { status_code: 200, headers:
+            … {}, body: "" })
             http-trigger2 Public("/e") Component("http-trigger2-component")
             http-trigger5 Public("/f") Component("http-trigger5-component")
             own Public("/g") Component("inline-component1")
@@ -330,7 +89,8 @@ fn oddities_are_warnings() {
          [component.one]\nsource = 'one.wasm'\n",
         expect![[r#"
             one-http-trigger Public("/a") Component("one")
-            http-trigger1 Public("/a") Static(StaticResponse { status_code: 200, headers: {}, body: "" })
+            http-trigger1 Public("/a") Static(StaticResponse { status_code: 200, headers:
+            … {}, body: "" })
             http-trigger2 Public("/.well-known/spin/x") Component("one")
             http-trigger3 Private Component("one")
             component one

@@ -6,6 +6,8 @@ use std::path::Path;
 use expect_test::{Expect, expect};
 use ward_manifest::{App, Findings, RuntimeConfig, Variables, read_overrides};
 
+use crate::fold::fold;
+
 type Failure = Box<dyn std::error::Error>;
 
 const MANIFEST: &str = r#"
@@ -100,37 +102,68 @@ fn a_dotenv_file_comes_after_the_environment() -> Result<(), Failure> {
 fn what_has_no_value_is_found_when_it_is_built() {
     let check = |overrides, expected: Expect| {
         let shown = match resolve(overrides, "", &[]) {
-            Ok(variables) => format!("{variables:?}"),
+            Ok(variables) => format!("{variables:?} {:?}", variables.warnings()),
             Err(findings) => findings.to_string(),
         };
-        expected.assert_eq(&shown);
+        expected.assert_eq(&fold(&shown));
     };
-    check(&[("token", "hunter2")], expect![[r#"{"host": Default, "name": Default, "token": Override}"#]]);
-    check(&[], expect![[r#"
+    check(
+        &[("token", "hunter2")],
+        expect![[r#"{"host": Default, "name": Default, "token": Override} []"#]],
+    );
+    check(
+        &[],
+        expect![[r#"
         spin.toml:6:1: the required variable `token` has no value
           6 | token = { required = true, secret = true }
-          help: give it with --variable token=VALUE, with SPIN_VARIABLE_TOKEN in the environment, or in a [[variables_provider]] of the runtime configuration"#]]);
-    check(&[("tokne", "hunter2")], expect![[r#"
+          help: give it with --variable token=VALUE, with SPIN_VARIABLE_TOKEN in the
+        … environment, or in a [[variables_provider]] of the runtime configuration"#]],
+    );
+    check(
+        &[("tokne", "hunter2")],
+        expect![[r#"
         spin.toml: a value was given for `tokne`, but there is no such variable
           help: did you mean `token`?
         spin.toml:6:1: the required variable `token` has no value
           6 | token = { required = true, secret = true }
-          help: give it with --variable token=VALUE, with SPIN_VARIABLE_TOKEN in the environment, or in a [[variables_provider]] of the runtime configuration"#]]);
+          help: give it with --variable token=VALUE, with SPIN_VARIABLE_TOKEN in the
+        … environment, or in a [[variables_provider]] of the runtime configuration"#]],
+    );
+    check(
+        &[("token", "t"), ("other", "hunter2")],
+        expect![[r#"
+        {"host": Default, "name": Default, "token": Override} [Finding { file:
+        … "spin.toml", line: 0, column: 0, excerpt: "", problem: "a value was given for
+        … `other`, but there is no such variable", help: Some("there is `host`, `name`,
+        … `token`") }]"#]],
+    );
 }
 
 #[test]
 fn a_component_sees_its_own_names_only() -> Result<(), Failure> {
     let variables = resolve(&[("token", "t"), ("name", "you")], "", &[])?;
     let check = |component: &str, name: &str, expected: Expect| {
-        expected.assert_eq(&format!("{:?}", variables.get(component, name)));
+        expected.assert_eq(&fold(&format!("{:?}", variables.get(component, name))));
     };
     check("a", "greeting", expect![[r#"Ok("Hello you, t!")"#]]);
     check("a", "plain", expect![[r#"Ok("plain")"#]]);
     check("a", "name", expect![[r#"Err(Undefined("no variable `name`"))"#]]);
     check("b", "greeting", expect![[r#"Err(Undefined("no variable `greeting`"))"#]]);
-    check("a", "Greeting", expect![[r#"Err(InvalidName("\"Greeting\": a variable name has only lower-case letters, digits and underscores"))"#]]);
+    check(
+        "a",
+        "Greeting",
+        expect![[r#"
+        Err(InvalidName("\"Greeting\": a variable name has only lower-case letters,
+        … digits and underscores"))"#]],
+    );
     check("a", "", expect![[r#"Err(InvalidName("\"\": a variable name must not be empty"))"#]]);
-    check("a", "a__b", expect![[r#"Err(InvalidName("\"a__b\": underscores in a variable name stand one at a time between words"))"#]]);
+    check(
+        "a",
+        "a__b",
+        expect![[r#"
+        Err(InvalidName("\"a__b\": underscores in a variable name stand one at a time
+        … between words"))"#]],
+    );
     assert_eq!(variables.names("a").collect::<Vec<_>>(), ["greeting", "plain"]);
     Ok(())
 }
@@ -139,7 +172,7 @@ fn a_component_sees_its_own_names_only() -> Result<(), Failure> {
 fn templates_are_filled_in() -> Result<(), Failure> {
     let variables = resolve(&[("token", "{{ name }}"), ("name", "you")], "", &[])?;
     let check = |template: &str, expected: Expect| {
-        expected.assert_eq(&format!("{:?}", variables.expand(template)));
+        expected.assert_eq(&fold(&format!("{:?}", variables.expand(template))));
     };
     check("", expect![[r#"Ok("")"#]]);
     check("{{name}}-{{ name }}", expect![[r#"Ok("you-you")"#]]);
@@ -147,7 +180,10 @@ fn templates_are_filled_in() -> Result<(), Failure> {
     check("{{ token }}", expect![[r#"Ok("{{ name }}")"#]]);
     check("{ name } }}", expect![[r#"Ok("{ name } }}")"#]]);
     check("{{ name", expect![[r#"Err(Other("invalid template: a `{{` has no `}}`"))"#]]);
-    check("{{ nobody }}", expect![[r#"Err(Other("invalid template: there is no variable `nobody`"))"#]]);
+    check(
+        "{{ nobody }}",
+        expect![[r#"Err(Other("invalid template: there is no variable `nobody`"))"#]],
+    );
     Ok(())
 }
 
@@ -166,7 +202,9 @@ fn hosts_are_checked_again_with_real_values() -> Result<(), Failure> {
     expect![[r#"
         spin.toml:13:27: with the values of its variables, this is no allowed host
           13 | allowed_outbound_hosts = ["postgres://{{ host }}"]
-          help: leave out everything up to the `@`; the address the component opens carries it"#]].assert_eq(&shown);
+          help: leave out everything up to the `@`; the address the component opens
+        … carries it"#]]
+    .assert_eq(&fold(&shown));
     Ok(())
 }
 
@@ -199,11 +237,28 @@ fn overrides_in_every_form() -> Result<(), Failure> {
             Err(error) => error.to_string(),
         };
         let here = directory.path().display().to_string();
-        expected.assert_eq(&shown.replace(&here, "DIR"));
+        expected.assert_eq(&fold(&shown.replace(&here, "DIR")));
     };
-    check("hunter2", expect!["a variable is given as NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml"]);
-    check("Not-A-Name=hunter2", expect!["`Not-A-Name` is no variable name: a variable name has only lower-case letters, digits and underscores"]);
-    check(&format!("@{bad}"), expect!["DIR/bad.json: must hold one table of variable names to strings"]);
+    check(
+        "hunter2",
+        expect!["a variable is given as NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml"],
+    );
+    check(
+        "Not-A-Name=hunter2",
+        expect![[r#"
+        `Not-A-Name` is no variable name: a variable name has only lower-case letters,
+        … digits and underscores"#]],
+    );
+    check(
+        "postgres://me:hunter2@h/d?a=b",
+        expect![[r#"
+        `postgres://…@h/d?a` is no variable name: a variable name has only lower-case
+        … letters, digits and underscores"#]],
+    );
+    check(
+        &format!("@{bad}"),
+        expect!["DIR/bad.json: must hold one table of variable names to strings"],
+    );
     check(&format!("@{other}"), expect!["DIR/v.yaml: a file of variables ends in .json or .toml"]);
     check("x=@/nowhere/at/all", expect!["/nowhere/at/all: cannot be read (entity not found)"]);
     Ok(())

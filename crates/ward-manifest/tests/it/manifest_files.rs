@@ -1,5 +1,7 @@
 //! Loading from the disk: directories, missing files, and files that are no text.
 
+use std::path::Path;
+
 use ward_manifest::App;
 
 #[test]
@@ -28,5 +30,13 @@ fn a_manifest_that_cannot_be_read() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::write(directory.path().join("spin.toml"), [0xff, 0xfe])?;
     let Err(binary) = App::load(directory.path()) else { return Err("it loaded".into()) };
     assert!(binary.to_string().contains("UTF-8"), "{binary}");
+    Ok(())
+}
+
+#[test]
+fn the_manifest_of_this_repository_is_in_order() -> Result<(), ward_manifest::Findings> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let app = App::load(&root)?;
+    assert_eq!(app.warnings, []);
     Ok(())
 }
