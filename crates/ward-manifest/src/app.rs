@@ -199,9 +199,9 @@ impl fmt::Debug for Component {
 pub enum FileMount {
     /// A glob, relative to the root; each match appears at the same path in the guest.
     Glob(String),
-    /// A directory of the host at a path of the guest.
+    /// A directory (or, as Spin allows, a file) of the host at a path of the guest.
     Directory {
-        /// Host directory.
+        /// Host directory or file.
         source: PathBuf,
         /// Absolute guest path.
         destination: String,
