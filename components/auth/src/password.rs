@@ -79,7 +79,7 @@ pub(crate) fn hash(password: &str, salt: [u8; SALT_BYTES]) -> Result<String, Has
 
 /// A stored hash of a kind that can be checked at a bearable cost.
 enum Stored<'a> {
-    Argon2(PasswordHash<'a>),
+    Argon2(Box<PasswordHash<'a>>),
     Bcrypt(&'a str),
 }
 
@@ -95,7 +95,7 @@ impl<'a> Stored<'a> {
         let bearable = params.m_cost() <= IMPORTED_MEMORY_KIB_MAX
             && params.t_cost() <= IMPORTED_PASSES_MAX
             && params.p_cost() <= IMPORTED_LANES_MAX;
-        bearable.then_some(Self::Argon2(hash))
+        bearable.then(|| Self::Argon2(Box::new(hash)))
     }
 }
 
