@@ -1,1 +1,48 @@
-fn main(){}
+//! `cargo xtask`: the commands of this repository, and the only place for them. Each is a file
+//! here and a line in `COMMANDS`. It has no dependencies, so that the first thing a fresh clone
+//! compiles is this and nothing else.
+
+mod run;
+mod summary;
+mod test;
+mod toolchain;
+mod up;
+
+use std::process::ExitCode;
+
+/// A command: its name, what it does, and the function that does it with the arguments left.
+type Command = (&'static str, &'static str, fn(&[String]) -> Result<(), String>);
+
+const COMMANDS: [Command; 2] = [
+    ("up", "build everything and serve it with demo data; arguments go to `ward up`", up::up),
+    ("test", "lint, build and test everything; arguments go to `cargo test`", test::test),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = arguments.split_first() else { return usage("which command?") };
+    if ["help", "--help", "-h"].contains(&name.as_str()) {
+        print!("{}", help());
+        return ExitCode::SUCCESS;
+    }
+    let Some((_, _, command)) = COMMANDS.iter().find(|(known, ..)| known == name) else {
+        return usage(&format!("there is no command {name:?}"));
+    };
+    match command(rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn help() -> String {
+    let lines = COMMANDS.iter().map(|(name, what, _)| format!("  cargo xtask {name:<6} {what}\n"));
+    std::iter::once("Commands:\n".to_owned()).chain(lines).collect()
+}
+
+fn usage(problem: &str) -> ExitCode {
+    eprint!("error: {problem}\n{}", help());
+    ExitCode::from(2)
+}
