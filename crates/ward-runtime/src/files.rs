@@ -30,7 +30,11 @@ pub(crate) fn snapshot(
             FileMount::Glob(pattern) => copy_glob(root, pattern, &excluded, &target)?,
             FileMount::Directory { source, destination } => {
                 let inside = target.join(inner(destination)?);
-                copy_tree(root, &root.join(source), &inside, &excluded)?;
+                if source.is_file() {
+                    copy_file(relative(root, source), source, &inside, &excluded)?;
+                } else {
+                    copy_tree(root, source, &inside, &excluded)?;
+                }
             }
         }
     }
@@ -62,7 +66,8 @@ fn copy_glob(root: &Path, glob: &str, excluded: &[Pattern], target: &Path) -> io
         let Ok(relative) = found.strip_prefix(root) else {
             return Err(invalid(format!("`{glob}` leads out of the application's directory")));
         };
-        if found.is_file() {
+        // As below, a link is left out.
+        if found.symlink_metadata()?.is_file() {
             copy_file(relative, &found, &target.join(relative), excluded)?;
         }
     }
@@ -79,11 +84,15 @@ fn copy_tree(root: &Path, from: &Path, to: &Path, excluded: &[Pattern]) -> io::R
         if kind.is_dir() {
             copy_tree(root, &source, &target, excluded)?;
         } else if kind.is_file() {
-            let relative = source.strip_prefix(root).unwrap_or(&source);
-            copy_file(relative, &source, &target, excluded)?;
+            copy_file(relative(root, &source), &source, &target, excluded)?;
         }
     }
     Ok(())
+}
+
+/// The path `exclude_files` is matched against.
+fn relative<'a>(root: &Path, path: &'a Path) -> &'a Path {
+    path.strip_prefix(root).unwrap_or(path)
 }
 
 fn copy_file(relative: &Path, from: &Path, to: &Path, excluded: &[Pattern]) -> io::Result<()> {
