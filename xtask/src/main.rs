@@ -2,6 +2,7 @@
 //! here and a line in `COMMANDS`. It has no dependencies, so that the first thing a fresh clone
 //! compiles is this and nothing else.
 
+mod bench;
 mod run;
 mod summary;
 mod test;
@@ -13,9 +14,10 @@ use std::process::ExitCode;
 /// A command: its name, what it does, and the function that does it with the arguments left.
 type Command = (&'static str, &'static str, fn(&[String]) -> Result<(), String>);
 
-const COMMANDS: [Command; 2] = [
+const COMMANDS: [Command; 3] = [
     ("up", "build everything and serve it with demo data; arguments go to `ward up`", up::up),
     ("test", "lint, build and test everything; arguments go to `cargo test`", test::test),
+    ("bench", "measure; arguments name benchmarks, all by default", bench::bench),
 ];
 
 fn main() -> ExitCode {

@@ -1,0 +1,20 @@
+//! `cargo xtask bench [NAME…]`: builds what the benchmarks measure, then runs them. The
+//! benchmarks themselves are the package in `benches/`.
+
+use crate::run::{cargo, program, release_directory, run};
+use crate::toolchain::{WASM, ensure_wasm_target};
+
+/// Components of the application and the guest that answers `hello`.
+const MEASURED: [&str; 4] = ["auth", "guard", "patients", "guest-hello"];
+
+/// Runs the named benchmarks, or all.
+pub(crate) fn bench(names: &[String]) -> Result<(), String> {
+    ensure_wasm_target()?;
+    for package in MEASURED {
+        // One at a time, as `ward build` does it: the same features, so nothing is built twice.
+        run(cargo().args(["build", "--release", "--target", WASM, "--package", package]))?;
+    }
+    run(cargo().args(["build", "--release", "--package", "ward", "--package", "ward-bench"]))?;
+    let bench = release_directory()?.join("ward-bench");
+    run(program(&bench.display().to_string()).args(names))
+}
