@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output};
 use std::sync::OnceLock;
@@ -74,6 +74,13 @@ impl Ward {
         Ward::launch(options, owned.path().to_path_buf(), Some(owned))
     }
 
+    /// A ward that lasts until the process ends, as [`Ward::shared`] does; `home`, an empty or
+    /// prepared directory, is removed then.
+    pub fn start_for_good(options: Options, home: PathBuf) -> Ward {
+        make_passable(&home);
+        Ward::launch(options, home, None)
+    }
+
     fn launch(options: Options, home: PathBuf, owned: Option<TempDir>) -> Ward {
         let forge = Forge::new();
         let mut ward = Ward {
@@ -110,10 +117,11 @@ impl Ward {
 
     /// The command line of `ward up` over this state.
     fn command(&self) -> Command {
+        let repository = Repository::here();
         let mut command = Command::new(binary());
         command.arg("up").arg("--listen").arg("127.0.0.1:0").arg("--state-dir").arg(self.state());
         let manifest = self.options.from.clone();
-        command.arg("--from").arg(manifest.unwrap_or_else(|| own_manifest(&self.home)));
+        command.arg("--from").arg(manifest.unwrap_or_else(|| repository.root().join("spin.toml")));
         if self.options.demo {
             command.arg("--demo");
         }
@@ -126,7 +134,7 @@ impl Ward {
                 command.arg("--variable").arg(format!("jwt_{name}_key=@{}", file.display()));
             }
         }
-        command.args(&self.options.arguments).current_dir(Repository::here().root());
+        command.args(&self.options.arguments).current_dir(repository.root());
         command.env("NO_COLOR", "1");
         for name in ["RUST_LOG", "WARD_LOG", "WARD_DATABASE_URL", "RUNTIME_CONFIG_FILE"] {
             command.env_remove(name);
@@ -255,32 +263,15 @@ fn binary() -> PathBuf {
     ward
 }
 
-/// The repository's application with free ports in place of the documented ones. Everything the
-/// manifest names by relative path is reached through links beside the copy.
-fn own_manifest(home: &Path) -> PathBuf {
-    let repository = Repository::here();
-    let root = home.join("application");
-    let copy = root.join("spin.toml");
-    if copy.is_file() {
-        return copy;
-    }
-    fs::create_dir(&root).expect("a directory");
-    for name in ["components", "crates", "target"] {
-        symlink(repository.root().join(name), root.join(name)).expect("a link");
-    }
-    let mut text = repository.read("spin.toml");
-    for port in [4000, 4004, 4005] {
-        text = text.replace(&format!("127.0.0.1:{port}"), "127.0.0.1:0");
-    }
-    fs::write(&copy, text).expect("a manifest is written");
-    copy
-}
-
 /// A directory that PostgreSQL may walk through: its server does not run as root.
 fn new_home() -> TempDir {
     let home = tempfile::Builder::new().prefix("ward-test-").tempdir().expect("a directory");
-    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).expect("permissions");
+    make_passable(home.path());
     home
+}
+
+fn make_passable(home: &Path) {
+    fs::set_permissions(home, fs::Permissions::from_mode(0o755)).expect("permissions");
 }
 
 /// Addresses by name from the lines ward prints, such as `patients  http://127.0.0.1:41234`.
@@ -294,13 +285,12 @@ fn addresses(log: &str) -> BTreeMap<String, String> {
     addresses
 }
 
-/// The name and the address in one line, if it has them.
+/// The name and the address of a line that has these two words and no other.
 fn address(line: &str) -> Option<(String, String)> {
-    let (before, rest) = line.split_once("http://")?;
-    let port: String = rest.split_once(':')?.1.chars().take_while(char::is_ascii_digit).collect();
-    let host = rest.split(':').next()?;
-    let name = before.split_whitespace().next()?.trim_end_matches(':').to_owned();
-    Some((name, format!("http://{host}:{port}")))
+    let mut words = line.split_whitespace();
+    let (name, address) = (words.next()?, words.next()?);
+    let alone = words.next().is_none() && address.starts_with("http://");
+    alone.then(|| (name.to_owned(), address.trim_end_matches('/').to_owned()))
 }
 
 /// Whether Spin's health route answers 200. Plain TCP, because this runs outside any async runtime.

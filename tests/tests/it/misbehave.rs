@@ -5,22 +5,23 @@ use futures::future::join_all;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 use tempfile::TempDir;
-use ward_tests::{Api, Options, Ward, wasm};
-
-/// Guests by route; each has a deadline of two seconds and 64 MiB.
-const GUESTS: [(&str, &str); 4] = [
-    ("hello", "guest_hello"),
-    ("trap", "guest_trap"),
-    ("loop", "guest_loop"),
-    ("hog", "guest_hog"),
-];
+use ward_tests::{Answer, Api, Options, Ward, wasm};
 
 #[tokio::test]
 async fn a_trap_is_500_with_a_problem() {
     let answer = api().get("/trap").await;
     answer.problem(500);
-    for inside in ["wasm", "unreachable", "panicked", "backtrace", ".rs"] {
+    for inside in ["wasm", "unreachable", "panicked", "backtrace", ".rs", "abort"] {
         assert!(!answer.body.contains(inside), "the host's affairs: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_way_of_failing_is_500() {
+    for path in ["/trap", "/exit", "/alloc", "/recurse", "/error"] {
+        let answer = api().get(path).await;
+        assert_eq!(answer.status, 500, "{path}: {answer:?}");
+        answer.problem(500);
     }
 }
 
@@ -30,29 +31,30 @@ async fn an_endless_loop_is_504_with_a_problem() {
 }
 
 #[tokio::test]
-async fn endless_allocation_is_500_with_a_problem() {
-    api().get("/hog").await.problem(500);
+async fn an_endless_wait_is_504_with_a_problem() {
+    api().get("/sleep?ms=60000").await.problem(504);
+    assert_eq!(api().get("/sleep?ms=100").await.status, 200);
 }
 
 #[tokio::test]
 async fn a_component_recovers_after_each_failure() {
     let api = api();
-    for _ in 0..20 {
-        api.get("/trap").await.problem(500);
+    for path in ["/trap", "/exit", "/alloc", "/recurse", "/loop", "/error"] {
+        for _ in 0..3 {
+            assert_ne!(api.get(path).await.status, 200, "{path}");
+        }
+        let answer = api.get("/well").await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, "well\n"), "after {path}");
     }
-    for _ in 0..3 {
-        api.get("/hog").await.problem(500);
-    }
-    assert_eq!(api.get("/hello").await.status, 200);
 }
 
 #[tokio::test]
 async fn neighbours_do_not_notice() {
     let api = api();
     let bad = async {
-        for path in ["/trap", "/loop", "/hog", "/trap", "/loop", "/hog"] {
-            let answer = api.get(path).await;
-            assert!(matches!(answer.status, 500 | 504), "{path}: {answer:?}");
+        for path in ["/trap", "/loop", "/alloc", "/recurse", "/spin-after-response", "/loop"] {
+            let request = api.request("GET", path);
+            let _ = Answer::try_of(request).await;
         }
     };
     let good = async {
@@ -77,35 +79,104 @@ async fn many_endless_loops_leave_room_for_others() {
     assert!(loops.iter().all(|answer| matches!(answer.status, 503 | 504)), "{loops:?}");
 }
 
+#[tokio::test]
+async fn a_failure_after_the_answer_does_not_spoil_the_next() {
+    let api = api();
+    for path in ["/trap-after-response", "/spin-after-response"] {
+        let answer = api.get(path).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, "answered\n"), "{path}");
+        for _ in 0..20 {
+            let answer = api.get("/well").await;
+            assert!(matches!(answer.status, 200 | 500 | 504), "{path}: {answer:?}");
+        }
+        let last = api.get("/hello").await;
+        assert_eq!(last.status, 200, "{path}: {last:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_cut_short_is_an_error_and_not_a_short_body() {
+    let request = api().request("GET", "/half-then-trap");
+    if let Ok(answer) = Answer::try_of(request).await {
+        assert_ne!(answer.status, 200, "half a body passed for a whole one: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_answer_arrives_whole() {
+    let answer = api().get("/big?bytes=20000000").await;
+    assert_eq!((answer.status, answer.body.len()), (200, 20_000_000));
+}
+
+#[tokio::test]
+async fn a_talkative_component_is_only_talkative() {
+    let answer = api().get("/stdout?lines=20000").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(api().get("/hello").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_body_at_the_limit_passes_and_one_byte_more_is_413() {
+    const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
+    let post = |bytes: usize| api().request("POST", "/echo").body(vec![b'x'; bytes]);
+    let answer = Answer::of(post(BODY_BYTES_MAX)).await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.ends_with(&"x".repeat(1000)));
+    assert!(answer.body.len() > BODY_BYTES_MAX);
+    Answer::of(post(BODY_BYTES_MAX + 1)).await.problem(413);
+}
+
+#[tokio::test]
+async fn a_component_sees_the_hosts_headers_and_not_the_clients() {
+    let names = ["spin-full-url", "spin-raw-component-route", "ward-user-id", "ward-user-role"];
+    let request = api().request("GET", "/echo?a=b");
+    let request = names.iter().fold(request, |request, name| request.header(*name, "forged"));
+    let seen = Answer::of(request).await.body;
+    assert!(!seen.contains("forged") && !seen.contains("ward-user"), "{seen}");
+    assert!(seen.contains("spin-path-info: /echo\n"), "{seen}");
+    assert!(seen.contains("spin-full-url: http://") && seen.contains("/echo?a=b\n"), "{seen}");
+    assert!(seen.contains("x-request-id: "), "{seen}");
+}
+
+#[tokio::test]
+async fn an_instance_is_replaced_after_its_share_of_requests() {
+    let mut counts = Vec::new();
+    for _ in 0..300 {
+        let answer = api().get("/count").await;
+        counts.push(answer.body.trim().parse::<u32>().unwrap_or(0));
+    }
+    assert!(counts.iter().all(|count| *count <= 128), "{counts:?}");
+}
+
 fn api() -> Api {
     ward().api()
 }
 
-/// A ward over the misbehaving guests, kept until the tests end. Its manifest lives as long.
+/// A ward over the misbehaving guest and a neighbour, kept until the tests end.
 fn ward() -> &'static Ward {
-    static WARD: OnceLock<(TempDir, Ward)> = OnceLock::new();
-    let (_, ward) = WARD.get_or_init(|| {
-        let directory = tempfile::tempdir().expect("a directory");
-        let file = directory.path().join("spin.toml");
+    static WARD: OnceLock<Ward> = OnceLock::new();
+    WARD.get_or_init(|| {
+        let directory = TempDir::with_prefix("ward-test-").expect("a directory").keep();
+        let file = directory.join("spin.toml");
         std::fs::write(&file, manifest()).expect("a manifest is written");
-        let ward = Ward::start(Options::manifest(&file));
-        (directory, ward)
-    });
-    ward
+        Ward::start_for_good(Options::manifest(&file), directory)
+    })
 }
 
+/// Deadline and memory are small, so that the tests wait for neither.
 fn manifest() -> String {
     let mut text = String::from(
         "spin_manifest_version = 2\n[application]\nname = \"misbehaving\"\nversion = \"0.1.0\"\n",
     );
-    for (route, guest) in GUESTS {
+    let parts = [("/...", "bad", "guest_misbehave"), ("/hello", "good", "guest_hello")];
+    for (route, id, guest) in parts {
         let source = wasm(guest);
         let source = source.display();
         write!(
             text,
-            "[[trigger.http]]\nroute = \"/{route}\"\ncomponent = \"{route}\"\n\
-             [component.{route}]\nsource = \"{source}\"\n\
-             [component.{route}.tool.ward]\ndeadline = \"2s\"\nmemory_limit = \"64MiB\"\n"
+            "[[trigger.http]]\nroute = \"{route}\"\ncomponent = \"{id}\"\n\
+             [component.{id}]\nsource = \"{source}\"\n\
+             [component.{id}.tool.ward]\ndeadline = \"2s\"\nmemory_limit = \"64MiB\"\n"
         )
         .expect("text grows");
     }
