@@ -6,9 +6,14 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition, TableError};
+use redb::{
+    Database, ReadOnlyTable, ReadableDatabase, StorageError, Table, TableDefinition, TableError,
+};
 
 const PAIRS: TableDefinition<&str, &[u8]> = TableDefinition::new("pairs");
+
+type Readable = ReadOnlyTable<&'static str, &'static [u8]>;
+type Writable<'a> = Table<'a, &'static str, &'static [u8]>;
 
 /// redb's page cache per store. Its default of 1 GiB suits a database; these stores hold settings
 /// and sessions, and Ward promises to stay small when idle.
@@ -100,9 +105,7 @@ impl StoreFile {
 
     async fn read<R: Send + 'static>(
         &self,
-        work: impl FnOnce(&ReadOnlyTable<&'static str, &'static [u8]>) -> Result<R, redb::StorageError>
-        + Send
-        + 'static,
+        work: impl FnOnce(&Readable) -> Result<R, StorageError> + Send + 'static,
     ) -> Result<Option<R>, String> {
         let database = self.database.clone();
         blocking(move || match open_table(&database).map_err(text)? {
@@ -114,11 +117,7 @@ impl StoreFile {
 
     async fn write(
         &self,
-        work: impl FnOnce(
-            &mut redb::Table<'_, &'static str, &'static [u8]>,
-        ) -> Result<(), redb::StorageError>
-        + Send
-        + 'static,
+        work: impl FnOnce(&mut Writable<'_>) -> Result<(), StorageError> + Send + 'static,
     ) -> Result<(), String> {
         let database = self.database.clone();
         blocking(move || {
@@ -133,7 +132,7 @@ impl StoreFile {
 
 /// A listing of keys: a snapshot, read in batches so that a long one never sits in memory.
 pub(crate) struct Keys {
-    table: Option<Arc<ReadOnlyTable<&'static str, &'static [u8]>>>,
+    table: Option<Arc<Readable>>,
     after: Option<String>,
 }
 
@@ -151,10 +150,7 @@ impl Keys {
     }
 }
 
-fn batch(
-    table: &ReadOnlyTable<&'static str, &'static [u8]>,
-    after: Option<&str>,
-) -> Result<Vec<String>, redb::StorageError> {
+fn batch(table: &Readable, after: Option<&str>) -> Result<Vec<String>, StorageError> {
     let from = after.map_or(Bound::Unbounded, Bound::Excluded);
     table
         .range::<&str>((from, Bound::Unbounded))?
@@ -164,9 +160,7 @@ fn batch(
 }
 
 /// The table as of now; `None` before the first write has made it.
-fn open_table(
-    database: &Database,
-) -> Result<Option<ReadOnlyTable<&'static str, &'static [u8]>>, redb::Error> {
+fn open_table(database: &Database) -> Result<Option<Readable>, redb::Error> {
     match database.begin_read()?.open_table(PAIRS) {
         Ok(table) => Ok(Some(table)),
         Err(TableError::TableDoesNotExist(_)) => Ok(None),

@@ -540,7 +540,9 @@ mod tests {
         }
 
         #[test]
-        fn sql_like_text_is_classified(text in "([a-z ]|--|/\\*|\\*/|'|\"|\\$a\\$|\\(|\\)|\\.|\n){0,60}") {
+        fn sql_like_text_is_classified(
+            text in "([a-z ]|--|/\\*|\\*/|'|\"|\\$a\\$|\\(|\\)|\\.|\n){0,60}",
+        ) {
             effect(&text);
         }
     }

@@ -114,7 +114,8 @@ impl Lease {
         self.query_within(ANSWER_BYTES_MAX, statement, parameters).await
     }
 
-    async fn query_within(
+    /// As [`Self::query`], with another limit.
+    pub(super) async fn query_within(
         &self,
         bytes_max: usize,
         statement: &str,

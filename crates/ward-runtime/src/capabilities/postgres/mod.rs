@@ -1,9 +1,9 @@
 //! `spin:postgres`: a component's way to PostgreSQL, through connections that all components share.
 //!
-//! The way of a statement: [`host`] takes the guest's call, [`lease`] runs it on a [`session`] taken
-//! from the [`pool`], [`types`] turns parameters and rows into bytes and back, [`error`] says what
-//! went wrong, and [`effect`] tells what the connection needs before its next guest. [`address`]
-//! refuses what `allowed_outbound_hosts` does not list.
+//! The way of a statement: [`host`] takes the guest's call, [`lease`] runs it on a [`session`]
+//! taken from the [`pool`], [`types`] turns parameters and rows into bytes and back, [`error`] says
+//! what went wrong, and [`effect`] tells what the connection needs before its next guest.
+//! [`address`] refuses what `allowed_outbound_hosts` does not list.
 //!
 //! No statement, parameter, value or error detail is ever logged from here.
 

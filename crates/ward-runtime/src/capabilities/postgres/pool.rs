@@ -54,7 +54,8 @@ impl PostgresService {
         Self::with_wait(handles_max, WAIT)
     }
 
-    fn with_wait(handles_max: Option<usize>, wait: Duration) -> Arc<Self> {
+    /// As [`Self::new`], with another time to wait for a free connection.
+    pub(super) fn with_wait(handles_max: Option<usize>, wait: Duration) -> Arc<Self> {
         let handles = handles_max.map(|max| Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
         Arc::new(PostgresService {
             handles: handles.map(Arc::new),
@@ -160,11 +161,6 @@ impl Server {
             idle.pop_front();
         }
     }
-
-    #[cfg(test)]
-    pub(super) fn idle_count(&self) -> usize {
-        lock(&self.idle).len()
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -200,6 +196,17 @@ fn share(usable: Option<usize>) -> usize {
 
 /// Connections left to migrations, the outbox relay and people with psql.
 const OTHERS: usize = 8;
+
+#[cfg(test)]
+impl PostgresService {
+    pub(super) fn idle_count(&self, address: &Address) -> usize {
+        lock(&self.server(&address.server).idle).len()
+    }
+
+    pub(super) fn limit_of(&self, address: &Address) -> Option<usize> {
+        self.server(&address.server).limit.get().map(|(_, limit)| *limit)
+    }
+}
 
 #[cfg(test)]
 mod tests {
