@@ -81,7 +81,12 @@ impl Activity {
         let blocked = self.write_blocked_since.load(Relaxed) != 0;
         if taken && blocked {
             self.write_blocked_since.store(0, Relaxed);
-        } else if !taken && !blocked {
+        }
+        // A request is over when its response is in a buffer; the client may take longer.
+        if taken && self.active.load(Relaxed) == 0 {
+            self.idle_since.store(now(), Relaxed);
+        }
+        if !taken && !blocked {
             self.write_blocked_since.store(now(), Relaxed);
         }
     }

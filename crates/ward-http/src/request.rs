@@ -209,7 +209,7 @@ mod tests {
         assert!(detail(&mut parts(differ)).unwrap().contains("differ"));
         let same = |b: http::request::Builder| b.uri("http://a/").header("host", "a");
         assert_eq!(detail(&mut parts(same)), None);
-        for host in ["a b", "", "a/b", "user@a", "a,b"] {
+        for host in ["a b", "", "a/b", "user@a"] {
             let mut head = parts(|b| b.header("host", host));
             assert!(detail(&mut head).unwrap().contains("valid authority"), "{host:?}");
         }

@@ -125,9 +125,11 @@ async fn accept<H: Handler>(
     mut phase: watch::Receiver<Phase>,
 ) {
     loop {
+        // The place comes second: one taken ahead would be kept from the other listeners. So each
+        // listener may have one connection more than there is room for, which waits unserved.
         let next = async {
-            let place = room.clone().acquire_owned().await.ok()?;
-            Some((place, door.accept().await))
+            let accepted = door.accept().await;
+            Some((room.clone().acquire_owned().await.ok()?, accepted))
         };
         let accepted = tokio::select! {
             accepted = next => accepted,

@@ -127,20 +127,13 @@ pub fn listeners<H>(
 }
 
 /// The routed triggers in the order of the file. Of triggers with the same route the last stands,
-/// in the place of the first; each that is lost is logged, as in Spin.
+/// in the place of the first, as in Spin; the manifest's warnings name the one that is lost.
 fn public_routes(app: &App) -> Vec<(&HttpTrigger, &str)> {
     let mut routes: Vec<(&HttpTrigger, &str)> = Vec::new();
     for trigger in &app.http_triggers {
         let Route::Public(route) = &trigger.route else { continue };
-        if WellKnown::is_under(route) {
-            tracing::error!(trigger = trigger.id, route, "this route is reserved: never reached");
-        }
         match routes.iter_mut().find(|(_, earlier)| earlier == route) {
-            Some(earlier) => {
-                let (lost, kept) = (&earlier.0.id, &trigger.id);
-                tracing::error!(route, lost, kept, "two triggers have the same route");
-                earlier.0 = trigger;
-            }
+            Some(earlier) => earlier.0 = trigger,
             None => routes.push((trigger, route)),
         }
     }
