@@ -1,6 +1,6 @@
 //! Test guest: answers every request with `hello`. The benchmark's yardstick; it must stay trivial.
 
-use spin_sdk::http::{Request, IntoResponse};
+use spin_sdk::http::{IntoResponse, Request};
 use spin_sdk::http_service;
 
 #[http_service]
