@@ -63,14 +63,14 @@ impl Ward {
     pub fn shared() -> &'static Ward {
         static SHARED: OnceLock<Ward> = OnceLock::new();
         SHARED.get_or_init(|| {
-            let home = new_home().keep();
+            let home = Ward::new_home().keep();
             Ward::launch(Options::demo(), home, None)
         })
     }
 
     /// A ward of the test's own, which may be stopped, killed and started again.
     pub fn start(options: Options) -> Ward {
-        let owned = new_home();
+        let owned = Ward::new_home();
         Ward::launch(options, owned.path().to_path_buf(), Some(owned))
     }
 
@@ -94,6 +94,13 @@ impl Ward {
         };
         ward.start_again();
         ward
+    }
+
+    /// A directory that PostgreSQL may walk through: its server does not run as root.
+    pub fn new_home() -> TempDir {
+        let home = tempfile::Builder::new().prefix("ward-test-").tempdir().expect("a directory");
+        make_passable(home.path());
+        home
     }
 
     /// Runs the binary to its end with these arguments and no state of this suite.
@@ -261,13 +268,6 @@ fn binary() -> PathBuf {
     let ward = profile.join("ward");
     assert!(ward.is_file(), "no ward beside the tests: `cargo build --release -p ward` makes one");
     ward
-}
-
-/// A directory that PostgreSQL may walk through: its server does not run as root.
-fn new_home() -> TempDir {
-    let home = tempfile::Builder::new().prefix("ward-test-").tempdir().expect("a directory");
-    make_passable(home.path());
-    home
 }
 
 fn make_passable(home: &Path) {

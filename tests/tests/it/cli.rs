@@ -110,6 +110,42 @@ fn a_component_that_was_not_built_is_named_with_what_to_run() {
 }
 
 #[test]
+fn build_runs_each_components_commands_where_the_manifest_says() {
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir(directory.path().join("inside")).expect("a directory");
+    let manifest = |second: &str| {
+        format!(
+            "spin_manifest_version = 2\n[application]\nname = \"built\"\n\
+             [[trigger.http]]\nroute = \"/x\"\ncomponent = \"x\"\n\
+             [component.x]\nsource = \"x.wasm\"\n\
+             [component.x.build]\nworkdir = \"inside\"\n\
+             command = [\"echo first >> order\", \"{second}\"]\n"
+        )
+    };
+    let file = directory.path().join("spin.toml");
+    std::fs::write(&file, manifest("echo second >> order")).expect("a manifest");
+    let output = Ward::run(&["build"], directory.path());
+    assert!(output.status.success(), "{output:?}");
+    let order = std::fs::read_to_string(directory.path().join("inside/order")).expect("built");
+    assert_eq!(order, "first\nsecond\n");
+    std::fs::write(&file, manifest("exit 7")).expect("a manifest");
+    let output = Ward::run(&["build"], directory.path());
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(text_of(&output).contains("exit 7"), "the command is named: {output:?}");
+}
+
+#[test]
+fn migrate_may_be_repeated() {
+    let repository = ward_tests::Repository::here();
+    let state = Ward::new_home();
+    let arguments = ["migrate", "--state-dir", state.path().to_str().expect("a path of text")];
+    for _ in 0..2 {
+        let output = Ward::run(&arguments, repository.root());
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+#[test]
 fn doctor_finds_nothing_wrong_with_this_repository() {
     let repository = ward_tests::Repository::here();
     let state = tempfile::tempdir().expect("a directory");

@@ -139,6 +139,13 @@ async fn a_component_sees_the_hosts_headers_and_not_the_clients() {
 }
 
 #[tokio::test]
+async fn a_static_response_needs_no_component() {
+    let answer = api().get("/fixed").await;
+    assert_eq!((answer.status, answer.body.as_str()), (418, "short and stout"));
+    assert_eq!(answer.header("x-fixed"), "yes");
+}
+
+#[tokio::test]
 async fn an_instance_is_replaced_after_its_share_of_requests() {
     let mut counts = Vec::new();
     for _ in 0..300 {
@@ -167,6 +174,10 @@ fn ward() -> &'static Ward {
 fn manifest() -> String {
     let mut text = String::from(
         "spin_manifest_version = 2\n[application]\nname = \"misbehaving\"\nversion = \"0.1.0\"\n",
+    );
+    text.push_str(
+        "[[trigger.http]]\nroute = \"/fixed\"\nstatic_response = { status_code = 418, \
+         headers = { x-fixed = \"yes\" }, body = \"short and stout\" }\n",
     );
     let parts = [("/...", "bad", "guest_misbehave"), ("/hello", "good", "guest_hello")];
     for (route, id, guest) in parts {

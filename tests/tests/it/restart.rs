@@ -26,6 +26,7 @@ async fn a_stopped_ward_keeps_everything() {
     assert!(postmasters(&ward.state()).is_empty(), "PostgreSQL was left running");
 
     ward.start_again();
+    assert!(ward.last_log().contains("from cache"), "compiled once: {}", ward.last_log());
     let again = ward.api().with_token(user.token());
     let read = again.get(&location).await;
     assert_eq!(read.status, 200, "a token outlives a restart, because the key does: {read:?}");
