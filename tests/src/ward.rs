@@ -136,7 +136,7 @@ impl Ward {
             for (name, pem) in
                 [("private", self.forge.private_pem()), ("public", self.forge.public_pem())]
             {
-                let file = self.home.join(format!("{name}.pem"));
+                let file = self.key_file(name);
                 fs::write(&file, pem).expect("a key is written");
                 command.arg("--variable").arg(format!("jwt_{name}_key=@{}", file.display()));
             }
@@ -198,6 +198,22 @@ impl Ward {
     /// The password of a service's database role.
     pub fn database_password(&self, service: &str) -> String {
         crate::database::secret(&self.state(), service, "password")
+    }
+
+    /// The address of a service's database, with its role's password.
+    pub fn database_url(&self, service: &str) -> String {
+        crate::database::secret(&self.state(), service, "url")
+    }
+
+    /// The password of the superuser of the PostgreSQL that ward runs.
+    pub fn superuser_password(&self) -> String {
+        let file = self.state().join("postgres.password");
+        fs::read_to_string(file).expect("ward keeps the password").trim().to_owned()
+    }
+
+    /// The file with a key ward was given: `private` or `public`.
+    pub fn key_file(&self, name: &str) -> PathBuf {
+        self.home.join(format!("{name}.pem"))
     }
 
     /// The state directory.

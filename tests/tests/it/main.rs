@@ -11,6 +11,7 @@
 mod audit_outbox;
 mod authz;
 mod cli;
+mod elsewhere;
 mod guide;
 mod http_files;
 mod limits;
