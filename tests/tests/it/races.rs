@@ -12,7 +12,8 @@ async fn of_many_writers_of_one_email_exactly_one_creates() {
     for round in 0..5 {
         let email = Patient::unique().email;
         let body = |writer: usize| {
-            let spelling = if writer % 2 == 0 { email.clone() } else { email.to_uppercase() };
+            let spelling =
+                if writer.is_multiple_of(2) { email.clone() } else { email.to_uppercase() };
             Patient::unique().with("email", spelling)
         };
         let bodies: Vec<_> = (0..WRITERS).map(body).collect();
