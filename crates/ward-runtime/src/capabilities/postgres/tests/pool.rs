@@ -103,9 +103,9 @@ async fn session_state_does_not_reach_the_next_guest() {
     for (statement, expected) in [
         ("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", 0),
         ("SELECT count(*) FROM pg_listening_channels()", 0),
-        ("SELECT count(*) FROM pg_cursors", 0),
+        ("SELECT count(*) FROM pg_cursors WHERE name = 'c'", 0),
         ("SELECT count(*) FROM pg_class WHERE relname = 'mine'", 0),
-        ("SELECT count(*) FROM pg_settings WHERE source = 'session' AND name <> 'timezone'", 0),
+        ("SELECT count(*) FROM pg_settings WHERE source = 'session'", 0),
     ] {
         let value = next.value(statement, &[]).await.unwrap();
         assert!(
