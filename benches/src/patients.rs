@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tokio_postgres::NoTls;
-use ward_embedded::Postgres;
+use ward_embedded::{Ephemeral, Postgres};
 
 use crate::wrk;
 use crate::{start, tools};
@@ -41,12 +41,11 @@ pub(crate) async fn run() -> Result<()> {
     println!("database alone, 1 connection: {:.0} us a statement", statement_us(&postgres).await?);
     println!("resident after load: {:.1} MiB", ward.resident_mib()?);
     ward.stop().await?;
-    postgres.stop().await?;
     Ok(())
 }
 
 /// Rows straight into the table: the benchmark is about reading them.
-async fn fill(postgres: &Postgres) -> Result<()> {
+async fn fill(postgres: &Ephemeral) -> Result<()> {
     let client = connect(postgres).await?;
     let rows = client
         .execute(
@@ -62,7 +61,7 @@ async fn fill(postgres: &Postgres) -> Result<()> {
     Ok(())
 }
 
-async fn connect(postgres: &Postgres) -> Result<tokio_postgres::Client> {
+async fn connect(postgres: &Ephemeral) -> Result<tokio_postgres::Client> {
     let mut config: tokio_postgres::Config = postgres.admin_url().parse()?;
     config.dbname("patients");
     let (client, connection) = config.connect(NoTls).await?;
@@ -83,7 +82,7 @@ async fn login(base: &str) -> Result<String> {
 }
 
 /// The floor under any read: one indexed row, one prepared statement, one connection.
-async fn statement_us(postgres: &Postgres) -> Result<f64> {
+async fn statement_us(postgres: &Ephemeral) -> Result<f64> {
     const TIMES: u32 = 5_000;
     let client = connect(postgres).await?;
     let statement = client.prepare("SELECT name FROM patients WHERE id = $1::text::uuid").await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use tokio::process::Command;
-use ward_embedded::Postgres;
+use ward_embedded::{Ephemeral, Postgres};
 
 use crate::tools;
 use crate::ward::Server;
@@ -29,18 +29,17 @@ pub(crate) async fn run() -> Result<()> {
         );
         warm.stop().await?;
     }
-    postgres.stop().await?;
     Ok(())
 }
 
 /// `ward up` on the repository's own application against a server that is running.
-pub(crate) async fn up(postgres: &Postgres, state: &Path) -> Result<Server> {
+pub(crate) async fn up(postgres: &Ephemeral, state: &Path) -> Result<Server> {
     let port = tools::free_port()?;
     up_on(postgres, state, port).await
 }
 
 /// As [`up`], on a known port.
-pub(crate) async fn up_on(postgres: &Postgres, state: &Path, port: u16) -> Result<Server> {
+pub(crate) async fn up_on(postgres: &Ephemeral, state: &Path, port: u16) -> Result<Server> {
     let mut command = Command::new(tools::ward()?);
     command.arg("up").arg("--from").arg(tools::root()).args(["--demo", "--no-listeners"]);
     command.args(["--database-url", &postgres.admin_url()]).arg("--state-dir").arg(state);
