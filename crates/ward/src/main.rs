@@ -1,1 +1,34 @@
-fn main(){}
+//! The `ward` command. This file only starts things: what the arguments are is in `cli`, what each
+//! command does in `commands`, one file each. Nothing here knows wasm, HTTP or SQL; the crates
+//! below do.
+
+mod application;
+mod cli;
+mod commands;
+mod database;
+mod demo;
+mod failure;
+mod guide;
+mod keys;
+mod logging;
+mod migrations;
+mod output;
+mod ports;
+mod progress;
+mod provision;
+mod schema;
+mod secrets;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    // clap ends the process itself on --help, --version (code 0) and usage errors (code 2).
+    let cli = cli::Cli::parse();
+    match commands::run(cli) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}

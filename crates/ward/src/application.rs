@@ -1,0 +1,89 @@
+//! What a command works on: the manifest, the runtime configuration, and what was given on the
+//! command line and in the environment, read once and checked together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use ward_manifest::{App, Database, RuntimeConfig, Source, Variables, read_overrides};
+
+use crate::cli::{ConfigArgs, FromArgs};
+use crate::failure::Failure;
+
+/// The application and everything that configures it.
+pub(crate) struct Application {
+    pub(crate) app: App,
+    pub(crate) config: RuntimeConfig,
+    /// Absolute.
+    pub(crate) state: PathBuf,
+    overrides: BTreeMap<String, String>,
+    environment: BTreeMap<String, String>,
+}
+
+impl Application {
+    /// Reads it all; everything that is wrong with the manifest is reported at once.
+    pub(crate) fn load(from: &FromArgs, config: &ConfigArgs) -> Result<Self, Failure> {
+        let app = App::load(&from.from)?;
+        let overrides = read_overrides(&config.variables)
+            .map_err(|error| Failure::new(format!("--variable: {error}")))?;
+        let runtime_config = match &config.runtime_config_file {
+            Some(path) => RuntimeConfig::load(path)?,
+            None => RuntimeConfig::default(),
+        };
+        for warning in &runtime_config.warnings {
+            tracing::warn!("{warning}");
+        }
+        let state = config.state_dir.clone().or_else(|| runtime_config.state_dir.clone());
+        let state = absolute(&state.unwrap_or_else(|| app.root.join(".ward")))?;
+        // Names and values that are not Unicode cannot be variables of the application.
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Ok(Self { app, config: runtime_config, state, overrides, environment })
+    }
+
+    /// The databases of all services, in the order of their names.
+    pub(crate) fn databases(&self) -> Vec<&Database> {
+        let databases: BTreeMap<_, _> = self
+            .app
+            .components
+            .values()
+            .filter_map(|component| component.settings.database.as_ref())
+            .map(|database| (database.name.as_str(), database))
+            .collect();
+        databases.into_values().collect()
+    }
+
+    /// Which of these variables the user has given a value, by whatever way there is. Variables
+    /// that nobody gives, and that are not in `names`, are reported here already, before anything
+    /// has been started.
+    pub(crate) fn given(&self, names: &BTreeSet<String>) -> Result<BTreeSet<String>, Failure> {
+        let fallback = names.iter().map(|name| (name.clone(), String::new())).collect();
+        let variables = self.variables(&fallback)?;
+        let given = |name: &String| variables.source(name).is_some_and(|s| s != Source::Default);
+        Ok(names.iter().filter(|name| given(name)).cloned().collect())
+    }
+
+    /// Resolves the variables. What ward itself provides stands in the place of the manifest's
+    /// defaults, so that everything the user gives wins over it.
+    pub(crate) fn variables(
+        &self,
+        provided: &BTreeMap<String, String>,
+    ) -> Result<Variables, Failure> {
+        let mut app = self.app.clone();
+        for (name, value) in provided {
+            if let Some(variable) = app.variables.get_mut(name) {
+                variable.default = Some(value.clone());
+            }
+        }
+        Ok(Variables::new(&app, self.overrides.clone(), &self.config, &self.environment)?)
+    }
+
+    /// Whether the application has this variable.
+    pub(crate) fn has_variable(&self, name: &str) -> bool {
+        self.app.variables.contains_key(name)
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(Failure::because(path.display()))
+}

@@ -1,0 +1,240 @@
+//! The command line: every option of every command with its help. Options that `spin up` has too
+//! keep Spin's names. Parsing only; nothing is looked up or done here.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+const EXAMPLES: &str = "\
+Examples:
+  ward up --build --demo     build the components, start everything, load demo data
+  ward up --listen 127.0.0.1:8080
+  ward doctor                check what this machine lacks, and say what to do
+
+Exit codes: 0 done, or stopped as asked; 1 something failed; 2 wrong usage; 130 stopped at once
+by a second signal.";
+
+const UP_EXAMPLES: &str = "\
+Examples:
+  ward up --build --demo
+  ward up --listen 127.0.0.1:8080 --no-listeners
+  ward up --variable jwt_issuer=https://example.org --variable jwt_public_key=@public.pem
+  WARD_DATABASE_URL=postgres://admin:…@db.example.org/postgres ward up --state-dir state
+
+PostgreSQL: unless the application's database variables are all given, ward runs a server of its
+own under the state directory, or makes roles and databases on the one of --database-url.
+
+Logs go to standard error; WARD_LOG (or RUST_LOG) filters them, for example WARD_LOG=debug.
+Ctrl-C or SIGTERM finishes requests, then stops PostgreSQL; a second one stops at once.";
+
+/// Runs WASI components described by spin.toml, with PostgreSQL beside them
+#[derive(Debug, Parser)]
+#[command(name = "ward", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the application and serve it
+    Up(Box<UpArgs>),
+    /// Build the components, each by the command in spin.toml
+    Build(BuildArgs),
+    /// Bring the databases to the newest migration, and stop
+    Migrate(MigrateArgs),
+    /// Check what is needed to run, and say what to do about what is missing
+    Doctor(DoctorArgs),
+    /// Print a script that completes ward's commands and options in a shell
+    Completions(CompletionsArgs),
+}
+
+/// Which application.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FromArgs {
+    /// The manifest, or the directory it is in
+    #[arg(short = 'f', long = "from", value_name = "PATH", default_value = "spin.toml")]
+    pub(crate) from: PathBuf,
+}
+
+/// Where state is kept and how the application is configured.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ConfigArgs {
+    /// Set a variable: NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml; may be repeated
+    #[arg(long = "variable", value_name = "NAME=VALUE")]
+    pub(crate) variables: Vec<String>,
+
+    /// Where variables and stores come from
+    #[arg(long, value_name = "PATH", env = "RUNTIME_CONFIG_FILE")]
+    pub(crate) runtime_config_file: Option<PathBuf>,
+
+    /// Where data, keys and passwords are kept [default: .ward beside the manifest]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) state_dir: Option<PathBuf>,
+
+    /// An administrator's address on a PostgreSQL that already runs; roles and databases are made
+    /// there
+    #[arg(long, value_name = "URL", env = "WARD_DATABASE_URL", hide_env_values = true)]
+    pub(crate) database_url: Option<String>,
+}
+
+/// How much is said, and how.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OutputArgs {
+    /// Say nothing but warnings and errors; drop what components print
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// How log lines are written: plain for people, json with one object a line
+    #[arg(long, value_name = "FORMAT", default_value = "plain", hide_possible_values = true)]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Plain,
+    /// One JSON object a line
+    Json,
+}
+
+/// `ward up`
+#[derive(Debug, Args)]
+#[command(after_help = UP_EXAMPLES)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    pub(crate) from: FromArgs,
+
+    /// Build the components first
+    #[arg(long)]
+    pub(crate) build: bool,
+
+    /// Load demo data into databases that are empty
+    #[arg(long)]
+    pub(crate) demo: bool,
+
+    /// Where to serve [default: `listen` in the manifest, or 127.0.0.1:4004]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// Do not give components ports of their own beside the gateway
+    #[arg(long)]
+    pub(crate) no_listeners: bool,
+
+    /// Set an environment variable for every component; may be repeated
+    #[arg(short, long = "env", value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(crate) env: Vec<(String, String)>,
+
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// `ward build`
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    #[command(flatten)]
+    pub(crate) from: FromArgs,
+
+    /// Build only this component; may be repeated
+    #[arg(short, long = "component-id", value_name = "ID")]
+    pub(crate) component_ids: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// `ward migrate`
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    #[command(flatten)]
+    pub(crate) from: FromArgs,
+
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// `ward doctor`
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) from: FromArgs,
+
+    /// How findings are written: text for people, json with one object
+    #[arg(long, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
+    pub(crate) format: DoctorFormat,
+
+    /// Mend what can be mended: add the wasm target, install PostgreSQL
+    #[arg(long)]
+    pub(crate) fix: bool,
+
+    /// Check only these, separated by commas: manifest, toolchain, target, components, postgresql,
+    /// ports, state
+    #[arg(long, value_name = "CHECKS", value_delimiter = ',', hide_possible_values = true)]
+    pub(crate) only: Vec<Check>,
+
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+/// How `ward doctor` writes its findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DoctorFormat {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// What `ward doctor` looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Check {
+    /// spin.toml and the runtime configuration
+    Manifest,
+    /// The Rust toolchain, where components are built with cargo
+    Toolchain,
+    /// The wasm32-wasip2 target
+    Target,
+    /// The components' wasm files
+    Components,
+    /// PostgreSQL's server programs, or the server of --database-url
+    Postgresql,
+    /// The ports to listen on
+    Ports,
+    /// The state directory
+    State,
+}
+
+/// `ward completions`
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+/// `NAME=VALUE`.
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("must be NAME=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

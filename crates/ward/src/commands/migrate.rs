@@ -1,0 +1,27 @@
+//! `ward migrate`: the databases of `ward up`, brought to the newest migration and nothing else.
+
+use std::process::ExitCode;
+
+use crate::application::Application;
+use crate::cli::MigrateArgs;
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::provision::Provision;
+use crate::schema;
+
+/// Migrates and stops what it had to start.
+pub(crate) fn run(args: &MigrateArgs) -> Result<ExitCode, Failure> {
+    crate::logging::start(&args.output)?;
+    let progress = Progress::new(&args.output);
+    let application = Application::load(&args.from, &args.config)?;
+    super::runtime()?.block_on(async {
+        let admin_url = args.config.database_url.as_deref();
+        let provision = Provision::new(&application, admin_url, progress).await?;
+        let migrated = match application.variables(&provision.values) {
+            Ok(variables) => schema::prepare(&application, &variables, false, progress).await,
+            Err(failure) => Err(failure),
+        };
+        migrated.and(provision.stop(progress).await)
+    })?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,161 @@
+//! `ward up`: everything from the manifest to serving, in the order that lets mistakes show before
+//! slow things start, and back down in the opposite order.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ward_http::{Bound, Server};
+use ward_manifest::{App, Variables};
+use ward_runtime::{HttpHandler, Runtime, RuntimeOptions};
+
+use super::build::build;
+use crate::application::Application;
+use crate::cli::UpArgs;
+use crate::failure::Failure;
+use crate::progress::{Progress, seconds};
+use crate::provision::Provision;
+use crate::signals::Stop;
+use crate::{guide, output, ports, schema};
+
+/// How long abandoned work may hold up the end of the process.
+const LEFTOVERS_MAX: Duration = Duration::from_secs(1);
+
+/// Serves until asked to stop.
+pub(crate) fn run(args: &UpArgs) -> Result<ExitCode, Failure> {
+    let started = Instant::now();
+    crate::logging::start(&args.output)?;
+    let progress = Progress::new(&args.output);
+    let mut application = Application::load(&args.from, &args.config)?;
+    ports::apply(&mut application.app.settings, args.listen, args.no_listeners);
+    ports::check(&application.app.settings)?;
+    if args.build {
+        build(&application.app, &[], progress)?;
+    }
+    check_built(&application.app)?;
+    let runtime = super::runtime()?;
+    let result = runtime.block_on(Up { args, application, progress, started }.run());
+    runtime.shutdown_timeout(LEFTOVERS_MAX);
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+/// Names the first wasm file that is not there.
+fn check_built(app: &App) -> Result<(), Failure> {
+    let missing = app.components.values().find(|component| !component.source.exists());
+    missing.map_or(Ok(()), |component| {
+        let source = relative(&component.source, &app.root);
+        let text = format!("component {}: {} is not there", component.id, source.display());
+        Err(Failure::new(text).help("build it first: `ward up --build`, or `ward build`"))
+    })
+}
+
+fn relative<'a>(path: &'a Path, root: &Path) -> &'a Path {
+    path.strip_prefix(root).unwrap_or(path)
+}
+
+struct Up<'a> {
+    args: &'a UpArgs,
+    application: Application,
+    progress: Progress,
+    started: Instant,
+}
+
+/// An application that has been loaded, with its listeners open.
+struct Ready {
+    server: Server<HttpHandler>,
+    /// Kept for as long as its handlers serve.
+    _runtime: Runtime,
+}
+
+impl Up<'_> {
+    async fn run(self) -> Result<(), Failure> {
+        let stop = Stop::on_signals()?;
+        let admin_url = self.args.config.database_url.as_deref();
+        // Not given up when a stop is asked for: what it starts has to be stopped in order.
+        let provision = Provision::new(&self.application, admin_url, self.progress).await?;
+        let served = self.serve(&provision, stop).await;
+        // Stopped after a failure, too; the failure is the news then.
+        let stopped = provision.stop(self.progress).await;
+        served.and(stopped)
+    }
+
+    async fn serve(&self, provision: &Provision, stop: Stop) -> Result<(), Failure> {
+        let ready = tokio::select! {
+            biased;
+            () = stop.clone().requested() => return Ok(()),
+            ready = self.prepare(provision) => ready?,
+        };
+        self.announce(ready.server.bound())?;
+        let drained = ready.server.run(stop.requested()).await;
+        if drained.cut > 0 {
+            tracing::warn!(cut = drained.cut, "requests were cut at the deadline");
+        }
+        Ok(())
+    }
+
+    /// Migrations and loading do not need each other, so they go on at the same time.
+    async fn prepare(&self, provision: &Provision) -> Result<Ready, Failure> {
+        let variables = Arc::new(self.application.variables(&provision.values)?);
+        let (migrated, loaded) = tokio::join!(
+            schema::prepare(&self.application, &variables, self.args.demo, self.progress),
+            self.load(variables.clone()),
+        );
+        migrated?;
+        let runtime = loaded?;
+        let listeners = ward_http::listeners(&self.application.app, |id| runtime.http(id))
+            .map_err(Failure::new)?;
+        let server = Server::bind(listeners, ward_http::Options::default())
+            .await
+            .map_err(|error| Failure::new(error).help("choose another address with --listen"))?;
+        Ok(Ready { server, _runtime: runtime })
+    }
+
+    async fn load(&self, variables: Arc<Variables>) -> Result<Runtime, Failure> {
+        let phase = self.progress.phase("loading components");
+        let app = self.application.app.clone();
+        let options = RuntimeOptions {
+            state_dir: self.application.state.clone(),
+            config: self.application.config.clone(),
+            environment: self.args.env.iter().cloned().collect(),
+            quiet: self.args.output.quiet,
+        };
+        let loading = tokio::task::spawn_blocking(move || Runtime::load(&app, variables, &options));
+        let runtime = loading.await.map_err(Failure::because("loading components"))??;
+        phase.done(&summary(&runtime));
+        Ok(runtime)
+    }
+
+    /// Says where it serves and what to try, on standard output.
+    fn announce(&self, bound: &[Bound]) -> Result<(), Failure> {
+        let took = self.started.elapsed();
+        match self.progress {
+            Progress::Quiet => Ok(()),
+            Progress::Log => {
+                for Bound { component, address } in bound {
+                    let listener = component.as_deref().unwrap_or("gateway");
+                    tracing::info!(listener, %address, "serving");
+                }
+                Ok(())
+            }
+            Progress::Lines | Progress::Terminal => {
+                let guide = guide::text(&self.application.app, bound, self.args.demo);
+                output::print(&format!("ready ({} in all)\n{guide}", seconds(took)))
+            }
+        }
+    }
+}
+
+/// `3 components loaded, 2 of them from cache`.
+fn summary(runtime: &Runtime) -> String {
+    let (all, cached) = (
+        runtime.loaded().len(),
+        runtime.loaded().iter().filter(|component| component.cached).count(),
+    );
+    let noun = if all == 1 { "component" } else { "components" };
+    match cached {
+        0 => format!("{all} {noun} compiled"),
+        _ if cached == all => format!("{all} {noun} loaded, from cache"),
+        _ => format!("{all} {noun} loaded, {cached} from cache"),
+    }
+}

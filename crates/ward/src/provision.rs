@@ -1,0 +1,245 @@
+//! Where the services' databases come from: addresses the user gives, a server the user names, or
+//! the embedded one. The result is a value for each database variable that nobody gave, and for
+//! `db_host`, which the components' allowed hosts are written with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use url::Url;
+use ward_embedded::{ExistingRole, Options, Origin, Postgres, StateLock, ensure_database};
+use ward_manifest::Database;
+
+use crate::application::Application;
+use crate::database::{connect, is_loopback};
+use crate::failure::Failure;
+use crate::keys;
+use crate::progress::Progress;
+use crate::secrets::Secrets;
+
+/// The variable with the database server's `host:port`.
+const DB_HOST: &str = "db_host";
+
+/// The oldest server that is supported, as the server writes it.
+const SERVER_VERSION_MIN: i32 = 150_000;
+
+/// What ward itself provides, and the server it has to stop in the end.
+pub(crate) struct Provision {
+    /// Values by variable.
+    pub(crate) values: BTreeMap<String, String>,
+    /// What keeps the state directory ours.
+    backing: Backing,
+}
+
+/// Either has the lock of the state directory.
+enum Backing {
+    Embedded(Postgres),
+    Elsewhere { _lock: StateLock },
+}
+
+impl Provision {
+    /// Starts or reaches the server, and makes roles, databases and keys that are wanted.
+    /// `admin_url` is `--database-url`.
+    pub(crate) async fn new(
+        application: &Application,
+        admin_url: Option<&str>,
+        progress: Progress,
+    ) -> Result<Self, Failure> {
+        let databases = application.databases();
+        let names = wanted_names(application, &databases);
+        let given = application.given(&names)?;
+        let missing: Vec<_> =
+            databases.iter().copied().filter(|d| !given.contains(&d.variable)).collect();
+        let (mut values, backing) = match (missing.is_empty(), admin_url) {
+            (true, _) => (given_host(application, &databases, &given)?, lock(application)?),
+            (false, Some(url)) => on_server(application, &missing, url, progress).await?,
+            (false, None) => embedded(application, &missing, progress).await?,
+        };
+        if names.contains(keys::PRIVATE) && !given.contains(keys::PRIVATE) {
+            values.extend(keys::load_or_generate(&application.state)?);
+        }
+        Ok(Self { values, backing })
+    }
+
+    /// Stops what was started.
+    pub(crate) async fn stop(self, progress: Progress) -> Result<(), Failure> {
+        let Backing::Embedded(server) = self.backing else { return Ok(()) };
+        let phase = progress.phase("stopping PostgreSQL");
+        server.stop().await?;
+        phase.done("PostgreSQL stopped");
+        Ok(())
+    }
+}
+
+/// The variables ward can fill in: the databases', their host, and the key pair where the
+/// application has both and nothing else would fill half of it.
+fn wanted_names(application: &Application, databases: &[&Database]) -> BTreeSet<String> {
+    let mut names: BTreeSet<_> = databases.iter().map(|d| d.variable.clone()).collect();
+    names.extend([DB_HOST, keys::PRIVATE, keys::PUBLIC].map(str::to_owned));
+    names.retain(|name| application.has_variable(name));
+    names
+}
+
+fn lock(application: &Application) -> Result<Backing, Failure> {
+    let state = &application.state;
+    std::fs::create_dir_all(state)
+        .map_err(Failure::because(format!("creating {}", state.display())))?;
+    Ok(Backing::Elsewhere { _lock: StateLock::acquire(state)? })
+}
+
+/// With all addresses given, the host is that of the first, unless it is given too.
+fn given_host(
+    application: &Application,
+    databases: &[&Database],
+    given: &BTreeSet<String>,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let Some(first) = databases.first().filter(|_| !given.contains(DB_HOST)) else {
+        return Ok(BTreeMap::new());
+    };
+    let names: BTreeMap<_, _> = [keys::PRIVATE, keys::PUBLIC]
+        .map(|name| (name.to_owned(), String::new()))
+        .into_iter()
+        .collect();
+    let variables = application.variables(&names)?;
+    let url = variables.app_value(&first.variable).and_then(|url| Url::parse(url).ok());
+    let host = url.and_then(|url| host_and_port(&url));
+    Ok(host.map(|host| (DB_HOST.to_owned(), host)).into_iter().collect())
+}
+
+async fn embedded(
+    application: &Application,
+    databases: &[&Database],
+    progress: Progress,
+) -> Result<(BTreeMap<String, String>, Backing), Failure> {
+    let phase = progress.phase("starting PostgreSQL");
+    let state = application.state.clone();
+    let options = Options { state, install: true, progress: phase.notes() };
+    let server = Postgres::start(options).await?;
+    let how = match server.origin() {
+        Origin::Created => "ready, new and empty",
+        Origin::Started => "ready",
+        Origin::Adopted => "ready, was running already",
+    };
+    phase.done(&format!("PostgreSQL {} {how}", server.version()));
+    match roles(application, databases, &server).await {
+        Ok(values) => Ok((values, Backing::Embedded(server))),
+        Err(failure) => {
+            server.stop().await?;
+            Err(failure)
+        }
+    }
+}
+
+async fn roles(
+    application: &Application,
+    databases: &[&Database],
+    server: &Postgres,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let mut secrets = Secrets::load(&application.state)?;
+    let mut values = BTreeMap::from([(DB_HOST.to_owned(), server.host())]);
+    let client = server.client().await?;
+    for database in databases {
+        let name = &database.name;
+        let password = secrets.password(name)?;
+        ensure_database(&client, name, &password, ExistingRole::SetPassword).await?;
+        let url = ward_embedded::database_url(&server.host(), name, &password, name);
+        // Loopback without certificates: asking for TLS first would cost a round trip.
+        let url = format!("{url}?sslmode=disable");
+        secrets.remember_url(name, &url)?;
+        values.insert(database.variable.clone(), url);
+    }
+    Ok(values)
+}
+
+async fn on_server(
+    application: &Application,
+    databases: &[&Database],
+    admin_url: &str,
+    progress: Progress,
+) -> Result<(BTreeMap<String, String>, Backing), Failure> {
+    let unreadable = || {
+        Failure::new("--database-url is no address")
+            .help("write it as postgres://admin:password@host:5432/postgres")
+    };
+    let url = Url::parse(admin_url).map_err(|_| unreadable())?;
+    let host = host_and_port(&url).ok_or_else(unreadable)?;
+    let backing = lock(application)?;
+    let phase = progress.phase("reaching PostgreSQL");
+    let admin = connect(admin_url).await?;
+    check_version(&admin).await?;
+    let mut secrets = Secrets::load(&application.state)?;
+    let mut values = BTreeMap::from([(DB_HOST.to_owned(), host.clone())]);
+    for database in databases {
+        let name = &database.name;
+        let password = secrets.password(name)?;
+        ensure_database(&admin, name, &password, ExistingRole::KeepPassword).await?;
+        let url = role_url(&url, name, &password).ok_or_else(unreadable)?;
+        secrets.remember_url(name, url.as_str())?;
+        values.insert(database.variable.clone(), url.into());
+    }
+    phase.done(&format!("PostgreSQL at {host} ready"));
+    Ok((values, backing))
+}
+
+/// Refuses servers that are too old, by their own word.
+pub(crate) async fn check_version(client: &tokio_postgres::Client) -> Result<String, Failure> {
+    let sql =
+        "SELECT current_setting('server_version_num')::int, current_setting('server_version')";
+    let row = client
+        .query_one(sql, &[])
+        .await
+        .map_err(|error| crate::database::sql_error("asking the server's version", &error))?;
+    let (number, text): (i32, String) = (row.get(0), row.get(1));
+    match number >= SERVER_VERSION_MIN {
+        true => Ok(text),
+        false => Err(Failure::new(format!("the server is PostgreSQL {text}; ward needs 15"))),
+    }
+}
+
+/// The administrator's address, turned into a role's own.
+fn role_url(admin: &Url, name: &str, password: &str) -> Option<Url> {
+    let mut url = admin.clone();
+    url.set_username(name).ok()?;
+    url.set_password(Some(password)).ok()?;
+    url.set_path(name);
+    let says_mode = url.query_pairs().any(|(key, _)| key == "sslmode");
+    if !says_mode && url.host_str().is_some_and(is_loopback) {
+        url.query_pairs_mut().append_pair("sslmode", "disable");
+    }
+    Some(url)
+}
+
+fn host_and_port(url: &Url) -> Option<String> {
+    let host = url.host_str().filter(|host| !host.is_empty())?;
+    Some(format!("{host}:{}", url.port().unwrap_or(5432)))
+}
+
+#[cfg(test)]
+mod tests {
+    use url::Url;
+
+    use super::{host_and_port, role_url};
+
+    #[test]
+    fn a_roles_address_follows_from_the_administrators() {
+        let check = |admin: &str, expected: &str| {
+            let url = role_url(&Url::parse(admin).unwrap(), "auth", "s3cret").unwrap();
+            assert_eq!(url.as_str(), expected);
+        };
+        check(
+            "postgres://admin:x@db.example.org/postgres?sslmode=require",
+            "postgres://auth:s3cret@db.example.org/auth?sslmode=require",
+        );
+        check(
+            "postgres://admin:x@localhost:5433/postgres",
+            "postgres://auth:s3cret@localhost:5433/auth?sslmode=disable",
+        );
+    }
+
+    #[test]
+    fn the_port_has_a_default() {
+        let check = |url: &str, expected: &str| {
+            assert_eq!(host_and_port(&Url::parse(url).unwrap()).unwrap(), expected);
+        };
+        check("postgres://u@db.example.org/x", "db.example.org:5432");
+        check("postgres://u@[::1]:6000/x", "[::1]:6000");
+    }
+}

@@ -1,0 +1,64 @@
+//! Brings every service's database to its newest migration, and loads demo data where asked to.
+
+use ward_manifest::{Database, Variables};
+
+use crate::application::Application;
+use crate::database::connect;
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::{demo, migrations};
+
+/// Migrates all databases, each as its own role.
+pub(crate) async fn prepare(
+    application: &Application,
+    variables: &Variables,
+    with_demo: bool,
+    progress: Progress,
+) -> Result<(), Failure> {
+    let databases = application.databases();
+    if databases.is_empty() {
+        return Ok(());
+    }
+    let phase = progress.phase("migrating databases");
+    let (mut applied, mut loaded) = (0, Vec::new());
+    for database in &databases {
+        let outcome = one(database, variables, with_demo).await?;
+        applied += outcome.applied;
+        if outcome.demo {
+            loaded.push(database.name.as_str());
+        }
+    }
+    let names: Vec<_> = databases.iter().map(|database| database.name.as_str()).collect();
+    let mut text = format!("databases ready: {}", names.join(", "));
+    if applied > 0 {
+        text.push_str(&format!("; {applied} migrations applied"));
+    }
+    if !loaded.is_empty() {
+        text.push_str(&format!("; demo data loaded into {}", loaded.join(", ")));
+    }
+    phase.done(&text);
+    Ok(())
+}
+
+struct Outcome {
+    applied: usize,
+    demo: bool,
+}
+
+async fn one(
+    database: &Database,
+    variables: &Variables,
+    with_demo: bool,
+) -> Result<Outcome, Failure> {
+    let url = variables.app_value(&database.variable).unwrap_or_default();
+    let mut client = connect(url).await.map_err(|failure| {
+        let variable = &database.variable;
+        failure.or_help(format!("is the address in {variable} (or secrets.toml) right?"))
+    })?;
+    let applied = migrations::apply(&mut client, database).await?;
+    let demo = match database.demo.as_deref().filter(|_| with_demo) {
+        Some(file) => demo::load(&mut client, file).await?,
+        None => false,
+    };
+    Ok(Outcome { applied, demo })
+}
