@@ -65,6 +65,11 @@ impl Ticket {
         self.id
     }
 
+    /// When it began.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
     /// The protocol the request came by.
     pub(crate) fn version(&self) -> Version {
         self.version

@@ -81,12 +81,9 @@ impl Activity {
         let blocked = self.write_blocked_since.load(Relaxed) != 0;
         if taken && blocked {
             self.write_blocked_since.store(0, Relaxed);
-        }
-        // A request is over when its response is in a buffer; the client may take longer.
-        if taken && self.active.load(Relaxed) == 0 {
+            // A request is over when its response is in a buffer; a slow client takes longer.
             self.idle_since.store(now(), Relaxed);
-        }
-        if !taken && !blocked {
+        } else if !taken && !blocked {
             self.write_blocked_since.store(now(), Relaxed);
         }
     }

@@ -38,7 +38,11 @@ struct Stream {
     until: Instant,
     /// Armed only when the component keeps us waiting.
     timer: Option<Pin<Box<Sleep>>>,
+    frames: u32,
 }
+
+/// A component that never keeps us waiting is held to its time every so many frames.
+const FRAMES_PER_LOOK: u32 = 16;
 
 impl Outgoing {
     /// A response whose body is at hand.
@@ -49,7 +53,7 @@ impl Outgoing {
         Response::from_parts(parts, Self { source: Source::Bytes(body), ticket })
     }
 
-    /// A component's response, whose body may take `longest` from here on.
+    /// A component's response, which may take `longest`, counted from the request's beginning.
     pub(crate) fn component(
         response: Response<ward_runtime::Body>,
         mut ticket: Ticket,
@@ -62,8 +66,9 @@ impl Outgoing {
             let exact = declared.or_else(|| body.size_hint().exact().filter(|n| *n > 0));
             Source::Bytes(exact.map_or_else(Bytes::new, |length| without(&mut parts, length)))
         } else {
-            let until = Instant::now() + longest;
-            Source::Component(Stream { body, bytes_left: declared, until, timer: None })
+            let until = Instant::from_std(ticket.started() + longest);
+            let stream = Stream { body, bytes_left: declared, until, timer: None, frames: 0 };
+            Source::Component(stream)
         };
         Response::from_parts(parts, Self { source, ticket })
     }
@@ -92,7 +97,8 @@ impl Stream {
             return Poll::Ready(Some(Err(BodyError::HttpResponseTimeout)));
         }
         if let Poll::Ready(Some(Ok(frame))) = &polled {
-            if Instant::now() >= self.until {
+            self.frames = self.frames.wrapping_add(1);
+            if self.frames.is_multiple_of(FRAMES_PER_LOOK) && Instant::now() >= self.until {
                 return Poll::Ready(Some(Err(BodyError::HttpResponseTimeout)));
             }
             let length = frame.data_ref().map_or(0, |data| data.len() as u64);

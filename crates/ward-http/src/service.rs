@@ -98,14 +98,15 @@ impl<H: Handler> Service<H> {
     ) -> Response<Outgoing> {
         let verdict = body.verdict();
         let deadline = handler.deadline();
-        // The head may take the deadline and the body as long again; what goes on after that and
-        // the time for a slow reader is a client that does not read.
-        ticket.watch(deadline * 2 + self.shared.limits.response_stall_max);
+        // The head may take the deadline and the body as long again. A stream that is open still
+        // later, by the time a slow reader may take, has a client that does not read.
+        let longest = deadline * 2;
+        ticket.watch(longest + self.shared.limits.response_stall_max);
         let request = Request::from_parts(parts, body.into_body());
         let outcome = handler.handle(request).await;
         match (verdict.problem(), outcome) {
             (Some(problem), _) => refuse(problem, ticket),
-            (None, Ok(response)) => Outgoing::component(response, ticket, deadline),
+            (None, Ok(response)) => Outgoing::component(response, ticket, longest),
             (None, Err(error)) => {
                 report(&ticket, &error);
                 refuse(problem(&error), ticket)

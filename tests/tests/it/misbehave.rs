@@ -76,7 +76,10 @@ async fn many_endless_loops_leave_room_for_others() {
         }
     };
     let (loops, ()) = tokio::join!(loops, others);
-    assert!(loops.iter().all(|answer| matches!(answer.status, 503 | 504)), "{loops:?}");
+    // Several requests share an instance: the one that loops costs those beside it a 500.
+    let statuses: Vec<u16> = loops.iter().map(|answer| answer.status).collect();
+    assert!(statuses.iter().all(|status| matches!(status, 500 | 503 | 504)), "{statuses:?}");
+    assert!(statuses.contains(&504), "{statuses:?}");
 }
 
 #[tokio::test]

@@ -34,9 +34,10 @@ async fn http_2_without_tls_serves_the_same() {
 }
 
 #[tokio::test]
-async fn a_trailing_slash_means_a_patient_without_an_id() {
+async fn a_slash_at_the_end_is_ignored() {
     let answer = Ward::shared().user().await.get("/api/patients/?limit=1").await;
-    answer.problem(400);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    Ward::shared().user().await.get("/api/patients//").await.problem(400);
 }
 
 #[tokio::test]

@@ -42,76 +42,43 @@ fn up() {
     check(
         &["up", "--help"],
         expect![[r#"
-        code 0
-        Start the application and serve it
+            code 0
+            Start the application and serve it
 
-        Usage: ward up [OPTIONS]
+            Usage: ward up [OPTIONS]
 
-        Options:
-          -f, --from <PATH>
-                  The manifest, or the directory it is in
-          
-                  [default: spin.toml]
+            Options:
+              -f, --from <PATH>                 The manifest, or the directory it is in [default: spin.toml]
+                  --build                       Build the components first
+                  --demo                        Load demo data into databases that are empty
+                  --listen <ADDRESS:PORT>       Where to serve [default: `listen` in the manifest, or
+                                                127.0.0.1:4004]
+                  --no-listeners                Do not give components ports of their own beside the gateway
+              -e, --env <NAME=VALUE>            Set an environment variable for every component; may be repeated
+                  --variable <NAME=VALUE>       Set a variable: NAME=VALUE, NAME=@FILE, @FILE.json or
+                                                @FILE.toml; may be repeated
+                  --runtime-config-file <PATH>  Where variables and stores come from [env: RUNTIME_CONFIG_FILE=]
+                  --state-dir <PATH>            Where data, keys and passwords are kept [default: .ward beside
+                                                the manifest]
+                  --database-url <URL>          An administrator's address on a PostgreSQL that already runs;
+                                                roles and databases are made there [env: WARD_DATABASE_URL]
+              -q, --quiet                       Say nothing but warnings and errors; drop what components print
+                  --log-format <FORMAT>         How log lines are written: plain for people, json with one
+                                                object a line [default: plain]
+              -h, --help                        Print help
 
-              --build
-                  Build the components first
+            Examples:
+              ward up --build --demo
+              ward up --listen 127.0.0.1:8080 --no-listeners
+              ward up --variable jwt_issuer=https://example.org --variable jwt_public_key=@public.pem
+              WARD_DATABASE_URL=postgres://admin:…@db.example.org/postgres ward up --state-dir state
 
-              --demo
-                  Load demo data into databases that are empty
+            PostgreSQL: unless the application's database variables are all given, ward runs a server of its
+            own under the state directory, or makes roles and databases on the one of --database-url.
 
-              --listen <ADDRESS:PORT>
-                  Where to serve [default: `listen` in the manifest, or 127.0.0.1:4004]
-
-              --no-listeners
-                  Do not give components ports of their own beside the gateway
-
-          -e, --env <NAME=VALUE>
-                  Set an environment variable for every component; may be repeated
-
-              --variable <NAME=VALUE>
-                  Set a variable: NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml; may be repeated
-
-              --runtime-config-file <PATH>
-                  Where variables and stores come from
-          
-                  [env: RUNTIME_CONFIG_FILE=]
-
-              --state-dir <PATH>
-                  Where data, keys and passwords are kept [default: .ward beside the manifest]
-
-              --database-url <URL>
-                  An administrator's address on a PostgreSQL that already runs; roles and databases are made
-                  there
-          
-                  [env: WARD_DATABASE_URL]
-
-          -q, --quiet
-                  Say nothing but warnings and errors; drop what components print
-
-              --log-format <FORMAT>
-                  How log lines are written
-
-                  Possible values:
-                  - plain: For people
-                  - json:  One JSON object a line
-          
-                  [default: plain]
-
-          -h, --help
-                  Print help (see a summary with '-h')
-
-        Examples:
-          ward up --build --demo
-          ward up --listen 127.0.0.1:8080 --no-listeners
-          ward up --variable jwt_issuer=https://example.org --variable jwt_public_key=@public.pem
-          WARD_DATABASE_URL=postgres://admin:…@db.example.org/postgres ward up --state-dir state
-
-        PostgreSQL: unless the application's database variables are all given, ward runs a server of its
-        own under the state directory, or makes roles and databases on the one of --database-url.
-
-        Logs go to standard error; WARD_LOG (or RUST_LOG) filters them, for example WARD_LOG=debug.
-        Ctrl-C or SIGTERM finishes requests, then stops PostgreSQL; a second one stops at once.
-    "#]],
+            Logs go to standard error; WARD_LOG (or RUST_LOG) filters them, for example WARD_LOG=debug.
+            Ctrl-C or SIGTERM finishes requests, then stops PostgreSQL; a second one stops at once.
+        "#]],
     );
 }
 
@@ -120,35 +87,19 @@ fn build() {
     check(
         &["build", "--help"],
         expect![[r#"
-        code 0
-        Build the components, each by the command in spin.toml
+            code 0
+            Build the components, each by the command in spin.toml
 
-        Usage: ward build [OPTIONS]
+            Usage: ward build [OPTIONS]
 
-        Options:
-          -f, --from <PATH>
-                  The manifest, or the directory it is in
-          
-                  [default: spin.toml]
-
-          -c, --component-id <ID>
-                  Build only this component; may be repeated
-
-          -q, --quiet
-                  Say nothing but warnings and errors; drop what components print
-
-              --log-format <FORMAT>
-                  How log lines are written
-
-                  Possible values:
-                  - plain: For people
-                  - json:  One JSON object a line
-          
-                  [default: plain]
-
-          -h, --help
-                  Print help (see a summary with '-h')
-    "#]],
+            Options:
+              -f, --from <PATH>          The manifest, or the directory it is in [default: spin.toml]
+              -c, --component-id <ID>    Build only this component; may be repeated
+              -q, --quiet                Say nothing but warnings and errors; drop what components print
+                  --log-format <FORMAT>  How log lines are written: plain for people, json with one object a
+                                         line [default: plain]
+              -h, --help                 Print help
+        "#]],
     );
 }
 
@@ -157,49 +108,25 @@ fn migrate() {
     check(
         &["migrate", "--help"],
         expect![[r#"
-        code 0
-        Bring the databases to the newest migration, and stop
+            code 0
+            Bring the databases to the newest migration, and stop
 
-        Usage: ward migrate [OPTIONS]
+            Usage: ward migrate [OPTIONS]
 
-        Options:
-          -f, --from <PATH>
-                  The manifest, or the directory it is in
-          
-                  [default: spin.toml]
-
-              --variable <NAME=VALUE>
-                  Set a variable: NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml; may be repeated
-
-              --runtime-config-file <PATH>
-                  Where variables and stores come from
-          
-                  [env: RUNTIME_CONFIG_FILE=]
-
-              --state-dir <PATH>
-                  Where data, keys and passwords are kept [default: .ward beside the manifest]
-
-              --database-url <URL>
-                  An administrator's address on a PostgreSQL that already runs; roles and databases are made
-                  there
-          
-                  [env: WARD_DATABASE_URL]
-
-          -q, --quiet
-                  Say nothing but warnings and errors; drop what components print
-
-              --log-format <FORMAT>
-                  How log lines are written
-
-                  Possible values:
-                  - plain: For people
-                  - json:  One JSON object a line
-          
-                  [default: plain]
-
-          -h, --help
-                  Print help (see a summary with '-h')
-    "#]],
+            Options:
+              -f, --from <PATH>                 The manifest, or the directory it is in [default: spin.toml]
+                  --variable <NAME=VALUE>       Set a variable: NAME=VALUE, NAME=@FILE, @FILE.json or
+                                                @FILE.toml; may be repeated
+                  --runtime-config-file <PATH>  Where variables and stores come from [env: RUNTIME_CONFIG_FILE=]
+                  --state-dir <PATH>            Where data, keys and passwords are kept [default: .ward beside
+                                                the manifest]
+                  --database-url <URL>          An administrator's address on a PostgreSQL that already runs;
+                                                roles and databases are made there [env: WARD_DATABASE_URL]
+              -q, --quiet                       Say nothing but warnings and errors; drop what components print
+                  --log-format <FORMAT>         How log lines are written: plain for people, json with one
+                                                object a line [default: plain]
+              -h, --help                        Print help
+        "#]],
     );
 }
 
@@ -208,61 +135,27 @@ fn doctor() {
     check(
         &["doctor", "--help"],
         expect![[r#"
-        code 0
-        Check what is needed to run, and say what to do about what is missing
+            code 0
+            Check what is needed to run, and say what to do about what is missing
 
-        Usage: ward doctor [OPTIONS]
+            Usage: ward doctor [OPTIONS]
 
-        Options:
-          -f, --from <PATH>
-                  The manifest, or the directory it is in
-          
-                  [default: spin.toml]
-
-              --format <FORMAT>
-                  How findings are written
-
-                  Possible values:
-                  - text: For people
-                  - json: One JSON object
-          
-                  [default: text]
-
-              --fix
-                  Mend what can be mended: add the wasm target, install PostgreSQL
-
-              --only <CHECKS>
-                  Check only these, separated by commas
-
-                  Possible values:
-                  - manifest:   spin.toml and the runtime configuration
-                  - toolchain:  The Rust toolchain, where components are built with cargo
-                  - target:     The wasm32-wasip2 target
-                  - components: The components' wasm files
-                  - postgresql: PostgreSQL's server programs, or the server of --database-url
-                  - ports:      The ports to listen on
-                  - state:      The state directory
-
-              --variable <NAME=VALUE>
-                  Set a variable: NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml; may be repeated
-
-              --runtime-config-file <PATH>
-                  Where variables and stores come from
-          
-                  [env: RUNTIME_CONFIG_FILE=]
-
-              --state-dir <PATH>
-                  Where data, keys and passwords are kept [default: .ward beside the manifest]
-
-              --database-url <URL>
-                  An administrator's address on a PostgreSQL that already runs; roles and databases are made
-                  there
-          
-                  [env: WARD_DATABASE_URL]
-
-          -h, --help
-                  Print help (see a summary with '-h')
-    "#]],
+            Options:
+              -f, --from <PATH>                 The manifest, or the directory it is in [default: spin.toml]
+                  --format <FORMAT>             How findings are written: text for people, json with one object
+                                                [default: text]
+                  --fix                         Mend what can be mended: add the wasm target, install PostgreSQL
+                  --only <CHECKS>               Check only these, separated by commas: manifest, toolchain,
+                                                target, components, postgresql, ports, state
+                  --variable <NAME=VALUE>       Set a variable: NAME=VALUE, NAME=@FILE, @FILE.json or
+                                                @FILE.toml; may be repeated
+                  --runtime-config-file <PATH>  Where variables and stores come from [env: RUNTIME_CONFIG_FILE=]
+                  --state-dir <PATH>            Where data, keys and passwords are kept [default: .ward beside
+                                                the manifest]
+                  --database-url <URL>          An administrator's address on a PostgreSQL that already runs;
+                                                roles and databases are made there [env: WARD_DATABASE_URL]
+              -h, --help                        Print help
+        "#]],
     );
 }
 

@@ -61,11 +61,11 @@ fn an_environment_variable_without_a_value() {
     check(
         &["up", "--env", "NAME"],
         expect![[r#"
-        code 2
-        error: invalid value 'hunter2' for '--env <NAME=VALUE>': must be NAME=VALUE
+            code 2
+            error: invalid value 'NAME' for '--env <NAME=VALUE>': must be NAME=VALUE
 
-        For more information, try '--help'.
-    "#]],
+            For more information, try '--help'.
+        "#]],
     );
 }
 

@@ -1,0 +1,195 @@
+//! The one place that touches the runtime's interface: makes an application in a directory of its
+//! own, loads it, and asks it things.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use http_body_util::{BodyExt, Full};
+use tempfile::TempDir;
+use ward_manifest::{App, RuntimeConfig, Variables};
+use ward_runtime::{Body, HandleError, LoadError, Runtime, RuntimeOptions};
+
+/// A loaded application.
+pub(crate) struct Host {
+    pub(crate) runtime: Runtime,
+    /// Where `spin.toml`, files and state are; the last owner removes it.
+    pub(crate) directory: Arc<TempDir>,
+}
+
+/// A response, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// The values of a response header, in order.
+    pub(crate) fn header(&self, name: &str) -> Vec<&str> {
+        self.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
+    }
+}
+
+/// An application to be: what follows the head of `spin.toml`, and what goes with it.
+pub(crate) struct Plan {
+    manifest: String,
+    config: String,
+    options: RuntimeOptions,
+    directory: Arc<TempDir>,
+}
+
+/// Begins an application. In `manifest`, `{guest-x}` stands for the wasm file of test guest `x`.
+pub(crate) fn plan(manifest: &str) -> Plan {
+    let directory = Arc::new(tempfile::tempdir().unwrap());
+    let options = RuntimeOptions { quiet: true, ..RuntimeOptions::default() };
+    Plan { manifest: manifest.to_owned(), config: String::new(), options, directory }
+}
+
+impl Plan {
+    /// `runtime-config.toml`.
+    pub(crate) fn config(mut self, text: &str) -> Self {
+        self.config = text.to_owned();
+        self
+    }
+
+    /// `--env`.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.options.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// A file below the application's directory.
+    pub(crate) fn file(self, path: &str, content: &str) -> Self {
+        let path = self.directory.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+        self
+    }
+
+    /// The application's directory.
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Takes over the directory of another application, and with it its state.
+    pub(crate) fn again_in(mut self, host: &Host) -> Self {
+        self.directory = host.directory.clone();
+        self
+    }
+
+    pub(crate) fn load(self) -> Host {
+        self.try_load().unwrap_or_else(|error| panic!("{error} ({:?})", error.help))
+    }
+
+    pub(crate) fn try_load(mut self) -> Result<Host, LoadError> {
+        let root = self.directory.path();
+        let manifest = format!(
+            "spin_manifest_version = 2\n[application]\nname = \"test\"\n{}",
+            guests(&self.manifest)
+        );
+        std::fs::write(root.join("spin.toml"), manifest).unwrap();
+        let app = App::load(root).unwrap_or_else(|findings| panic!("{findings:?}"));
+        self.options.config =
+            RuntimeConfig::read(Path::new("runtime-config.toml"), &self.config).unwrap();
+        self.options.state_dir = root.join("state");
+        share_cache(&self.options.state_dir);
+        let none = BTreeMap::new();
+        let variables = Variables::new(&app, BTreeMap::new(), &self.options.config, &none);
+        let variables = Arc::new(variables.unwrap_or_else(|findings| panic!("{findings:?}")));
+        // Loading compiles; other tests go on meanwhile.
+        let runtime =
+            tokio::task::block_in_place(|| Runtime::load(&app, variables, &self.options))?;
+        Ok(Host { runtime, directory: self.directory })
+    }
+}
+
+impl Host {
+    /// GET `path` of the component behind trigger `trigger`.
+    pub(crate) async fn get(&self, trigger: &str, path: &str) -> Result<Answer, HandleError> {
+        self.ask(trigger, http::Request::get(url(path)), Bytes::new()).await
+    }
+
+    /// GET `path`, which has to work; its body.
+    pub(crate) async fn text(&self, trigger: &str, path: &str) -> String {
+        let answer = self.get(trigger, path).await.unwrap_or_else(|e| panic!("{path}: {e}"));
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        answer.body
+    }
+
+    /// A request with a body; what it needs beside the URL is the caller's.
+    pub(crate) async fn ask(
+        &self,
+        trigger: &str,
+        request: http::request::Builder,
+        body: Bytes,
+    ) -> Result<Answer, HandleError> {
+        let response = self.begin(trigger, request, body).await?;
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.expect("the body ends as it should").to_bytes();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        Ok(Answer { status: head.status, headers: head.headers, body })
+    }
+
+    /// Waits only until the response begins.
+    pub(crate) async fn begin(
+        &self,
+        trigger: &str,
+        request: http::request::Builder,
+        body: Bytes,
+    ) -> Result<http::Response<Body>, HandleError> {
+        let handler = self.runtime.http(trigger).expect("the trigger exists");
+        let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
+        handler.handle(request.body(body).unwrap()).await
+    }
+}
+
+/// A path as the absolute URL that the runtime expects.
+pub(crate) fn url(path: &str) -> String {
+    format!("http://ward.test{path}")
+}
+
+/// A value made fit for a query string.
+pub(crate) fn quote(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// The wasm file of a test guest.
+fn guest(name: &str) -> PathBuf {
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
+    let path = target.join(format!("wasm32-wasip2/release/guest_{name}.wasm"));
+    assert!(
+        path.exists(),
+        "{} is missing; `cargo xtask test` builds it, and so does `cargo build --target \
+         wasm32-wasip2 --release -p guest-{name}`",
+        path.display()
+    );
+    path
+}
+
+/// `{guest-x}` replaced by paths.
+fn guests(manifest: &str) -> String {
+    let mut parts = manifest.split("{guest-");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (name, rest) = part.split_once('}').expect("{guest-x}");
+        text.push_str(guest(name).to_str().unwrap());
+        text.push_str(rest);
+    }
+    text
+}
+
+/// All applications of these tests share one compile cache: each guest is compiled once, and not
+/// once for each test.
+fn share_cache(state_dir: &Path) {
+    let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ward-runtime-cache");
+    std::fs::create_dir_all(&shared).unwrap();
+    std::fs::create_dir_all(state_dir).unwrap();
+    let link = state_dir.join("cache");
+    if !link.exists() {
+        std::os::unix::fs::symlink(shared, link).unwrap();
+    }
+}
