@@ -21,9 +21,9 @@ async fn lines_to_try_work_when_they_are_pasted() {
     let lines = lines.split("```").next().expect("text");
     // The README's patient was not created by the lines above.
     let output = paste(&lines.replace("http://127.0.0.1:4004", ward.gateway()));
-    let statuses: Vec<&str> = output.lines().filter(|line| line.starts_with("HTTP/")).collect();
-    let expected = ["200 OK", "200 OK", "201 Created", "200 OK", "204 No Content"];
-    assert_eq!(statuses, expected.map(|status| format!("HTTP/1.1 {status}")), "{output}");
+    // A body ends without a line of its own, so that the next answer may begin in its last line.
+    let statuses: Vec<&str> = output.split("HTTP/1.1 ").skip(1).map(|text| &text[..3]).collect();
+    assert_eq!(statuses, ["200", "200", "201", "200", "204"], "{output}");
     assert!(output.contains("rel=\"next\"") && output.contains("\"/colour\""), "{output}");
 }
 

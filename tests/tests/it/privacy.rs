@@ -7,7 +7,7 @@ use ward_tests::{Answer, Api, Options, Patient, Ward, claims, unique_email, uniq
 #[tokio::test]
 async fn no_secret_and_no_patient_data_in_logs_or_errors() {
     let options =
-        Options { environment: vec![("RUST_LOG".into(), std::env::var("X_LOG").unwrap_or("trace".into()))], ..Options::demo() };
+        Options { environment: vec![("RUST_LOG".into(), "trace".into())], ..Options::demo() };
     let mut ward = Ward::start(options);
     let mut seeded = Seeded::default();
     walk_patients(&ward, &mut seeded).await;
