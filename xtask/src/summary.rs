@@ -51,8 +51,8 @@ mod tests {
         let mut summary = Summary::default();
         for line in [
             "running 3 tests",
-            "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s",
-            "test result: FAILED. 11 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; finished in 9s",
+            "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; finished in 0.01s",
+            "test result: FAILED. 11 passed; 1 failed; 2 ignored; 0 measured; finished in 9s",
         ] {
             summary.add(line);
         }

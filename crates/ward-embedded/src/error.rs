@@ -17,7 +17,7 @@ pub enum EmbeddedError {
     #[error("PostgreSQL could not be installed: {0}")]
     Install(String),
     /// The cluster was made by another major version than any that is installed.
-    #[error("the data in {} was made by PostgreSQL {wanted}, which is not installed", data.display())]
+    #[error("{} was made by PostgreSQL {wanted}, which is not installed", data.display())]
     WrongVersion {
         /// Where the data is.
         data: PathBuf,

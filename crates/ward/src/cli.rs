@@ -13,25 +13,26 @@ Examples:
   ward up --listen 127.0.0.1:8080
   ward doctor                check what this machine lacks, and say what to do
 
-Exit codes: 0 done, or stopped as asked; 1 something failed; 2 wrong usage; 130 stopped at once
-by a second signal.";
+Exit codes: 0 done, or stopped as asked; 1 something failed; 2 wrong usage; 130 stopped
+at once by a second signal.";
 
 const UP_EXAMPLES: &str = "\
 Examples:
   ward up --build --demo
   ward up --listen 127.0.0.1:8080 --no-listeners
-  ward up --variable jwt_issuer=https://example.org --variable jwt_public_key=@public.pem
-  WARD_DATABASE_URL=postgres://admin:…@db.example.org/postgres ward up --state-dir state
+  ward up --variable jwt_issuer=https://example.org --variable @variables.toml
+  WARD_DATABASE_URL=postgres://admin:…@db.example.org/postgres ward up
 
-PostgreSQL: unless the application's database variables are all given, ward runs a server of its
-own under the state directory, or makes roles and databases on the one of --database-url.
+PostgreSQL: unless the application's database variables are all given, ward runs a
+server of its own under the state directory, or makes roles and databases on the one
+of --database-url.
 
-Logs go to standard error; WARD_LOG (or RUST_LOG) filters them, for example WARD_LOG=debug.
-Ctrl-C or SIGTERM finishes requests, then stops PostgreSQL; a second one stops at once.";
+Logs go to standard error; WARD_LOG or RUST_LOG filters them (WARD_LOG=debug). Ctrl-C
+or SIGTERM finishes requests, then stops PostgreSQL; a second one stops at once.";
 
 /// Runs WASI components described by spin.toml, with PostgreSQL beside them
 #[derive(Debug, Parser)]
-#[command(name = "ward", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "ward", version, after_help = EXAMPLES, max_term_width = 88)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

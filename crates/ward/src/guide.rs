@@ -55,7 +55,10 @@ fn requests(text: &mut String, gateway: &str, demo: bool) {
     };
     let json = "-H 'content-type: application/json'";
     let bearer = "-H \"authorization: Bearer $TOKEN\"";
-    let patient = r#"{"name":"Ada Example","email":"ada@example.com","address":"1 Example Street","dateOfBirth":"1985-12-10","registeredDate":"2024-01-10"}"#;
+    let patient = concat!(
+        r#"{"name":"Ada Example","email":"ada@example.com","address":"1 Example Street","#,
+        r#""dateOfBirth":"1985-12-10","registeredDate":"2024-01-10"}"#
+    );
     let read = if demo { PATIENT } else { "ID" };
     let who = if demo { format!(" ({email} / {password})") } else { String::new() };
     let lines = [

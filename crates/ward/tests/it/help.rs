@@ -9,31 +9,31 @@ fn the_commands() {
     check(
         &["--help"],
         expect![[r#"
-        code 0
-        Runs WASI components described by spin.toml, with PostgreSQL beside them
+            code 0
+            Runs WASI components described by spin.toml, with PostgreSQL beside them
 
-        Usage: ward <COMMAND>
+            Usage: ward <COMMAND>
 
-        Commands:
-          up           Start the application and serve it
-          build        Build the components, each by the command in spin.toml
-          migrate      Bring the databases to the newest migration, and stop
-          doctor       Check what is needed to run, and say what to do about what is missing
-          completions  Print a script that completes ward's commands and options in a shell
-          help         Print this message or the help of the given subcommand(s)
+            Commands:
+              up           Start the application and serve it
+              build        Build the components, each by the command in spin.toml
+              migrate      Bring the databases to the newest migration, and stop
+              doctor       Check what is needed to run, and say what to do about what is missing
+              completions  Print a script that completes ward's commands and options in a shell
+              help         Print this message or the help of the given subcommand(s)
 
-        Options:
-          -h, --help     Print help
-          -V, --version  Print version
+            Options:
+              -h, --help     Print help
+              -V, --version  Print version
 
-        Examples:
-          ward up --build --demo     build the components, start everything, load demo data
-          ward up --listen 127.0.0.1:8080
-          ward doctor                check what this machine lacks, and say what to do
+            Examples:
+              ward up --build --demo     build the components, start everything, load demo data
+              ward up --listen 127.0.0.1:8080
+              ward doctor                check what this machine lacks, and say what to do
 
-        Exit codes: 0 done, or stopped as asked; 1 something failed; 2 wrong usage; 130 stopped at once
-        by a second signal.
-    "#]],
+            Exit codes: 0 done, or stopped as asked; 1 something failed; 2 wrong usage; 130 stopped
+            at once by a second signal.
+        "#]],
     );
 }
 
@@ -48,36 +48,48 @@ fn up() {
             Usage: ward up [OPTIONS]
 
             Options:
-              -f, --from <PATH>                 The manifest, or the directory it is in [default: spin.toml]
-                  --build                       Build the components first
-                  --demo                        Load demo data into databases that are empty
-                  --listen <ADDRESS:PORT>       Where to serve [default: `listen` in the manifest, or
-                                                127.0.0.1:4004]
-                  --no-listeners                Do not give components ports of their own beside the gateway
-              -e, --env <NAME=VALUE>            Set an environment variable for every component; may be repeated
-                  --variable <NAME=VALUE>       Set a variable: NAME=VALUE, NAME=@FILE, @FILE.json or
-                                                @FILE.toml; may be repeated
-                  --runtime-config-file <PATH>  Where variables and stores come from [env: RUNTIME_CONFIG_FILE=]
-                  --state-dir <PATH>            Where data, keys and passwords are kept [default: .ward beside
-                                                the manifest]
-                  --database-url <URL>          An administrator's address on a PostgreSQL that already runs;
-                                                roles and databases are made there [env: WARD_DATABASE_URL]
-              -q, --quiet                       Say nothing but warnings and errors; drop what components print
-                  --log-format <FORMAT>         How log lines are written: plain for people, json with one
-                                                object a line [default: plain]
-              -h, --help                        Print help
+              -f, --from <PATH>
+                      The manifest, or the directory it is in [default: spin.toml]
+                  --build
+                      Build the components first
+                  --demo
+                      Load demo data into databases that are empty
+                  --listen <ADDRESS:PORT>
+                      Where to serve [default: `listen` in the manifest, or 127.0.0.1:4004]
+                  --no-listeners
+                      Do not give components ports of their own beside the gateway
+              -e, --env <NAME=VALUE>
+                      Set an environment variable for every component; may be repeated
+                  --variable <NAME=VALUE>
+                      Set a variable: NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml; may be
+                      repeated
+                  --runtime-config-file <PATH>
+                      Where variables and stores come from [env: RUNTIME_CONFIG_FILE=]
+                  --state-dir <PATH>
+                      Where data, keys and passwords are kept [default: .ward beside the manifest]
+                  --database-url <URL>
+                      An administrator's address on a PostgreSQL that already runs; roles and
+                      databases are made there [env: WARD_DATABASE_URL]
+              -q, --quiet
+                      Say nothing but warnings and errors; drop what components print
+                  --log-format <FORMAT>
+                      How log lines are written: plain for people, json with one object a line
+                      [default: plain]
+              -h, --help
+                      Print help
 
             Examples:
               ward up --build --demo
               ward up --listen 127.0.0.1:8080 --no-listeners
-              ward up --variable jwt_issuer=https://example.org --variable jwt_public_key=@public.pem
-              WARD_DATABASE_URL=postgres://admin:…@db.example.org/postgres ward up --state-dir state
+              ward up --variable jwt_issuer=https://example.org --variable @variables.toml
+              WARD_DATABASE_URL=postgres://admin:…@db.example.org/postgres ward up
 
-            PostgreSQL: unless the application's database variables are all given, ward runs a server of its
-            own under the state directory, or makes roles and databases on the one of --database-url.
+            PostgreSQL: unless the application's database variables are all given, ward runs a
+            server of its own under the state directory, or makes roles and databases on the one
+            of --database-url.
 
-            Logs go to standard error; WARD_LOG (or RUST_LOG) filters them, for example WARD_LOG=debug.
-            Ctrl-C or SIGTERM finishes requests, then stops PostgreSQL; a second one stops at once.
+            Logs go to standard error; WARD_LOG or RUST_LOG filters them (WARD_LOG=debug). Ctrl-C
+            or SIGTERM finishes requests, then stops PostgreSQL; a second one stops at once.
         "#]],
     );
 }
@@ -93,11 +105,13 @@ fn build() {
             Usage: ward build [OPTIONS]
 
             Options:
-              -f, --from <PATH>          The manifest, or the directory it is in [default: spin.toml]
+              -f, --from <PATH>          The manifest, or the directory it is in [default:
+                                         spin.toml]
               -c, --component-id <ID>    Build only this component; may be repeated
-              -q, --quiet                Say nothing but warnings and errors; drop what components print
-                  --log-format <FORMAT>  How log lines are written: plain for people, json with one object a
-                                         line [default: plain]
+              -q, --quiet                Say nothing but warnings and errors; drop what components
+                                         print
+                  --log-format <FORMAT>  How log lines are written: plain for people, json with one
+                                         object a line [default: plain]
               -h, --help                 Print help
         "#]],
     );
@@ -114,18 +128,25 @@ fn migrate() {
             Usage: ward migrate [OPTIONS]
 
             Options:
-              -f, --from <PATH>                 The manifest, or the directory it is in [default: spin.toml]
-                  --variable <NAME=VALUE>       Set a variable: NAME=VALUE, NAME=@FILE, @FILE.json or
-                                                @FILE.toml; may be repeated
-                  --runtime-config-file <PATH>  Where variables and stores come from [env: RUNTIME_CONFIG_FILE=]
-                  --state-dir <PATH>            Where data, keys and passwords are kept [default: .ward beside
-                                                the manifest]
-                  --database-url <URL>          An administrator's address on a PostgreSQL that already runs;
-                                                roles and databases are made there [env: WARD_DATABASE_URL]
-              -q, --quiet                       Say nothing but warnings and errors; drop what components print
-                  --log-format <FORMAT>         How log lines are written: plain for people, json with one
-                                                object a line [default: plain]
-              -h, --help                        Print help
+              -f, --from <PATH>
+                      The manifest, or the directory it is in [default: spin.toml]
+                  --variable <NAME=VALUE>
+                      Set a variable: NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml; may be
+                      repeated
+                  --runtime-config-file <PATH>
+                      Where variables and stores come from [env: RUNTIME_CONFIG_FILE=]
+                  --state-dir <PATH>
+                      Where data, keys and passwords are kept [default: .ward beside the manifest]
+                  --database-url <URL>
+                      An administrator's address on a PostgreSQL that already runs; roles and
+                      databases are made there [env: WARD_DATABASE_URL]
+              -q, --quiet
+                      Say nothing but warnings and errors; drop what components print
+                  --log-format <FORMAT>
+                      How log lines are written: plain for people, json with one object a line
+                      [default: plain]
+              -h, --help
+                      Print help
         "#]],
     );
 }
@@ -141,20 +162,28 @@ fn doctor() {
             Usage: ward doctor [OPTIONS]
 
             Options:
-              -f, --from <PATH>                 The manifest, or the directory it is in [default: spin.toml]
-                  --format <FORMAT>             How findings are written: text for people, json with one object
-                                                [default: text]
-                  --fix                         Mend what can be mended: add the wasm target, install PostgreSQL
-                  --only <CHECKS>               Check only these, separated by commas: manifest, toolchain,
-                                                target, components, postgresql, ports, state
-                  --variable <NAME=VALUE>       Set a variable: NAME=VALUE, NAME=@FILE, @FILE.json or
-                                                @FILE.toml; may be repeated
-                  --runtime-config-file <PATH>  Where variables and stores come from [env: RUNTIME_CONFIG_FILE=]
-                  --state-dir <PATH>            Where data, keys and passwords are kept [default: .ward beside
-                                                the manifest]
-                  --database-url <URL>          An administrator's address on a PostgreSQL that already runs;
-                                                roles and databases are made there [env: WARD_DATABASE_URL]
-              -h, --help                        Print help
+              -f, --from <PATH>
+                      The manifest, or the directory it is in [default: spin.toml]
+                  --format <FORMAT>
+                      How findings are written: text for people, json with one object [default:
+                      text]
+                  --fix
+                      Mend what can be mended: add the wasm target, install PostgreSQL
+                  --only <CHECKS>
+                      Check only these, separated by commas: manifest, toolchain, target,
+                      components, postgresql, ports, state
+                  --variable <NAME=VALUE>
+                      Set a variable: NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml; may be
+                      repeated
+                  --runtime-config-file <PATH>
+                      Where variables and stores come from [env: RUNTIME_CONFIG_FILE=]
+                  --state-dir <PATH>
+                      Where data, keys and passwords are kept [default: .ward beside the manifest]
+                  --database-url <URL>
+                      An administrator's address on a PostgreSQL that already runs; roles and
+                      databases are made there [env: WARD_DATABASE_URL]
+              -h, --help
+                      Print help
         "#]],
     );
 }
