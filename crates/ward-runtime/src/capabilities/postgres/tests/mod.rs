@@ -4,6 +4,7 @@
 mod errors;
 mod host;
 mod pool;
+mod tls;
 mod values;
 
 use std::sync::Arc;

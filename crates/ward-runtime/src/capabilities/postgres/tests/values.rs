@@ -67,10 +67,12 @@ fn datetime() -> impl Strategy<Value = (i32, u8, u8, u8, u8, u8, u32)> {
         .prop_map(|(y, mo, d, (h, mi, s, n))| (y, mo, d, h, mi, s, n))
 }
 
+type End<T> = Option<(T, RangeBoundKind)>;
+
 /// Ranges as PostgreSQL keeps those of whole numbers: with the lower end, without the upper.
 fn whole_range<T: Copy + Ord + std::fmt::Debug>(
     ends: impl Strategy<Value = (T, T)>,
-) -> impl Strategy<Value = (Option<(T, RangeBoundKind)>, Option<(T, RangeBoundKind)>)> {
+) -> impl Strategy<Value = (End<T>, End<T>)> {
     (ends, any::<(bool, bool)>()).prop_filter_map("empty", |((a, b), (lower, upper))| {
         (a < b).then_some((
             lower.then_some((a, RangeBoundKind::Inclusive)),
@@ -79,9 +81,7 @@ fn whole_range<T: Copy + Ord + std::fmt::Debug>(
     })
 }
 
-type DecimalEnd = Option<(String, RangeBoundKind)>;
-
-fn decimal_range() -> impl Strategy<Value = (DecimalEnd, DecimalEnd)> {
+fn decimal_range() -> impl Strategy<Value = (End<String>, End<String>)> {
     let kind = || prop_oneof![Just(RangeBoundKind::Inclusive), Just(RangeBoundKind::Exclusive)];
     let lower = option::of((Just("-7.50".to_owned()), kind()));
     let upper = option::of(("[1-9][0-9]{0,40}\\.[0-9]{3}", kind()));

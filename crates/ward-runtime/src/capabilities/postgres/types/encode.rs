@@ -217,6 +217,7 @@ fn int8(value: &i64) -> Option<Vec<u8>> {
     Some(value.to_be_bytes().to_vec())
 }
 
+#[allow(clippy::ptr_arg, reason = "it is passed where a function of the element type is taken")]
 fn decimal(value: &String) -> Option<Vec<u8>> {
     numeric::from_text(value)
 }

@@ -32,7 +32,7 @@ pub(super) fn to_text(raw: &[u8]) -> Option<String> {
     if digits.len() != count * 2 || scale > SCALE_MAX {
         return None;
     }
-    let groups: Vec<u16> = digits.chunks_exact(2).map(|pair| be16(pair)).collect();
+    let groups: Vec<u16> = digits.chunks_exact(2).map(be16).collect();
     if groups.iter().any(|group| *group > 9999) {
         return None;
     }
