@@ -101,25 +101,30 @@ mod tests {
     use uuid::Uuid;
 
     const NOW: u64 = 1_800_000_000;
+    /// Two pairs made for these tests and used nowhere else; the text inside the PEM armour.
     const PRIVATE: [&str; 2] = [
-        "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIFgaH+aXpCD9rYxx3m8qjNFgJ6BOo4UNfZ91yuE8ye73\n-----END PRIVATE KEY-----",
-        "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIDiyruq+KyJehSO7UqacBrVxqAVGTamqQ/z5lFuWw7WX\n-----END PRIVATE KEY-----",
+        "MC4CAQAwBQYDK2VwBCIEIFgaH+aXpCD9rYxx3m8qjNFgJ6BOo4UNfZ91yuE8ye73",
+        "MC4CAQAwBQYDK2VwBCIEIDiyruq+KyJehSO7UqacBrVxqAVGTamqQ/z5lFuWw7WX",
     ];
     const PUBLIC: [&str; 2] = [
-        "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAxJHo+wFuOVd6oAflaDLcZ+m5rFJYRW+d1WX3gQRzxdA=\n-----END PUBLIC KEY-----",
-        "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAucXivxRNsZLYY8TxEni0xJVBYyC3WjAlP37yZ+Qg83M=\n-----END PUBLIC KEY-----",
+        "MCowBQYDK2VwAyEAxJHo+wFuOVd6oAflaDLcZ+m5rFJYRW+d1WX3gQRzxdA=",
+        "MCowBQYDK2VwAyEAucXivxRNsZLYY8TxEni0xJVBYyC3WjAlP37yZ+Qg83M=",
     ];
+
+    fn pem(label: &str, text: &str) -> String {
+        format!("-----BEGIN {label} KEY-----\n{text}\n-----END {label} KEY-----")
+    }
 
     fn settings(which: usize) -> Settings {
         Settings {
-            public_key: PUBLIC[which].to_owned(),
+            public_key: pem("PUBLIC", PUBLIC[which]),
             issuer: "issuer".to_owned(),
             audience: "ward".to_owned(),
         }
     }
 
     fn token(which: usize) -> String {
-        let signer = Signer::new(PRIVATE[which], "issuer", "ward").unwrap();
+        let signer = Signer::new(&pem("PRIVATE", PRIVATE[which]), "issuer", "ward").unwrap();
         let role = Role::parse("ADMIN").unwrap();
         signer.sign(Uuid::from_u128(1), role, Uuid::from_u128(2), NOW).unwrap().0
     }
@@ -143,7 +148,7 @@ mod tests {
         assert!(same.known.borrow().get(&cache::key(&token), NOW).is_some());
         let new = renew(settings(1), NOW + KEPT_SECONDS).unwrap();
         assert_eq!(new.verify(&token, NOW), Err(Rejection::Signature));
-        assert!(new.verify(&super::tests::token(1), NOW).is_ok());
+        assert!(new.verify(&self::token(1), NOW).is_ok());
     }
 
     #[test]
@@ -168,7 +173,7 @@ mod tests {
             assert!(trust.known.borrow().get(&cache::key(token), NOW).is_none());
         }
         let mut unusable = settings(0);
-        unusable.public_key = PRIVATE[0].to_owned();
+        unusable.public_key = pem("PRIVATE", PRIVATE[0]);
         assert!(renew(unusable, NOW).is_err());
     }
 }
