@@ -3,13 +3,16 @@
 
 use futures::future::join_all;
 use std::fmt::Write as _;
+use std::ops::Deref;
 use std::sync::OnceLock;
 use tempfile::TempDir;
+use tokio::sync::{Mutex, MutexGuard};
 use ward_tests::{Answer, Api, Options, Ward, wasm};
 
 #[tokio::test]
 async fn a_trap_is_500_with_a_problem() {
-    let answer = api().get("/trap").await;
+    let api = turn().await;
+    let answer = api.get("/trap").await;
     answer.problem(500);
     for inside in ["wasm", "unreachable", "panicked", "backtrace", ".rs", "abort"] {
         assert!(!answer.body.contains(inside), "the host's affairs: {answer:?}");
@@ -18,8 +21,9 @@ async fn a_trap_is_500_with_a_problem() {
 
 #[tokio::test]
 async fn every_way_of_failing_is_500() {
+    let api = turn().await;
     for path in ["/trap", "/exit", "/alloc", "/recurse", "/error"] {
-        let answer = api().get(path).await;
+        let answer = api.get(path).await;
         assert_eq!(answer.status, 500, "{path}: {answer:?}");
         answer.problem(500);
     }
@@ -27,18 +31,20 @@ async fn every_way_of_failing_is_500() {
 
 #[tokio::test]
 async fn an_endless_loop_is_504_with_a_problem() {
-    api().get("/loop").await.problem(504);
+    let api = turn().await;
+    api.get("/loop").await.problem(504);
 }
 
 #[tokio::test]
 async fn an_endless_wait_is_504_with_a_problem() {
-    api().get("/sleep?ms=60000").await.problem(504);
-    assert_eq!(api().get("/sleep?ms=100").await.status, 200);
+    let api = turn().await;
+    api.get("/sleep?ms=60000").await.problem(504);
+    assert_eq!(api.get("/sleep?ms=100").await.status, 200);
 }
 
 #[tokio::test]
 async fn a_component_recovers_after_each_failure() {
-    let api = api();
+    let api = turn().await;
     for path in ["/trap", "/exit", "/alloc", "/recurse", "/loop", "/error"] {
         for _ in 0..3 {
             assert_ne!(api.get(path).await.status, 200, "{path}");
@@ -50,7 +56,7 @@ async fn a_component_recovers_after_each_failure() {
 
 #[tokio::test]
 async fn neighbours_do_not_notice() {
-    let api = api();
+    let api = turn().await;
     let bad = async {
         for path in ["/trap", "/loop", "/alloc", "/recurse", "/spin-after-response", "/loop"] {
             let request = api.request("GET", path);
@@ -68,7 +74,7 @@ async fn neighbours_do_not_notice() {
 
 #[tokio::test]
 async fn many_endless_loops_leave_room_for_others() {
-    let api = api();
+    let api = turn().await;
     let loops = join_all((0..40).map(|_| api.get("/loop")));
     let others = async {
         for _ in 0..50 {
@@ -84,7 +90,7 @@ async fn many_endless_loops_leave_room_for_others() {
 
 #[tokio::test]
 async fn a_failure_after_the_answer_does_not_spoil_the_next() {
-    let api = api();
+    let api = turn().await;
     for path in ["/trap-after-response", "/spin-after-response"] {
         let answer = api.get(path).await;
         assert_eq!((answer.status, answer.body.as_str()), (200, "answered\n"), "{path}");
@@ -99,7 +105,8 @@ async fn a_failure_after_the_answer_does_not_spoil_the_next() {
 
 #[tokio::test]
 async fn a_body_cut_short_is_an_error_and_not_a_short_body() {
-    let request = api().request("GET", "/half-then-trap");
+    let api = turn().await;
+    let request = api.request("GET", "/half-then-trap");
     if let Ok(answer) = Answer::try_of(request).await {
         assert_ne!(answer.status, 200, "half a body passed for a whole one: {answer:?}");
     }
@@ -107,21 +114,24 @@ async fn a_body_cut_short_is_an_error_and_not_a_short_body() {
 
 #[tokio::test]
 async fn a_large_answer_arrives_whole() {
-    let answer = api().get("/big?bytes=20000000").await;
+    let api = turn().await;
+    let answer = api.get("/big?bytes=20000000").await;
     assert_eq!((answer.status, answer.body.len()), (200, 20_000_000));
 }
 
 #[tokio::test]
 async fn a_talkative_component_is_only_talkative() {
-    let answer = api().get("/stdout?lines=20000").await;
+    let api = turn().await;
+    let answer = api.get("/stdout?lines=20000").await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    assert_eq!(api().get("/hello").await.status, 200);
+    assert_eq!(api.get("/hello").await.status, 200);
 }
 
 #[tokio::test]
 async fn a_body_at_the_limit_passes_and_one_byte_more_is_413() {
+    let api = turn().await;
     const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
-    let post = |bytes: usize| api().request("POST", "/echo").body(vec![b'x'; bytes]);
+    let post = |bytes: usize| api.request("POST", "/echo").body(vec![b'x'; bytes]);
     let answer = Answer::of(post(BODY_BYTES_MAX)).await;
     assert_eq!(answer.status, 200);
     assert!(answer.body.ends_with(&"x".repeat(1000)));
@@ -131,8 +141,9 @@ async fn a_body_at_the_limit_passes_and_one_byte_more_is_413() {
 
 #[tokio::test]
 async fn a_component_sees_the_hosts_headers_and_not_the_clients() {
+    let api = turn().await;
     let names = ["spin-full-url", "spin-raw-component-route", "ward-user-id", "ward-user-role"];
-    let request = api().request("GET", "/echo?a=b");
+    let request = api.request("GET", "/echo?a=b");
     let request = names.iter().fold(request, |request, name| request.header(*name, "forged"));
     let seen = Answer::of(request).await.body;
     assert!(!seen.contains("forged") && !seen.contains("ward-user"), "{seen}");
@@ -143,23 +154,42 @@ async fn a_component_sees_the_hosts_headers_and_not_the_clients() {
 
 #[tokio::test]
 async fn a_static_response_needs_no_component() {
-    let answer = api().get("/fixed").await;
+    let api = turn().await;
+    let answer = api.get("/fixed").await;
     assert_eq!((answer.status, answer.body.as_str()), (418, "short and stout"));
     assert_eq!(answer.header("x-fixed"), "yes");
 }
 
 #[tokio::test]
 async fn an_instance_is_replaced_after_its_share_of_requests() {
+    let api = turn().await;
     let mut counts = Vec::new();
     for _ in 0..300 {
-        let answer = api().get("/count").await;
+        let answer = api.get("/count").await;
         counts.push(answer.body.trim().parse::<u32>().unwrap_or(0));
     }
     assert!(counts.iter().all(|count| *count <= 128), "{counts:?}");
 }
 
-fn api() -> Api {
-    ward().api()
+/// A client, and the right to misbehave alone: requests of one component share instances, so two
+/// tests at once would see each other's failures.
+struct Turn {
+    api: Api,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Deref for Turn {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
+    }
+}
+
+async fn turn() -> Turn {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    let alone = TURN.lock().await;
+    Turn { api: ward().api(), _alone: alone }
 }
 
 /// A ward over the misbehaving guest and a neighbour, kept until the tests end.

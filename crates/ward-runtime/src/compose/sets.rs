@@ -55,7 +55,7 @@ fn set_of(interface: &str) -> Option<&'static str> {
         true => unversioned.starts_with(*entry),
         false => unversioned == *entry,
     };
-    SETS.iter().find(|(_, entries)| entries.iter().any(|entry| covers(&entry))).map(|(set, _)| *set)
+    SETS.iter().find(|(_, entries)| entries.iter().any(covers)).map(|(set, _)| *set)
 }
 
 #[cfg(test)]
