@@ -55,7 +55,7 @@ fn candidates() -> BTreeSet<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     versioned
         .map(|directory| directory.join("bin"))
-        .chain(env::split_paths(&path).map(PathBuf::from))
+        .chain(env::split_paths(&path))
         .chain(pg_config_bindir())
         .chain([PathBuf::from("/usr/local/pgsql/bin")])
         .filter(|bindir| bindir.join("postgres").is_file() && bindir.join("initdb").is_file())

@@ -120,6 +120,32 @@ async fn a_large_answer_arrives_whole() {
 }
 
 #[tokio::test]
+async fn a_body_of_no_announced_length_that_is_cut_short_is_an_error_too() {
+    const BYTES: usize = 50_000_000;
+    let api = turn().await;
+    for _ in 0..5 {
+        let big = api.request("GET", &format!("/big?bytes={BYTES}")).send();
+        let mut big = big.await.expect("an answer begins");
+        assert!(big.chunk().await.expect("a first piece").is_some());
+        // The instance that is sending serves this one too, and ends with it.
+        api.get("/trap").await.problem(500);
+        let mut whole = true;
+        let mut bytes = 0;
+        loop {
+            match big.chunk().await {
+                Ok(Some(piece)) => bytes += piece.len(),
+                Ok(None) => break,
+                Err(_) => {
+                    whole = false;
+                    break;
+                }
+            }
+        }
+        assert!(!whole || bytes > BYTES - 1_000_000, "{bytes} bytes passed for {BYTES}");
+    }
+}
+
+#[tokio::test]
 async fn a_talkative_component_is_only_talkative() {
     let api = turn().await;
     let answer = api.get("/stdout?lines=20000").await;
