@@ -115,8 +115,17 @@ async fn a_body_cut_short_is_an_error_and_not_a_short_body() {
 #[tokio::test]
 async fn a_large_answer_arrives_whole() {
     let api = turn().await;
-    let answer = api.get("/big?bytes=20000000").await;
-    assert_eq!((answer.status, answer.body.len()), (200, 20_000_000));
+    for _ in 0..5 {
+        // An instance that an earlier test has doomed may still take this, and break it off.
+        let Ok(answer) = Answer::try_of(api.request("GET", "/big?bytes=20000000")).await else {
+            continue;
+        };
+        if answer.status == 200 {
+            assert_eq!(answer.body.len(), 20_000_000, "part of an answer passed for the whole");
+            return;
+        }
+    }
+    panic!("no large answer arrives");
 }
 
 #[tokio::test]
@@ -126,22 +135,17 @@ async fn a_body_of_no_announced_length_that_is_cut_short_is_an_error_too() {
     for _ in 0..5 {
         let big = api.request("GET", &format!("/big?bytes={BYTES}")).send();
         let mut big = big.await.expect("an answer begins");
-        assert!(big.chunk().await.expect("a first piece").is_some());
+        let mut bytes = big.chunk().await.expect("a first piece").map_or(0, |piece| piece.len());
         // The instance that is sending serves this one too, and ends with it.
         api.get("/trap").await.problem(500);
-        let mut whole = true;
-        let mut bytes = 0;
-        loop {
+        let whole = loop {
             match big.chunk().await {
                 Ok(Some(piece)) => bytes += piece.len(),
-                Ok(None) => break,
-                Err(_) => {
-                    whole = false;
-                    break;
-                }
+                Ok(None) => break true,
+                Err(_) => break false,
             }
-        }
-        assert!(!whole || bytes > BYTES - 1_000_000, "{bytes} bytes passed for {BYTES}");
+        };
+        assert!(!whole || bytes == BYTES, "{bytes} bytes passed for {BYTES}");
     }
 }
 
