@@ -49,8 +49,10 @@ async fn fill(postgres: &Ephemeral) -> Result<()> {
     let client = connect(postgres).await?;
     let rows = client
         .execute(
-            "INSERT INTO patients (id, name, name_key, email, address, date_of_birth, registered_date) \
-             SELECT gen_random_uuid(), 'Bench ' || n, 'bench ' || n, 'bench' || n || '@example.com', \
+            "INSERT INTO patients (id, name, name_key, email, address, \
+             date_of_birth, registered_date) \
+             SELECT gen_random_uuid(), 'Bench ' || n, 'bench ' || n, \
+             'bench' || n || '@example.com', \
              n || ' Bench Street', date '1950-01-01' + n % 20000, date '2024-01-01' + n % 365 \
              FROM generate_series(1, $1) AS n",
             &[&PATIENTS],

@@ -2,6 +2,14 @@
 //! and asked through their handlers. No port of Ward's is open in these tests; what routes and
 //! answers on the wire is ward-http's, and tested there.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests say what is wrong by panicking; clippy.toml exempts only test functions"
+)]
+
 mod database;
 mod files;
 mod host;
