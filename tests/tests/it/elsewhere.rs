@@ -1,6 +1,6 @@
-//! PostgreSQL that ward does not run: a server named by `WARD_DATABASE_URL`, and databases given one
-//! by one, as replicas of a deployment are. The server is that of another ward, with an application
-//! of its own.
+//! PostgreSQL that ward does not run: a server named by `WARD_DATABASE_URL`, and databases given
+//! one by one, as replicas of a deployment are. The server is that of another ward, with an
+//! application of its own.
 
 use std::fs;
 use std::path::Path;
