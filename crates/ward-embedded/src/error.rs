@@ -65,9 +65,6 @@ pub enum EmbeddedError {
     /// The server was still there after every way of stopping it.
     #[error("PostgreSQL (process {0}) does not stop")]
     Stop(i32),
-    /// A role exists already and its password is not ours to change.
-    #[error("the role {0:?} already exists on that server and its password is not known here")]
-    RoleExists(String),
     /// A file or process operation failed.
     #[error("{what}: {source}")]
     Io {
@@ -105,10 +102,6 @@ impl EmbeddedError {
                 "restore {}, or move the data directory away to start empty",
                 path.display()
             )),
-            Self::RoleExists(_) => Some(
-                "bring the secrets.toml that created it, or give its address with --variable"
-                    .to_owned(),
-            ),
             _ => None,
         }
     }

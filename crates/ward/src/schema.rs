@@ -52,8 +52,11 @@ async fn one(
 ) -> Result<Outcome, Failure> {
     let url = variables.app_value(&database.variable).unwrap_or_default();
     let mut client = connect(url).await.map_err(|failure| {
-        let variable = &database.variable;
-        failure.or_help(format!("is the address in {variable} (or secrets.toml) right?"))
+        failure.or_help(format!(
+            "if another ward made this role, bring its secrets.toml, or give the right address \
+             in the variable {}",
+            database.variable
+        ))
     })?;
     let applied = migrations::apply(&mut client, database).await?;
     let demo = match database.demo.as_deref().filter(|_| with_demo) {

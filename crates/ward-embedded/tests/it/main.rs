@@ -1,6 +1,14 @@
 //! The embedded server against a real PostgreSQL: what survives, what is kept apart, and who may
 //! start what. Each test has a state directory of its own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
 mod ephemeral;
 mod lifecycle;
 mod roles;

@@ -2,6 +2,14 @@
 //! Each file tries one side of it; `site` is the only place that knows the crate's interface.
 //! The modules say `cfg(test)` so that clippy lets their helpers be as blunt as the tests.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
 #[cfg(test)]
 mod bodies;
 #[cfg(test)]

@@ -1,6 +1,14 @@
 //! The `ward` binary as a person meets it: help, mistakes, and findings. What it serves is tested
 //! in the `tests` crate; here nothing is started.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
 mod build;
 mod doctor;
 mod help;
