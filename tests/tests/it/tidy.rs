@@ -207,6 +207,33 @@ fn every_environment_variable_is_documented() {
     assert!(missing.is_empty(), "in neither README.md, CONTRIBUTING.md nor docs/: {missing:?}");
 }
 
+#[test]
+fn every_problem_type_is_in_the_table() {
+    let table = Repository::here().read("docs/errors.md");
+    let mut slugs = BTreeSet::new();
+    for file in production() {
+        let body: Vec<&str> = without_tests(&file.text).iter().map(|(_, line)| *line).collect();
+        let body = body.join("\n");
+        let parts = ["Kind::new(", "(StatusCode::"].map(|start| body.split(start).skip(1));
+        for part in parts.into_iter().flatten() {
+            slugs.extend(slug(part));
+        }
+    }
+    assert!(slugs.len() > 15, "the search finds them: {slugs:?}");
+    slugs.retain(|slug| !table.contains(&format!("| `{slug}` |")));
+    assert!(slugs.is_empty(), "not in docs/errors.md: {slugs:?}");
+}
+
+/// The first string of an argument list, if nothing but the name of a constant is before it and it
+/// is written as problem types are.
+fn slug(arguments: &str) -> Option<String> {
+    let (before, after) = arguments.split_once('"')?;
+    let constant = |c: char| c.is_ascii_uppercase() || c == '_' || c == ',' || c.is_whitespace();
+    let word = after.split('"').next()?;
+    let kebab = word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+    (before.chars().all(constant) && kebab && !word.is_empty()).then(|| word.to_owned())
+}
+
 /// Names in quotes that start with `WARD_`.
 fn environment_variables(text: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
