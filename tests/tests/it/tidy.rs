@@ -214,7 +214,7 @@ fn every_problem_type_is_in_the_table() {
     for file in production() {
         let body: Vec<&str> = without_tests(&file.text).iter().map(|(_, line)| *line).collect();
         let body = body.join("\n");
-        let parts = ["Kind::new(", "(StatusCode::"].map(|start| body.split(start).skip(1));
+        let parts = ["Kind::new(", "StatusCode::"].map(|start| body.split(start).skip(1));
         for part in parts.into_iter().flatten() {
             slugs.extend(slug(part));
         }
