@@ -81,77 +81,78 @@ mod tests {
         text
     }
 
-    /// One table row: routes, path, what is found.
+    /// Routes, path, what is found.
+    const ROWS: &[(&[&str], &str, &str)] = &[
+        // Exact routes: trailing slashes do not count, case and prefixes do.
+        (&["/foo", "/foo/bar"], "/foo", r#"/foo """#),
+        (&["/foo", "/foo/bar"], "/foo/", r#"/foo """#),
+        (&["/foo", "/foo/bar"], "/foo/bar", r#"/foo/bar """#),
+        (&["/foo/"], "/foo", r#"/foo/ """#),
+        (&["foo"], "/foo", r#"foo """#),
+        (&["/foo/bar"], "/foo//bar", "-"),
+        (&["/foo/bar"], "//foo/bar//", r#"/foo/bar """#),
+        (&["/foo/bar"], "/foobar", "-"),
+        (&["/foo"], "/FOO", "-"),
+        (&["/foo"], "/foobar", "-"),
+        (&["/foo"], "/", "-"),
+        (&["/"], "/", r#"/ """#),
+        (&["/"], "/a", "-"),
+        (&["/caf%C3%A9"], "/caf%C3%A9", r#"/caf%C3%A9 """#),
+        (&["/a b"], "/a%20b", "-"),
+        // Wildcards take the prefix itself and keep one trailing slash.
+        (&["/..."], "/", r#"/... "/""#),
+        (&["/..."], "/a/b", r#"/... "/a/b""#),
+        (&["/*"], "/a/b", r#"/* "/a/b""#),
+        (&["/foo/..."], "/foo", r#"/foo/... """#),
+        (&["/foo/..."], "/foo/", r#"/foo/... "/""#),
+        (&["/foo/..."], "/foo/x", r#"/foo/... "/x""#),
+        (&["/foo/..."], "/foo/x/", r#"/foo/... "/x/""#),
+        (&["/foo/..."], "/foo/x//", r#"/foo/... "/x/""#),
+        (&["/foo/..."], "//foo/x", r#"/foo/... "/x""#),
+        (&["/foo/..."], "/foo//x", r#"/foo/... "//x""#),
+        (&["/foo/*"], "/foo/x/y", r#"/foo/* "/x/y""#),
+        (&["/foo/..."], "/foobar", "-"),
+        (&["/foo/..."], "/bar", "-"),
+        (&["/foo*"], "/foo*", r#"/foo* """#),
+        // The longest prefix wins whatever the order; exact beats wildcard.
+        (&["/1/...", "/1/2/...", "/1/2/3/..."], "/1/2/3/4", r#"/1/2/3/... "/4""#),
+        (&["/1/2/3/...", "/1/2/...", "/1/..."], "/1/2/x", r#"/1/2/... "/x""#),
+        (&["/...", "/one"], "/one", r#"/one """#),
+        (&["/...", "/one"], "/one/two", r#"/... "/one/two""#),
+        (&["/one/...", "/one"], "/one/", r#"/one """#),
+        (&["/...", "/"], "/", r#"/ """#),
+        // Parameters take one segment; text beats them, they beat wildcards.
+        (&["/x/:id"], "/x/1", r#"/x/:id "" id=1"#),
+        (&["/x/:id"], "/x/1/", r#"/x/:id "" id=1"#),
+        (&["/x/:id"], "/x/1/2", "-"),
+        (&["/x/:id"], "/x/", "-"),
+        (&["/x/:id"], "/x/a.b", r#"/x/:id "" id=a.b"#),
+        (&["/x/:id/b"], "/x//b", r#"/x/:id/b "" id="#),
+        (&["/x/:id/b"], "/x/1/b/", r#"/x/:id/b "" id=1"#),
+        (&["/1/:two/..."], "/1/2/3", r#"/1/:two/... "/3" two=2"#),
+        (&["/1/:two/..."], "/1/2", r#"/1/:two/... "" two=2"#),
+        (&["/:User_Id/..."], "/7/", r#"/:User_Id/... "/" user-id=7"#),
+        (&["/:a/:b"], "/1/2", r#"/:a/:b "" a=1 b=2"#),
+        (&["/x/...", "/x/:id", "/x/me"], "/x/me", r#"/x/me """#),
+        (&["/x/...", "/x/:id", "/x/me"], "/x/you", r#"/x/:id "" id=you"#),
+        (&["/x/...", "/x/:id", "/x/me"], "/x/you/too", r#"/x/... "/you/too""#),
+        (&["/:a", "/:b"], "/1", r#"/:a "" a=1"#),
+        // A failed candidate leaves no captures behind.
+        (&["/:a/:b/x", "/:c/..."], "/1/2/3", r#"/:c/... "/2/3" c=1"#),
+        // Dots split parameters.
+        (&["/x/:id.json"], "/x/7.json", r#"/x/:id.json "" id=7"#),
+        (&["/x/:id.json"], "/x/7.b.json", "-"),
+        (&["/:a.:b"], "/x.y", r#"/:a.:b "" a=x b=y"#),
+        (&["/a.b/c"], "/a.b/c", r#"/a.b/c """#),
+        (&["/a.b/c"], "/axb/c", "-"),
+        (&["/:id", "/:id.json"], "/7.json", r#"/:id.json "" id=7"#),
+        (&["/a/.b"], "/a/.b", r#"/a/.b """#),
+        (&["/..."], "*", r#"/... "*""#),
+    ];
+
     #[test]
     fn routes_as_spin_does() {
-        let rows: &[(&[&str], &str, &str)] = &[
-            // Exact routes: trailing slashes do not count, case and prefixes do.
-            (&["/foo", "/foo/bar"], "/foo", r#"/foo """#),
-            (&["/foo", "/foo/bar"], "/foo/", r#"/foo """#),
-            (&["/foo", "/foo/bar"], "/foo/bar", r#"/foo/bar """#),
-            (&["/foo/"], "/foo", r#"/foo/ """#),
-            (&["foo"], "/foo", r#"foo """#),
-            (&["/foo/bar"], "/foo//bar", "-"),
-            (&["/foo/bar"], "//foo/bar//", r#"/foo/bar """#),
-            (&["/foo/bar"], "/foobar", "-"),
-            (&["/foo"], "/FOO", "-"),
-            (&["/foo"], "/foobar", "-"),
-            (&["/foo"], "/", "-"),
-            (&["/"], "/", r#"/ """#),
-            (&["/"], "/a", "-"),
-            (&["/caf%C3%A9"], "/caf%C3%A9", r#"/caf%C3%A9 """#),
-            (&["/a b"], "/a%20b", "-"),
-            // Wildcards take the prefix itself and keep one trailing slash.
-            (&["/..."], "/", r#"/... "/""#),
-            (&["/..."], "/a/b", r#"/... "/a/b""#),
-            (&["/*"], "/a/b", r#"/* "/a/b""#),
-            (&["/foo/..."], "/foo", r#"/foo/... """#),
-            (&["/foo/..."], "/foo/", r#"/foo/... "/""#),
-            (&["/foo/..."], "/foo/x", r#"/foo/... "/x""#),
-            (&["/foo/..."], "/foo/x/", r#"/foo/... "/x/""#),
-            (&["/foo/..."], "/foo/x//", r#"/foo/... "/x/""#),
-            (&["/foo/..."], "//foo/x", r#"/foo/... "/x""#),
-            (&["/foo/..."], "/foo//x", r#"/foo/... "//x""#),
-            (&["/foo/*"], "/foo/x/y", r#"/foo/* "/x/y""#),
-            (&["/foo/..."], "/foobar", "-"),
-            (&["/foo/..."], "/bar", "-"),
-            (&["/foo*"], "/foo*", r#"/foo* """#),
-            // The longest prefix wins whatever the order; exact beats wildcard.
-            (&["/1/...", "/1/2/...", "/1/2/3/..."], "/1/2/3/4", r#"/1/2/3/... "/4""#),
-            (&["/1/2/3/...", "/1/2/...", "/1/..."], "/1/2/x", r#"/1/2/... "/x""#),
-            (&["/...", "/one"], "/one", r#"/one """#),
-            (&["/...", "/one"], "/one/two", r#"/... "/one/two""#),
-            (&["/one/...", "/one"], "/one/", r#"/one """#),
-            (&["/...", "/"], "/", r#"/ """#),
-            // Parameters take one segment; text beats them, they beat wildcards.
-            (&["/x/:id"], "/x/1", r#"/x/:id "" id=1"#),
-            (&["/x/:id"], "/x/1/", r#"/x/:id "" id=1"#),
-            (&["/x/:id"], "/x/1/2", "-"),
-            (&["/x/:id"], "/x/", "-"),
-            (&["/x/:id"], "/x/a.b", r#"/x/:id "" id=a.b"#),
-            (&["/x/:id/b"], "/x//b", r#"/x/:id/b "" id="#),
-            (&["/x/:id/b"], "/x/1/b/", r#"/x/:id/b "" id=1"#),
-            (&["/1/:two/..."], "/1/2/3", r#"/1/:two/... "/3" two=2"#),
-            (&["/1/:two/..."], "/1/2", r#"/1/:two/... "" two=2"#),
-            (&["/:User_Id/..."], "/7/", r#"/:User_Id/... "/" user-id=7"#),
-            (&["/:a/:b"], "/1/2", r#"/:a/:b "" a=1 b=2"#),
-            (&["/x/...", "/x/:id", "/x/me"], "/x/me", r#"/x/me """#),
-            (&["/x/...", "/x/:id", "/x/me"], "/x/you", r#"/x/:id "" id=you"#),
-            (&["/x/...", "/x/:id", "/x/me"], "/x/you/too", r#"/x/... "/you/too""#),
-            (&["/:a", "/:b"], "/1", r#"/:a "" a=1"#),
-            // A failed candidate leaves no captures behind.
-            (&["/:a/:b/x", "/:c/..."], "/1/2/3", r#"/:c/... "/2/3" c=1"#),
-            // Dots split parameters.
-            (&["/x/:id.json"], "/x/7.json", r#"/x/:id.json "" id=7"#),
-            (&["/x/:id.json"], "/x/7.b.json", "-"),
-            (&["/:a.:b"], "/x.y", r#"/:a.:b "" a=x b=y"#),
-            (&["/a.b/c"], "/a.b/c", r#"/a.b/c """#),
-            (&["/a.b/c"], "/axb/c", "-"),
-            (&["/:id", "/:id.json"], "/7.json", r#"/:id.json "" id=7"#),
-            (&["/a/.b"], "/a/.b", r#"/a/.b """#),
-            (&["/..."], "*", r#"/... "*""#),
-        ];
-        for (routes, path, expected) in rows {
+        for (routes, path, expected) in ROWS {
             assert_eq!(&show(&router(routes), path), expected, "{routes:?} {path}");
         }
     }

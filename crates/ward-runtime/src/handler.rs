@@ -4,7 +4,7 @@
 //! called. Nothing here reads a header or a body.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use wasmtime_wasi_http::handler::{
 
 use crate::error::HandleError;
 use crate::state::{ComponentShared, State};
+use crate::whole::{self, Failed};
 
 /// The body of a request or response: frames of bytes, possibly with trailers.
 pub type Body = wasmtime_wasi_http::WasiBody;
@@ -64,10 +65,12 @@ impl HttpHandler {
         request: http::Request<Body>,
     ) -> Result<http::Response<Body>, HandleError> {
         let until = tokio::time::Instant::now() + self.deadline();
+        let worker = Arc::new(OnceLock::new());
+        let ticket = Ticket { until, worker: worker.clone() };
         // The deadline is held twice. This one answers the caller in time whatever the guest
         // does; the one inside the worker stops it from taking further requests.
-        match tokio::time::timeout_at(until, self.proxy.handle(Ticket { until }, request)).await {
-            Ok(Ok(response)) => Ok(response),
+        match tokio::time::timeout_at(until, self.proxy.handle(ticket, request)).await {
+            Ok(Ok(response)) => Ok(response.map(|body| whole::or_error(body, worker))),
             Ok(Err(error)) => Err(classify(error)),
             Err(_) => Err(HandleError::Deadline),
         }
@@ -107,6 +110,8 @@ fn root(error: &wasmtime::Error) -> String {
 /// What travels with a request into its worker.
 pub(crate) struct Ticket {
     until: tokio::time::Instant,
+    /// Filled in by the worker that takes the request.
+    worker: Arc<OnceLock<Failed>>,
 }
 
 /// Makes the instances of one component.
@@ -133,6 +138,7 @@ impl HandlerState for Workers {
             expiration: Expiration::new(settings.instance_idle, settings.deadline),
             state: Worker {
                 component: self.component.clone(),
+                failed: Failed::default(),
                 requests_max: if self.reusable { settings.instance_reuse_max as usize } else { 1 },
                 concurrent_max: settings.instance_concurrency_max as usize,
             },
@@ -143,6 +149,7 @@ impl HandlerState for Workers {
 /// One instance's rules.
 pub(crate) struct Worker {
     component: Arc<ComponentShared>,
+    failed: Failed,
     requests_max: usize,
     concurrent_max: usize,
 }
@@ -167,10 +174,13 @@ impl WorkerState for Worker {
         ticket: Ticket,
         _task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+        ticket.worker.get_or_init(|| self.failed.clone());
         Box::pin(tokio::time::sleep_until(ticket.until))
     }
 
     fn drop(&self, store: Store<State>, result: wasmtime::Result<()>) {
+        // Said before the store goes: its end is what ends the bodies that were still coming.
+        self.failed.set(result.is_err());
         drop(store);
         if let Err(error) = result {
             let component = &*self.component.id;

@@ -18,6 +18,7 @@ mod outbound;
 mod services;
 mod state;
 mod stdio;
+mod whole;
 
 pub use error::{HandleError, LoadError};
 pub use handler::{Body, BodyError, HttpHandler};
