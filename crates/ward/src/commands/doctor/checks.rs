@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
 use clap::ValueEnum;
 use ward_embedded::{StateLock, ensure_installed, how_to_install, installations};
@@ -13,6 +12,7 @@ use super::{Finding, Status};
 use crate::cli::{Check, DoctorArgs};
 use crate::database::connect;
 use crate::failure::Failure;
+use crate::progress::Progress;
 use crate::{ports, provision};
 
 /// The target that components are built for.
@@ -151,8 +151,8 @@ async fn postgresql(args: &DoctorArgs) -> Finding {
         };
     }
     if args.fix {
-        let shown: ward_embedded::Progress = Arc::new(|line| tracing::warn!("{line}"));
-        if let Err(error) = ensure_installed(&shown) {
+        let installing = Progress::Lines.phase("installing PostgreSQL");
+        if let Err(error) = ensure_installed(&installing.notes()) {
             return Failure::from(error).into();
         }
     }
