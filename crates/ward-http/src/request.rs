@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HOST, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, HOST};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
@@ -22,8 +22,10 @@ const SPIN_COMPONENT_ROUTE: HeaderName = HeaderName::from_static("spin-component
 const SPIN_RAW_COMPONENT_ROUTE: HeaderName = HeaderName::from_static("spin-raw-component-route");
 const SPIN_BASE_PATH: HeaderName = HeaderName::from_static("spin-base-path");
 const SPIN_CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Fields that end at the connection they came by.
+const HOP_BY_HOP: [&str; 6] =
+    ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"];
 
 /// Headers the host adds at most, without parameters.
 const ADDED: usize = 8;
@@ -103,8 +105,7 @@ pub(crate) fn prepare<H>(
     client: &HeaderValue,
     id: RequestId,
 ) -> Result<(), Problem> {
-    remove_hop_by_hop(headers);
-    remove_reserved(headers);
+    remove_foreign(headers);
     headers.reserve(ADDED);
     headers.insert(SPIN_FULL_URL, full_url(uri)?);
     headers.insert(SPIN_PATH_INFO, value(found.path_info)?);
@@ -140,10 +141,11 @@ fn full_url(uri: &Uri) -> Result<HeaderValue, Problem> {
     HeaderValue::from_maybe_shared(Bytes::from(url)).map_err(|_| BAD_PATH)
 }
 
-/// Fields about the connection rather than the request (RFC 9110, 7.6.1), and those that the
-/// client names as such.
-fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
+/// Takes out what is about the connection rather than the request (RFC 9110, 7.6.1) with what the
+/// client names as such, and what only the host and the application may say.
+fn remove_foreign(headers: &mut HeaderMap) {
+    // Most requests have none of it: look first, and hash and allocate only to remove something.
+    if headers.keys().any(is_foreign) {
         let named: Vec<HeaderName> = headers
             .get_all(CONNECTION)
             .iter()
@@ -151,26 +153,17 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
             .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
             .filter(|name| *name != HOST)
             .collect();
-        for name in named {
+        let foreign: Vec<HeaderName> =
+            headers.keys().filter(|name| is_foreign(name)).cloned().collect();
+        for name in foreign.into_iter().chain(named) {
             headers.remove(name);
         }
-        headers.remove(CONNECTION);
-    }
-    for name in [KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE] {
-        headers.remove(name);
     }
 }
 
-fn remove_reserved(headers: &mut HeaderMap) {
-    let is_reserved =
-        |name: &&HeaderName| RESERVED_PREFIXES.iter().any(|p| name.as_str().starts_with(p));
-    // Honest clients send none: look first, and allocate only if there is something to remove.
-    if headers.keys().any(|name| is_reserved(&name)) {
-        let reserved: Vec<HeaderName> = headers.keys().filter(is_reserved).cloned().collect();
-        for name in reserved {
-            headers.remove(name);
-        }
-    }
+fn is_foreign(name: &HeaderName) -> bool {
+    let text = name.as_str();
+    HOP_BY_HOP.contains(&text) || RESERVED_PREFIXES.iter().any(|prefix| text.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -236,7 +229,7 @@ mod tests {
                 .header("host", "a")
                 .header("accept", "*/*")
         });
-        remove_hop_by_hop(&mut head.headers);
+        remove_foreign(&mut head.headers);
         let mut left: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["accept", "host"]);
@@ -252,7 +245,7 @@ mod tests {
                 .header("spinner", "x")
                 .header("x-spin-y", "x")
         });
-        remove_reserved(&mut head.headers);
+        remove_foreign(&mut head.headers);
         let mut left: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["spinner", "x-spin-y"]);
