@@ -12,7 +12,7 @@ mod sets;
 #[cfg(test)]
 mod tests;
 
-use wac_graph::types::Package;
+use wac_graph::types::{ItemKind, Package};
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId};
 use ward_manifest::Inherit;
 
@@ -21,6 +21,8 @@ pub(crate) use deny::link_denied;
 /// The interface a chain is made of. Spin matches it by this exact name, so a component on p2 or
 /// on a release candidate of p3 has no middleware, here as there.
 const HANDLER: &str = "wasi:http/handler@0.3.0";
+/// Its one function.
+const HANDLER_FUNCTION: &str = "handle";
 
 /// One middleware of a chain.
 #[derive(Debug, Clone, Copy)]
@@ -154,10 +156,17 @@ fn add(
     Ok((instance, handler))
 }
 
+/// Whether a component can call the next handler. The import alone says little: a guest that
+/// shares its build with a middleware has it too (cargo unifies spin-sdk's features), then with
+/// types in it and no function, which asks nothing of anybody.
 fn imports_handler(graph: &CompositionGraph, instance: NodeId) -> bool {
-    graph[instance]
-        .package()
-        .is_some_and(|package| graph.types()[graph[package].ty()].imports.contains_key(HANDLER))
+    let Some(package) = graph[instance].package() else { return false };
+    match graph.types()[graph[package].ty()].imports.get(HANDLER) {
+        Some(ItemKind::Instance(interface)) => {
+            graph.types()[*interface].exports.contains_key(HANDLER_FUNCTION)
+        }
+        _ => false,
+    }
 }
 
 /// The name a denied import gets: an interface name again (`implements` labels are not in wasmtime
