@@ -71,6 +71,9 @@ impl HttpHandler {
         // does; the one inside the worker stops it from taking further requests.
         match tokio::time::timeout_at(until, self.proxy.handle(ticket, request)).await {
             Ok(Ok(response)) => Ok(response.map(|body| whole::or_error(body, worker))),
+            // The worker ends a late request itself; a p2 guest's then reads as if the guest had
+            // not answered. Late is late, whichever of the two came first.
+            Ok(Err(_)) if tokio::time::Instant::now() >= until => Err(HandleError::Deadline),
             Ok(Err(error)) => Err(classify(error)),
             Err(_) => Err(HandleError::Deadline),
         }

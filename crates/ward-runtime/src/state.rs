@@ -71,7 +71,8 @@ impl ComponentShared {
             builder.preopened_dir(files, "/", FsPerms::ReadOnly)?;
         }
         let (hosts, networks) = (self.hosts.clone(), self.networks.clone());
-        builder.socket_addr_check(move |address, purpose| {
+        // TCP is off unless it is asked for; which address may be reached is for the check to say.
+        builder.allow_tcp(true).socket_addr_check(move |address, purpose| {
             let allowed = allows_socket(&hosts, &networks, address, purpose);
             Box::pin(async move { allowed })
         });

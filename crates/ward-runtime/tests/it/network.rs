@@ -132,6 +132,13 @@ async fn sockets_reach_nothing_that_is_not_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_socket_reaches_what_is_listed_by_address() {
+    let listed = server("pong".to_owned()).await;
+    let host = probe(&[format!("tcp://{listed}")]).load();
+    assert_eq!(host.text("probe", &format!("/socket?addr={listed}")).await, "ok pong");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sockets_do_not_reach_blocked_networks() {
     let address = server("pong".to_owned()).await;
     let host = probe(&["*://*:*".to_owned()])
