@@ -4,7 +4,7 @@
 //! called. Nothing here reads a header or a body.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,8 @@ use wasmtime::component::GuestTaskId;
 use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::handler::{
-    ExpirationError, HandlerState, Instance, InstantiationError, ProxyHandler, ProxyPre,
-    ShouldAccept, TrapOrPanicError, WorkerExpiration, WorkerState, WorkerStatus,
+    HandlerState, Instance, InstantiationError, ProxyHandler, ProxyPre, ShouldAccept,
+    TrapOrPanicError, WorkerExpiration, WorkerState, WorkerStatus,
 };
 
 use crate::error::HandleError;
@@ -71,27 +71,22 @@ impl HttpHandler {
         // does; the one inside the worker stops it from taking further requests.
         match tokio::time::timeout_at(until, self.proxy.handle(ticket, request)).await {
             Ok(Ok(response)) => Ok(response.map(|body| whole::or_error(body, worker))),
-            // The worker ends a late request itself; a p2 guest's then reads as if the guest had
-            // not answered. Late is late, whichever of the two came first.
-            Ok(Err(_)) if tokio::time::Instant::now() >= until => Err(HandleError::Deadline),
-            Ok(Err(error)) => Err(classify(error)),
-            Err(_) => Err(HandleError::Deadline),
+            // The worker ends a late request too, and what it calls that differs between p2 and
+            // p3. Late is late, whichever of the two came first.
+            Ok(Err(error)) if tokio::time::Instant::now() < until => Err(classify(error)),
+            Ok(Err(_)) | Err(_) => Err(HandleError::Deadline),
         }
     }
 
-    /// Makes one instance and lets it go: shows at load that a component can start at all, and
-    /// lets a benchmark say what an instance costs.
+    /// Makes one instance and lets it go, so that a benchmark can say what an instance costs.
     pub async fn instantiate(&self) -> Result<(), HandleError> {
         let made = self.proxy.state().instantiate().await;
         made.map(drop).map_err(|error| HandleError::Instantiate(format!("{error:#}")))
     }
 }
 
-/// What a failed call is called.
+/// What a call that failed in time is called.
 fn classify(error: wasmtime::Error) -> HandleError {
-    if error.is::<ExpirationError>() {
-        return HandleError::Deadline;
-    }
     if let Some(failed) = error.downcast_ref::<InstantiationError<Ticket>>() {
         return if failed.error.is::<PoolConcurrencyLimitError>() {
             HandleError::Overloaded
@@ -200,9 +195,7 @@ impl WorkerState for Worker {
 pub(crate) struct Expiration {
     idle: Duration,
     deadline: Duration,
-    // A `Sleep` is not `Sync` on its own account; the mutex is never contended, the worker that
-    // owns this is polled by one thread at a time.
-    timer: Mutex<Pin<Box<Sleep>>>,
+    timer: Pin<Box<Sleep>>,
 }
 
 /// The shortest re-arm interval, so that an idle time of zero does not spin.
@@ -210,7 +203,7 @@ const REARM_MIN: Duration = Duration::from_millis(1);
 
 impl Expiration {
     fn new(idle: Duration, deadline: Duration) -> Self {
-        let timer = Mutex::new(Box::pin(tokio::time::sleep(idle.max(REARM_MIN))));
+        let timer = Box::pin(tokio::time::sleep(idle.max(REARM_MIN)));
         Self { idle, deadline, timer }
     }
 
@@ -231,8 +224,7 @@ impl WorkerExpiration for Expiration {
     ) -> Poll<()> {
         let end = start + self.limit(status);
         let rearm = self.idle.max(REARM_MIN);
-        let this = self.get_mut();
-        let timer = this.timer.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let timer = &mut self.get_mut().timer;
         while timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             if now >= end {

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ward_manifest::{
-    Action, AllowedHosts, App, Component as Entry, Dependency, OutboundNetworking, RuntimeConfig,
-    Variables,
+    Action, App, Component as Entry, Dependency, OutboundNetworking, RuntimeConfig, Variables,
 };
 use wasmtime::Engine;
 use wasmtime::component::Linker;
@@ -120,6 +119,7 @@ impl<'a> Loader<'a> {
     ) -> Result<Self, LoadError> {
         let fail = |problem: &dyn Display| LoadError::new(&app.name, problem);
         let engine = engine::engine().map_err(|e| fail(&format!("{e:#}")))?;
+        let networks = Arc::new(options.config.outbound_networking.clone());
         let cache_dir = options.state_dir.join("cache");
         Ok(Self {
             app,
@@ -128,9 +128,10 @@ impl<'a> Loader<'a> {
             cache: CompileCache::open(&cache_dir).map_err(|e| {
                 fail(&format!("the compile cache {} cannot be used: {e}", cache_dir.display()))
             })?,
-            outbound: OutboundClient::new(&options.config).map_err(|e| fail(&e))?,
+            outbound: OutboundClient::new(&options.config, networks.clone())
+                .map_err(|e| fail(&e))?,
             services: Services::new(&options.state_dir, &options.config, variables.clone()),
-            networks: Arc::new(options.config.outbound_networking.clone()),
+            networks,
             engine,
             variables,
         })
@@ -181,7 +182,8 @@ impl<'a> Loader<'a> {
 
     fn shared(&self, entry: &Entry) -> Result<ComponentShared, LoadError> {
         let id: Arc<str> = entry.id.as_str().into();
-        let hosts = Arc::new(self.hosts(entry)?);
+        let hosts = self.variables.allowed_hosts(self.app, &id);
+        let hosts = Arc::new(hosts.map_err(|findings| LoadError::new(&id, findings))?);
         let files_dir = self.options.state_dir.join("files");
         let files = files::snapshot(&self.app.root, entry, &files_dir)
             .map_err(|e| LoadError::new(&id, format!("its files cannot be mounted: {e}")))?;
@@ -210,20 +212,6 @@ impl<'a> Loader<'a> {
             settings.memory_limit_bytes = settings.memory_limit_bytes.min(most);
         }
         settings
-    }
-
-    fn hosts(&self, entry: &Entry) -> Result<AllowedHosts, LoadError> {
-        let expand = |template: &String| {
-            self.variables
-                .expand(template)
-                .map_err(|e| LoadError::new(&entry.id, format!("allowed_outbound_hosts: {e}")))
-        };
-        let expanded =
-            entry.allowed_outbound_hosts.iter().map(expand).collect::<Result<Vec<_>, _>>()?;
-        AllowedHosts::parse(&expanded).map_err(|errors| {
-            let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            LoadError::new(&entry.id, format!("allowed_outbound_hosts: {}", text.join("; ")))
-        })
     }
 }
 

@@ -37,8 +37,10 @@ pub(crate) struct OutboundClient {
 
 impl OutboundClient {
     /// A client with the web's roots of trust, and what the operator decided for all components.
-    pub(crate) fn new(config: &RuntimeConfig) -> Result<Self, rustls::Error> {
-        let networks = Arc::new(config.outbound_networking.clone());
+    pub(crate) fn new(
+        config: &RuntimeConfig,
+        networks: Arc<OutboundNetworking>,
+    ) -> Result<Self, rustls::Error> {
         let mut tcp = HttpConnector::new_with_resolver(Resolver { networks: networks.clone() });
         tcp.enforce_http(false);
         tcp.set_nodelay(true);

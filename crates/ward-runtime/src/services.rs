@@ -51,17 +51,12 @@ impl Services {
 /// Where each label's store is. A label the configuration gives no path is kept all the same:
 /// losing data silently is nobody's wish.
 fn stores(state_dir: &Path, config: &RuntimeConfig) -> BTreeMap<String, PathBuf> {
-    let directory = state_dir.join("key-value");
+    let own = |label: &str| state_dir.join("key-value").join(format!("{label}.redb"));
     let mut stores: BTreeMap<String, PathBuf> = config
         .key_value_stores
         .iter()
-        .map(|(label, store)| {
-            let own = || directory.join(format!("{label}.redb"));
-            (label.clone(), store.path.clone().unwrap_or_else(own))
-        })
+        .map(|(label, store)| (label.clone(), store.path.clone().unwrap_or_else(|| own(label))))
         .collect();
-    stores
-        .entry(DEFAULT_STORE.to_owned())
-        .or_insert_with(|| directory.join(format!("{DEFAULT_STORE}.redb")));
+    stores.entry(DEFAULT_STORE.to_owned()).or_insert_with(|| own(DEFAULT_STORE));
     stores
 }
