@@ -4,7 +4,7 @@
 use tokio::sync::OnceCell;
 use ward_embedded::{Ephemeral, Postgres};
 
-use super::host::{Host, plan, quote};
+use super::host::{self, Host, quote};
 
 /// One server for this binary. It ends with the process.
 async fn server() -> &'static Ephemeral {
@@ -16,23 +16,7 @@ async fn server() -> &'static Ephemeral {
 async fn probe() -> (Host, String) {
     let server = server().await;
     let url = server.create_database().await.unwrap();
-    (host(&[format!("postgres://{}", server.host())]), url)
-}
-
-fn host(allowed: &[String]) -> Host {
-    plan(&format!(
-        r#"
-[[trigger.http]]
-id = "probe"
-route = "/..."
-component = "probe"
-
-[component.probe]
-source = "{{guest-probe}}"
-allowed_outbound_hosts = {allowed:?}
-"#
-    ))
-    .load()
+    (host::probe(&[format!("postgres://{}", server.host())]).load(), url)
 }
 
 async fn run(host: &Host, what: &str, url: &str, sql: &str) -> String {
@@ -75,7 +59,7 @@ async fn an_abandoned_transaction_is_rolled_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_not_listed_is_refused() {
     let (_, url) = probe().await;
-    let elsewhere = host(&["postgres://127.0.0.1:1".to_owned()]);
+    let elsewhere = host::probe(&["postgres://127.0.0.1:1".to_owned()]).load();
     for what in ["open", "query", "query-sync"] {
         let answer = run(&elsewhere, what, &url, "SELECT 1").await;
         assert!(answer.starts_with("error"), "{what}: {answer}");

@@ -49,6 +49,22 @@ pub(crate) fn plan(manifest: &str) -> Plan {
     Plan { manifest: manifest.to_owned(), config: String::new(), options, directory }
 }
 
+/// Begins an application of the probe guest alone, which may reach the hosts of `allowed`.
+pub(crate) fn probe(allowed: &[String]) -> Plan {
+    plan(&format!(
+        r#"
+[[trigger.http]]
+id = "probe"
+route = "/..."
+component = "probe"
+
+[component.probe]
+source = "{{guest-probe}}"
+allowed_outbound_hosts = {allowed:?}
+"#
+    ))
+}
+
 impl Plan {
     /// `runtime-config.toml`.
     pub(crate) fn config(mut self, text: &str) -> Self {

@@ -5,22 +5,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::host::{Host, Plan, plan, quote};
-
-fn probe(allowed: &[String]) -> Plan {
-    plan(&format!(
-        r#"
-[[trigger.http]]
-id = "probe"
-route = "/..."
-component = "probe"
-
-[component.probe]
-source = "{{guest-probe}}"
-allowed_outbound_hosts = {allowed:?}
-"#
-    ))
-}
+use super::host::{Host, probe, quote};
 
 /// A server that answers every connection with the same bytes, after it has read something.
 async fn server(answer: String) -> SocketAddr {
