@@ -114,29 +114,6 @@ impl Database {
     pub async fn execute(&self, sql: &str, values: Vec<ParameterValue>) -> Result<u64, Fault> {
         Ok(self.0.execute(sql, values).await?)
     }
-
-    /// Runs `work` inside a transaction: COMMIT when it returns `Ok`, ROLLBACK when it returns
-    /// `Err`. Should the request be dropped half-way, the connection goes with it, and the host
-    /// rolls back whatever was left open. `work` must return `Err` when a statement of its own has
-    /// failed: PostgreSQL answers COMMIT after an error by quietly rolling back.
-    pub async fn transaction<T, E: From<Fault>>(
-        &self,
-        work: impl AsyncFnOnce(&Self) -> Result<T, E>,
-    ) -> Result<T, E> {
-        self.execute("BEGIN", Vec::new()).await?;
-        match work(self).await {
-            Ok(value) => {
-                self.execute("COMMIT", Vec::new()).await?;
-                Ok(value)
-            }
-            Err(error) => {
-                // The first error is the one worth telling; a ROLLBACK that fails has lost its
-                // connection, and the server has rolled back by itself.
-                let _: Result<u64, Fault> = self.execute("ROLLBACK", Vec::new()).await;
-                Err(error)
-            }
-        }
-    }
 }
 
 /// One row, read by column number: names would be looked up again for each value, and are absent
