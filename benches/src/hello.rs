@@ -15,14 +15,7 @@ const ROUNDS: usize = 5;
 pub(crate) async fn run() -> Result<()> {
     let guest = tools::guest("hello")?;
     let directory = tempfile::tempdir()?;
-    let manifest = directory.path().join("spin.toml");
-    let text = format!(
-        "spin_manifest_version = 2\n[application]\nname = \"hello\"\n\
-         [[trigger.http]]\nroute = \"/...\"\ncomponent = \"hello\"\n\
-         [component.hello]\nsource = {:?}\n",
-        guest.display().to_string()
-    );
-    std::fs::write(&manifest, text)?;
+    let manifest = tools::hello_manifest(directory.path())?;
 
     let (ward_port, rival_port) = (tools::free_port()?, tools::free_port()?);
     let mut command = Command::new(tools::ward()?);

@@ -14,14 +14,7 @@ const INSTANCES: u32 = 20_000;
 
 pub(crate) async fn run() -> Result<()> {
     let directory = tempfile::tempdir()?;
-    let manifest = directory.path().join("spin.toml");
-    let text = format!(
-        "spin_manifest_version = 2\n[application]\nname = \"hello\"\n\
-         [[trigger.http]]\nid = \"hello\"\nroute = \"/...\"\ncomponent = \"hello\"\n\
-         [component.hello]\nsource = {:?}\n",
-        tools::guest("hello")?.display().to_string()
-    );
-    std::fs::write(&manifest, text)?;
+    let manifest = tools::hello_manifest(directory.path())?;
     let app = App::load(&manifest)?;
     let none = BTreeMap::new();
     let config = RuntimeConfig::default();

