@@ -64,7 +64,8 @@ pub(crate) async fn wasmtime() -> Result<PathBuf> {
         // Some versions of pip leave programs without their executable bit: the launcher in
         // `bin`, and the program in the package that it starts.
         std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755))?;
-        let programs = format!("find '{venv_text}' -path '*wasmtime_cli*' -type f -name 'wasmtime*'");
+        let programs =
+            format!("find '{venv_text}' -path '*wasmtime_cli*' -type f -name 'wasmtime*'");
         run("sh", &["-c", &format!("{programs} -exec chmod 755 {{}} +")]).await?;
     }
     Ok(binary)

@@ -182,7 +182,9 @@ mod tests {
         let piece = "x".repeat(BYTES_MAX / 2);
         let pieces = (0..4).map(|_| Ok(Frame::data(Bytes::from(piece.clone())))).collect();
         let mut body = body(pieces, true);
-        let Gathered::Part(ahead) = gather(&mut body, None).await else { panic!("read to its end") };
+        let Gathered::Part(ahead) = gather(&mut body, None).await else {
+            panic!("read to its end")
+        };
         assert_eq!(ahead.data.len(), BYTES_MAX);
     }
 }

@@ -43,11 +43,8 @@ pub(super) async fn config<'a>(
 async fn resolve(host: &str, networks: &OutboundNetworking) -> Result<IpAddr, Error> {
     let unknown = || Error::ConnectionFailed(format!("the host {host} cannot be resolved"));
     // The port plays no part; looking up a pair is what the library offers.
-    let found: Vec<IpAddr> = lookup_host((host, 0))
-        .await
-        .map_err(|_| unknown())?
-        .map(|address| address.ip())
-        .collect();
+    let found: Vec<IpAddr> =
+        lookup_host((host, 0)).await.map_err(|_| unknown())?.map(|address| address.ip()).collect();
     found.iter().try_for_each(|address| judge(*address, networks))?;
     found.first().copied().ok_or_else(unknown)
 }
