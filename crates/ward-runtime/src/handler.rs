@@ -144,8 +144,8 @@ impl HandlerState for Workers {
     }
 }
 
-/// What wasmtime says when a worker's task was dropped before its end. It takes that for a panic; on
-/// a thread that is not panicking it is the async runtime that stops, with instances still idle.
+/// What wasmtime says when a worker's task was dropped before its end. It takes that for a panic;
+/// on a thread that is not panicking it is the async runtime that stops, with instances idle.
 const TASK_GONE: &str = "worker panicked";
 
 /// One instance's rules.
