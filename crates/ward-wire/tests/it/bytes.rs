@@ -1,0 +1,182 @@
+//! How bytes are read: what protobuf leaves open, and what is refused in which words.
+
+use expect_test::{Expect, expect};
+
+use crate::tools::message;
+
+/// The value that bytes, given in hexadecimal, are read as; or what is wrong with them.
+fn check(interface: &str, hex: &str, expected: Expect) {
+    let bytes: Vec<u8> =
+        hex.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
+    expected.assert_eq(&match message(interface).decode(&bytes) {
+        Ok(value) => format!("{value:?}"),
+        Err(error) => format!("error: {error}"),
+    });
+}
+
+const SCALARS: &str = "record r { a: u8, b: s8, c: bool, d: string, e: s32, f: list<u8> }";
+
+#[test]
+fn what_is_missing_has_its_default() {
+    check(SCALARS, "", expect![[""]]);
+    check(
+        "record s { a: u32, b: list<string> } flags f { x, y }
+         record r { s: s, o: option<s>, t: tuple<s, u32>, f: f }",
+        "",
+        expect![[""]],
+    );
+}
+
+#[test]
+fn the_last_of_several_counts() {
+    check(SCALARS, "08 01 08 02 22 01 61 22 01 62", expect![[""]]);
+    check("record r { a: option<u32> }", "08 01 08 00", expect![[""]]);
+}
+
+#[test]
+fn unknown_fields_are_passed_over() {
+    check(
+        "record r { a: u32 }",
+        "10 05 19 01 02 03 04 05 06 07 08 22 03 78 79 7a 2d 01 02 03 04 08 09 fa ff ff ff 0f 00",
+        expect![[""]],
+    );
+}
+
+#[test]
+fn groups_are_refused() {
+    check("record r { a: u32 }", "13 14", expect![[""]]);
+    check("record s { a: u32 } record r { s: s }", "0a 01 0b", expect![[""]]);
+}
+
+#[test]
+fn messages_that_are_there_twice_are_merged() {
+    let interface = "record t { x: u32, y: list<u32> }
+        record s { a: u32, b: u32, t: t } record r { s: s, o: option<t> }";
+    // s { a: 1, t { y: 5 } } s { b: 2, t { x: 3, y: 6 } }
+    let twice = "0a 07 08 01 1a 03 12 01 05 0a 09 10 02 1a 05 08 03 12 01 06";
+    check(interface, twice, expect![[""]]);
+    check(interface, "12 02 08 01 12 03 12 01 02", expect![[""]]);
+    // An enum that the first half lacks and the second has.
+    let interface = "enum e { a, b } record s { a: u32, e: e } record r { s: s }";
+    check(interface, "0a 02 08 07 0a 02 10 02", expect![[""]]);
+}
+
+#[test]
+fn a_oneof_keeps_what_came_last() {
+    let interface = "record s { a: u32, b: u32 }
+        variant v { n, x(u32), s(s), t(s) } record r { v: v }";
+    check(interface, "0a 02 10 05", expect![[""]]);
+    check(interface, "0a 04 10 05 0a 00", expect![[""]]);
+    check(interface, "0a 04 0a 00 10 05", expect![[""]]);
+    // The same case twice is merged, another one replaces it.
+    check(interface, "0a 08 1a 02 08 01 1a 02 10 02", expect![[""]]);
+    check(interface, "0a 08 1a 02 08 01 22 02 10 02", expect![[""]]);
+    check(interface, "0a 0c 1a 02 08 01 22 00 1a 02 10 02 10 07", expect![[""]]);
+}
+
+#[test]
+fn a_oneof_has_to_be_set() {
+    let interface = "variant v { n, x(u32) } record r { v: v, w: option<v>, l: list<v> }";
+    check(interface, "", expect![[""]]);
+    check(interface, "0a 00", expect![[""]]);
+    check(interface, "0a 02 18 01", expect![[""]]);
+    check(interface, "0a 02 0a 00 12 00", expect![[""]]);
+    check(interface, "0a 02 0a 00 1a 02 0a 00 1a 00", expect![[""]]);
+    check(interface, "0a 04 0a 02 08 01", expect![[""]]);
+    check(interface, "0a 03 0a 01 08", expect![[""]]);
+}
+
+#[test]
+fn lists_may_be_packed_or_not() {
+    let interface = "enum e { a, b } record r { l: list<u32>, e: list<e>, f: list<f32> }";
+    check(interface, "0a 03 01 02 03 08 04 0a 01 05 12 01 02 10 01", expect![[""]]);
+    check(interface, "1a 08 00 00 80 3f 00 00 00 40 1d 00 00 40 40 12 00", expect![[""]]);
+    check(interface, "1a 07 00 00 80 3f 00 00 00", expect![[""]]);
+    check(interface, "12 02 01 03", expect![[""]]);
+    check("record r { l: list<string> }", "0a 01 61 0a 00", expect![[""]]);
+}
+
+#[test]
+fn enums() {
+    let interface = "enum e { a, b } record r { e: e, o: option<e> }";
+    check(interface, "08 02", expect![[""]]);
+    check(interface, "", expect![[""]]);
+    check(interface, "08 00", expect![[""]]);
+    check(interface, "08 03", expect![[""]]);
+    check(interface, "08 ff ff ff ff ff ff ff ff ff 01", expect![[""]]);
+    check(interface, "08 01 10 00", expect![[""]]);
+}
+
+#[test]
+fn flags() {
+    let interface = "flags f { a, b, c } record r { f: f, l: list<f> }";
+    check(interface, "08 03 08 01 08 03", expect![[""]]);
+    check(interface, "0a 02 01 02 12 03 0a 01 03 12 00", expect![[""]]);
+    check(interface, "0a 02 01 04", expect![[""]]);
+    check(interface, "12 00 12 02 08 00", expect![[""]]);
+    check(interface, "0d 00 00 00 00", expect![[""]]);
+}
+
+#[test]
+fn ranges() {
+    check(SCALARS, "08 ff 01 10 80 ff ff ff ff ff ff ff ff 01", expect![[""]]);
+    check(SCALARS, "08 80 02", expect![[""]]);
+    check(SCALARS, "10 80 01", expect![[""]]);
+    check("record r { a: s16 }", "08 ff ff 01", expect![[""]]);
+    check("record r { a: u16 }", "08 80 80 04", expect![[""]]);
+    // Protobuf's 32-bit types are cut, and any number that is not zero is true.
+    check(
+        "record r { a: u32, b: s32, c: bool }",
+        "08 ff ff ff ff 1f 10 80 80 80 80 10 18 80 02",
+        expect![[""]],
+    );
+}
+
+#[test]
+fn characters() {
+    check("record r { c: char }", "0a 02 c3 a4", expect![[""]]);
+    check("record r { c: char }", "", expect![[""]]);
+    check("record r { c: char }", "0a 02 61 62", expect![[""]]);
+    check("record r { c: list<char> }", "0a 01 61 0a 00", expect![[""]]);
+}
+
+#[test]
+fn text_is_utf_8() {
+    check(SCALARS, "22 02 c3 28", expect![[""]]);
+    check(
+        "record s { a: list<string> } record r { l: list<s> }",
+        "0a 00 0a 04 0a 00 0a 02 0a 05",
+        expect![[""]],
+    );
+    check(
+        "record s { a: list<string> } record r { l: list<s> }",
+        "0a 00 0a 05 0a 00 0a 01 ff",
+        expect![[""]],
+    );
+}
+
+#[test]
+fn layouts_that_are_wrong() {
+    check(SCALARS, "0a 01 61", expect![[""]]);
+    check(SCALARS, "20 01", expect![[""]]);
+    check("record s { a: u32 } record r { s: s }", "08 01", expect![[""]]);
+    check("record r { l: list<f32> }", "08 01", expect![[""]]);
+}
+
+#[test]
+fn bytes_that_end_too_early() {
+    check(SCALARS, "08", expect![[""]]);
+    check(SCALARS, "22 05 61", expect![[""]]);
+    check(SCALARS, "00", expect![[""]]);
+    check(SCALARS, "ff ff ff ff ff ff ff ff ff ff", expect![[""]]);
+}
+
+#[test]
+fn lists_in_lists_name_their_elements() {
+    check(
+        "record r { l: list<list<u8>>, m: list<list<u16>> }",
+        "12 00 12 05 0a 03 ff ff 03",
+        expect![[""]],
+    );
+    check("record r { m: list<list<u16>> }", "0a 00 0a 05 0a 03 80 80 04", expect![[""]]);
+}
