@@ -315,7 +315,7 @@ impl<'a> Deriver<'a> {
         for (index, field) in fields.iter().enumerate() {
             let mut others = fields.iter().take(index);
             if let Some(other) = others.find(|other| other.json == field.json) {
-                let reason = format!("in JSON it would have the name of `{}`", other.wit);
+                let reason = format!("in JSON its name would be that of `{}`", other.wit);
                 self.refuse(&place.inside(&field.wit, Span::default()), reason);
             }
         }
@@ -339,13 +339,21 @@ impl<'a> Deriver<'a> {
             |case: &str| format!("{}_{}", naming::upper_snake(name), naming::upper_snake(case));
         let unspecified = value("unspecified");
         let values: Vec<String> = cases.iter().map(|(case, _)| value(case)).collect();
-        let made = std::iter::once((&unspecified, "unspecified".to_owned()));
-        let named = values.iter().zip(cases.iter().map(|(case, _)| (*case).to_owned()));
-        for (value, case) in made.chain(named) {
-            let full_value = self.qualify(place, value);
-            // Two cases may want one name, so that each is a thing of its own.
-            let origin = Origin::Made(format!("the case `{case}` of `{}`", place.path));
-            self.claim(&place.inside(&case, Span::default()), &full_value, origin);
+        let zero = Origin::Made(format!("zero in `{}`", place.path));
+        let full_value = self.qualify(place, &unspecified);
+        self.claim(place, &full_value, zero);
+        for (index, ((case, _), value)) in cases.iter().zip(&values).enumerate() {
+            let place = place.inside(case, Span::default());
+            let full_value = self.qualify(&place, value);
+            let origin = Origin::Made(format!("the case `{}`", place.path));
+            self.claim(&place, &full_value, origin);
+            // protoc compares them as they are in languages that have enums of their own.
+            let camel = naming::upper_camel(case);
+            let mut others = cases.iter().take(index);
+            if let Some((other, _)) = others.find(|(other, _)| naming::upper_camel(other) == camel)
+            {
+                self.refuse(&place, format!("protobuf takes its name for that of `{other}`"));
+            }
         }
         let plan = Arc::new(EnumPlan { full_name, unspecified, values });
         let value_docs = cases.into_iter().map(|(_, docs)| docs).collect();

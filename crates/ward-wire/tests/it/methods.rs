@@ -8,14 +8,14 @@ interface i {
   record caller { id: string }
   record violation { description: string, field: string }
   record r { a: u32 }
-  enum plain { not-found, unavailable }
+  enum failure { not-found, unavailable }
   variant e { not-found(string), invalid-argument(list<violation>), internal }
   whole: func(caller: caller, r: r) -> result<r, e>;
   fields: func(a: u32, caller: caller, b: string) -> u32;
   nothing: func();
   only-caller: func(caller: caller) -> result;
   text: func() -> result<_, string>;
-  plain: func() -> result<option<u32>, plain>;
+  plain: func() -> result<option<u32>, failure>;
   listed: func() -> list<string>;
 }";
 

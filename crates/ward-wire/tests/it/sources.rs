@@ -16,14 +16,45 @@ fn check(sources: &[(&str, &str)], error: Expect) {
 fn errors_have_positions() {
     check(
         &[("a.wit", "package a:a;\ninterface i {\n  f: func(\n}"), ("b.wit", "package")],
-        expect![[""]],
+        expect![[r#"
+            expected an identifier or string, found '}'
+                 --> a.wit:4:1
+                  |
+                4 | }
+                  | ^
+
+            expected an identifier or string, found eof
+                 --> b.wit:1:8
+                  |
+                1 | package
+                  |        ^"#]],
     );
-    check(&[("a.wit", "package a:a;\ninterface i { use b:b/i.{t}; }")], expect![[""]]);
-    check(&[("a.wit", "package a:a;"), ("b.wit", "package a:a;\ninterface i {}")], expect![[""]]);
+    check(
+        &[("a.wit", "package a:a;\ninterface i { use b:b/i.{t}; }")],
+        expect![[r#"
+        package 'b:b' not found. known packages:
+            a:a
+             --> a.wit:2:19
+              |
+            2 | interface i { use b:b/i.{t}; }
+              |                   ^--"#]],
+    );
+    check(
+        &[("a.wit", "package a:a;"), ("b.wit", "package a:a;\ninterface i {}")],
+        expect![[r#"
+        package `a:a` is defined in two different locations:
+          * a.wit:1:9
+          * b.wit:1:9"#]],
+    );
     // WIT itself has no recursive types.
     check(
         &[("a.wit", "package a:a;\ninterface i {\n  record r { next: option<r> }\n}")],
-        expect![[""]],
+        expect![[r#"
+            type `r` depends on itself
+                 --> a.wit:3:27
+                  |
+                3 |   record r { next: option<r> }
+                  |                           ^"#]],
     );
 }
 
@@ -35,14 +66,24 @@ fn directories_that_are_none() {
         let error = Contract::from_directories(&[directory]).unwrap_err().to_string();
         error.replace(&path.display().to_string(), "<dir>")
     };
-    expect![[""]].assert_eq(&error(path.to_owned()));
+    expect!["<dir>: there is no .wit file in it"].assert_eq(&error(path.to_owned()));
     assert!(error(path.join("none")).starts_with("<dir>/none: "));
 }
 
 #[test]
 fn interfaces_functions_and_records() {
     let contract = repository();
-    expect![[""]].assert_debug_eq(&contract.interfaces());
+    expect![[r#"
+        [
+            "pms:billing/billing-service@1.0.0",
+            "pms:billing/accounts@1.0.0",
+            "pms:common/types@1.0.0",
+            "pms:patients/events@1.0.0",
+            "pms:patients/consumer@1.0.0",
+            "pms:patients/upkeep@1.0.0",
+        ]
+    "#]]
+    .assert_debug_eq(&contract.interfaces());
     assert!(contract.exports().is_empty());
     assert_eq!(
         contract.functions("pms:billing/billing-service"),
@@ -81,7 +122,9 @@ fn services_that_share_a_name_do_not_mix() {
         merge(&[&service("t:t/a"), &service("t:t/b")])
     };
     assert!(check("u32").is_ok());
-    expect![[""]].assert_eq(&crate::tools::lines(&check("u64").unwrap_err()));
+    expect![[r#"
+        t.t.v1.R: two services have different things of this name in t/t/v1/t.proto; give one of them another package
+    "#]].assert_eq(&crate::tools::lines(&check("u64").unwrap_err()));
 }
 
 #[test]
