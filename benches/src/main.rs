@@ -9,11 +9,12 @@ mod patients;
 mod start;
 mod tools;
 mod ward;
+mod wire;
 mod wrk;
 
 use anyhow::{Result, bail};
 
-const NAMES: [&str; 4] = ["instantiate", "hello", "start", "patients"];
+const NAMES: [&str; 5] = ["instantiate", "hello", "start", "patients", "wire"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -30,6 +31,7 @@ async fn main() -> Result<()> {
             "instantiate" => instantiate::run().await?,
             "hello" => hello::run().await?,
             "start" => start::run().await?,
+            "wire" => wire::run()?,
             _ => patients::run().await?,
         }
     }

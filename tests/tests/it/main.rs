@@ -28,3 +28,4 @@ mod races;
 mod restart;
 mod tidy;
 mod validate;
+mod wit;

@@ -5,6 +5,7 @@ mod completions;
 mod doctor;
 mod migrate;
 mod up;
+mod wit;
 
 use std::process::ExitCode;
 
@@ -18,6 +19,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Build(args) => build::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Wit(command) => wit::run(&command),
         Command::Completions(args) => completions::run(&args),
     }
 }

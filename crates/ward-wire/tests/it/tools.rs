@@ -1,0 +1,42 @@
+//! What several suites need: the repository's contracts, and contracts in a few lines.
+
+use std::path::{Path, PathBuf};
+
+use ward_wire::{Contract, Message, Naming, Refusal, Service};
+
+/// What every trigger of the application supplies.
+pub(crate) const CALLER: &str = "pms:common/types.caller";
+
+/// The contracts in `wit/`.
+pub(crate) fn repository() -> Contract {
+    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+    let directories: Vec<PathBuf> =
+        ["billing", "patients", "common"].map(|name| wit.join(name)).to_vec();
+    Contract::from_directories(&directories).unwrap()
+}
+
+/// Names as derived, with the caller left out.
+pub(crate) fn naming() -> Naming {
+    Naming { ambient: vec![CALLER.to_owned()], ..Naming::default() }
+}
+
+/// A contract of one package `t:t@1.0.0` with one interface `i`.
+pub(crate) fn contract(interface: &str) -> Contract {
+    let text = format!("package t:t@1.0.0;\ninterface i {{\n{interface}\n}}\n");
+    Contract::from_sources(&[("t.wit", &text)]).unwrap()
+}
+
+/// The service of [`contract`].
+pub(crate) fn service(interface: &str) -> Result<Service, Vec<Refusal>> {
+    Service::derive(&contract(interface), "t:t/i", &Naming::default())
+}
+
+/// The message of the record `r` of [`contract`].
+pub(crate) fn message(interface: &str) -> Message {
+    Message::derive(&contract(interface), "t:t/i", "r", &Naming::default()).unwrap()
+}
+
+/// Findings, one a line.
+pub(crate) fn lines<T: ToString>(findings: &[T]) -> String {
+    findings.iter().map(|finding| finding.to_string() + "\n").collect()
+}
