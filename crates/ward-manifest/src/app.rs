@@ -40,7 +40,8 @@ impl App {
     /// The components that anything calls: by a trigger, over a live link, or from time to time.
     /// The others are only parts of them, as middleware is.
     pub fn components_in_use(&self) -> BTreeSet<&str> {
-        let mut used: BTreeSet<&str> = self.http_triggers.iter().filter_map(|t| t.component()).collect();
+        let mut used: BTreeSet<&str> =
+            self.http_triggers.iter().filter_map(|t| t.component()).collect();
         let periodic = self.components.values().filter(|c| !c.settings.periodic.is_empty());
         used.extend(periodic.map(|component| component.id.as_str()));
         let mut open: Vec<&str> = used.iter().copied().collect();

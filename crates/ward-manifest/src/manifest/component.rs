@@ -138,7 +138,8 @@ fn granted(
     is_granted: impl Fn(&str) -> bool,
 ) -> BTreeSet<String> {
     for entry in entries.iter().filter(|entry| !is_granted(entry.value)) {
-        let problem = format!("`inherited_only` names {:?}, which `{key}` does not grant", entry.value);
+        let problem =
+            format!("`inherited_only` names {:?}, which `{key}` does not grant", entry.value);
         let help = format!("write it as `{key}` of the component does, or take it out");
         section.report.error_help(&entry.span, problem, help);
     }
