@@ -5,6 +5,7 @@
 
 mod hello;
 mod instantiate;
+mod link;
 mod patients;
 mod start;
 mod tools;
@@ -14,7 +15,7 @@ mod wrk;
 
 use anyhow::{Result, bail};
 
-const NAMES: [&str; 5] = ["instantiate", "hello", "start", "patients", "wire"];
+const NAMES: [&str; 6] = ["instantiate", "link", "hello", "start", "patients", "wire"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -29,6 +30,7 @@ async fn main() -> Result<()> {
         println!("== {name}");
         match name.as_str() {
             "instantiate" => instantiate::run().await?,
+            "link" => link::run().await?,
             "hello" => hello::run().await?,
             "start" => start::run().await?,
             "wire" => wire::run()?,
