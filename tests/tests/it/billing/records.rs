@@ -105,6 +105,7 @@ async fn the_service_itself_cannot_bend_its_ledger() {
     let (account, entry) = (account.as_str(), entry["id"].as_str().expect("an id"));
     let database = ward.database("billing").await;
     let before = books(&database, account).await;
+    let right = booked("'CHARGE', 5, 305", "('RECEIVABLE', 5), ('REVENUE', -5)");
     for statement in [
         "UPDATE entries SET amount = 1 WHERE id = 'ENTRY'",
         "DELETE FROM entries WHERE id = 'ENTRY'",
@@ -116,15 +117,15 @@ async fn the_service_itself_cannot_bend_its_ledger() {
         "UPDATE accounts SET balance = 0, version = version + 1 WHERE id = 'ACCOUNT'",
         "UPDATE accounts SET currency = 'USD', version = version + 1 WHERE id = 'ACCOUNT'",
         "UPDATE accounts SET updated_at = now() WHERE id = 'ACCOUNT'",
-        // One side only, a third side, sides that do not cancel out.
+        // A third side, one side only, sides that do not cancel out or are the wrong ones.
         "INSERT INTO postings VALUES ('ENTRY', 'CASH', 5)",
-        &posting("'CHARGE', 5, 305", "('RECEIVABLE', 5)"),
-        &posting("'CHARGE', 5, 305", "('RECEIVABLE', 5), ('REVENUE', -4)"),
-        &posting("'CHARGE', 5, 305", "('CASH', 5), ('REVENUE', -5)"),
-        // A balance that does not follow, an account that does not know, a sign that is wrong.
-        &posting("'CHARGE', 5, 306", "('RECEIVABLE', 5), ('REVENUE', -5)"),
-        &posting("'CHARGE', 5, 305", "('RECEIVABLE', 5), ('REVENUE', -5)"),
-        &posting("'PAYMENT', 5, 305", "('RECEIVABLE', 5), ('CASH', -5)"),
+        &booked("'CHARGE', 5, 305", "('RECEIVABLE', 5)"),
+        &booked("'CHARGE', 5, 305", "('RECEIVABLE', 5), ('REVENUE', -4)"),
+        &booked("'CHARGE', 5, 305", "('CASH', 5), ('REVENUE', -5)"),
+        // A balance that does not follow, a sign that is wrong, an account that is not told.
+        &booked("'CHARGE', 5, 306", "('RECEIVABLE', 5), ('REVENUE', -5)"),
+        &booked("'PAYMENT', 5, 305", "('RECEIVABLE', 5), ('CASH', -5)"),
+        &right.replace("WHERE id", "WHERE false AND id"),
         "UPDATE audit_log SET outcome = 'SUCCESS'",
         "DELETE FROM audit_log",
         "TRUNCATE audit_log",
@@ -133,15 +134,22 @@ async fn the_service_itself_cannot_bend_its_ledger() {
         assert!(database.run(&statement, &[]).await.is_err(), "{statement}");
     }
     assert_eq!(books(&database, account).await, before);
+    // What was tried differs from what is right in one thing each time.
+    let right = right.replace("ACCOUNT", account);
+    assert_eq!(database.run(&right, &[]).await, Ok(2));
+    assert_eq!(books(&database, account).await.len(), before.len() + 2);
 }
 
-/// An entry beside the books, with these sides.
-fn posting(entry: &str, sides: &str) -> String {
+/// Books an entry (kind, amount, balance after it) with these sides, beside the service.
+fn booked(entry: &str, sides: &str) -> String {
     format!(
         "WITH made AS (INSERT INTO entries (id, account_id, account_version, kind, amount, \
          balance_after, currency, description) SELECT gen_random_uuid(), 'ACCOUNT', 3, {entry}, \
-         'EUR', 'x' RETURNING id) INSERT INTO postings SELECT id, ledger, amount FROM made, \
-         (VALUES {sides}) AS sides (ledger, amount)"
+         'EUR', 'x' RETURNING *), \
+         changed AS (UPDATE accounts SET balance = (SELECT balance_after FROM made), version = 3 \
+         WHERE id = 'ACCOUNT') \
+         INSERT INTO postings SELECT id, ledger, side FROM made, \
+         (VALUES {sides}) AS sides (ledger, side)"
     )
 }
 
