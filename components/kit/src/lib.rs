@@ -9,7 +9,9 @@
 //! places, and neither ever holds a value from a row or from a body. And a failure is a
 //! [`Problem`], so that `?` always leads to an answer a client can read.
 
+pub mod audit;
 pub mod body;
+pub mod caller;
 pub mod database;
 pub mod date;
 pub mod email;
