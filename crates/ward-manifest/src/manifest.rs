@@ -7,6 +7,7 @@ mod application;
 mod component;
 mod dependency;
 mod links;
+mod rings;
 mod tool;
 mod trigger;
 mod variables;

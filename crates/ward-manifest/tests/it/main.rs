@@ -13,6 +13,7 @@ mod fold;
 mod hosts;
 mod manifest_errors;
 mod manifest_files;
+mod manifest_links;
 mod manifest_valid;
 mod never_panics;
 mod resolver;
