@@ -10,20 +10,31 @@ use kit::etag::{self, Condition};
 use kit::identity::{self, Identity};
 use kit::problem::{CONFLICT, FieldError, NOT_FOUND, Place, STALE, VALIDATION};
 use kit::{Problem, Reply, body, date, log, reply};
+use serde::Serialize;
 
 use crate::COLLECTION;
+use crate::billing::{self, Standing};
 use crate::model::Patient;
 use crate::query::Listing;
+use crate::store::due::Due;
 use crate::store::{self, Refusal};
 use crate::validate::Draft;
 
 /// The component's variable with the address of its database.
-const DATABASE: &str = "db_url";
+pub(crate) const DATABASE: &str = "db_url";
 
 /// Who asks, and the headers they asked with.
 pub(crate) struct Caller<'a> {
     pub(crate) identity: Identity,
     pub(crate) headers: &'a HeaderMap,
+}
+
+/// A patient just created, and how its account stands.
+#[derive(Serialize)]
+struct Created<'a> {
+    #[serde(flatten)]
+    patient: &'a Patient,
+    billing: Standing,
 }
 
 impl Caller<'_> {
@@ -81,13 +92,17 @@ where
 {
     let today = date::today();
     let draft = Draft::from_document(body::json(caller.headers, body).await?, today)?;
+    let access = caller.access();
     let made = async {
         let database = Database::open(DATABASE).await?;
-        store::create(&database, &caller.access(), &draft, today).await
+        store::create(&database, &access, &draft, today).await
     };
     let made = made.await.map_err(caller.failed("patients.create"))?;
     let patient = made.map_err(refused)?;
-    let mut answer = shown(StatusCode::CREATED, &patient);
+    let billing = billing::tell(&access, &Due::open(&patient)).await;
+    let created = Created { patient: &patient, billing };
+    let mut answer = reply::json(StatusCode::CREATED, &created);
+    answer.headers_mut().insert(ETAG, etag::of(patient.version));
     if let Ok(location) = HeaderValue::try_from(format!("{COLLECTION}/{}", patient.id)) {
         answer.headers_mut().insert(LOCATION, location);
     }
@@ -113,12 +128,15 @@ where
 /// `DELETE /api/patients/{id}`
 pub(crate) async fn delete(caller: &Caller<'_>, id: &str) -> Result<Reply, Problem> {
     let versions = expected_versions(caller.headers)?;
+    let access = caller.access();
     let gone = async {
         let database = Database::open(DATABASE).await?;
-        store::delete(&database, &caller.access(), id, versions).await
+        store::delete(&database, &access, id, versions).await
     };
     let gone = gone.await.map_err(caller.failed("patients.delete"))?;
     gone.map_err(refused)?;
+    // Whatever billing says of it, the patient is deleted.
+    billing::tell(&access, &Due::close(id)).await;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 

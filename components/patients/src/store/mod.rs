@@ -8,6 +8,7 @@
 
 mod create;
 mod delete;
+pub(crate) mod due;
 mod list;
 mod read;
 mod refusal;

@@ -5,6 +5,7 @@ mod accounts;
 mod bodies;
 mod bookings;
 mod ledger;
+mod link;
 mod races;
 mod records;
 mod statements;
