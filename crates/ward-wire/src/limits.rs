@@ -20,3 +20,6 @@ pub(crate) const DEFAULT_VALUES_MAX: usize = 10_000;
 /// so that the names of a few lines of WIT could be longer than any memory; and some languages make
 /// a file of each message, which may have 255.
 pub(crate) const NAME_BYTES_MAX: usize = 200;
+
+/// The longest name that is repeated to a sender who made it up, in bytes.
+pub(crate) const UNKNOWN_NAME_BYTES_MAX: usize = 64;

@@ -272,15 +272,16 @@ impl<'a> Deriver<'a> {
         for (number, member) in (1..).zip(&members) {
             fields.push(self.member(place, shape, number, member));
         }
+        self.check_json_names(place, &members);
         let fields: Vec<FieldPlan> = fields.into_iter().collect::<Option<_>>()?;
-        self.check_json_names(place, &fields);
         let plan = Arc::new(MessagePlan::new(full_name, shape, fields));
         if plan.depth > DEPTH_MAX {
             self.refuse(place, format!("it is nested in more than {DEPTH_MAX} levels"));
+            return None;
         }
         if plan.default_values > DEFAULT_VALUES_MAX {
-            let reason = format!("it has more than {DEFAULT_VALUES_MAX} values");
-            self.refuse(place, reason);
+            self.refuse(place, format!("it has more than {DEFAULT_VALUES_MAX} values"));
+            return None;
         }
         let field_docs = members.into_iter().map(|member| member.docs).collect();
         let slot = self.files.get_mut(file).zip(item);
@@ -311,12 +312,12 @@ impl<'a> Deriver<'a> {
         Some(FieldPlan { wit, proto, json, number, label, kind })
     }
 
-    fn check_json_names(&mut self, place: &Place, fields: &[FieldPlan]) {
-        for (index, field) in fields.iter().enumerate() {
-            let mut others = fields.iter().take(index);
-            if let Some(other) = others.find(|other| other.json == field.json) {
-                let reason = format!("in JSON its name would be that of `{}`", other.wit);
-                self.refuse(&place.inside(&field.wit, Span::default()), reason);
+    fn check_json_names(&mut self, place: &Place, members: &[Member]) {
+        let mut taken = HashMap::new();
+        for member in members {
+            if let Some(other) = taken.insert(naming::json_name(&member.proto), &member.wit) {
+                let reason = format!("in JSON its name would be that of `{other}`");
+                self.refuse(&place.inside(&member.wit, member.span), reason);
             }
         }
     }
@@ -342,16 +343,14 @@ impl<'a> Deriver<'a> {
         let zero = Origin::Made(format!("zero in `{}`", place.path));
         let full_value = self.qualify(place, &unspecified);
         self.claim(place, &full_value, zero);
-        for (index, ((case, _), value)) in cases.iter().zip(&values).enumerate() {
+        let mut taken = HashMap::new();
+        for ((case, _), value) in cases.iter().zip(&values) {
             let place = place.inside(case, Span::default());
             let full_value = self.qualify(&place, value);
             let origin = Origin::Made(format!("the case `{}`", place.path));
             self.claim(&place, &full_value, origin);
             // protoc compares them as they are in languages that have enums of their own.
-            let camel = naming::upper_camel(case);
-            let mut others = cases.iter().take(index);
-            if let Some((other, _)) = others.find(|(other, _)| naming::upper_camel(other) == camel)
-            {
+            if let Some(other) = taken.insert(naming::upper_camel(case), case) {
                 self.refuse(&place, format!("protobuf takes its name for that of `{other}`"));
             }
         }

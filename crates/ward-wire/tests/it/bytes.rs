@@ -2,15 +2,15 @@
 
 use expect_test::{Expect, expect};
 
-use crate::tools::message;
+use crate::tools::{message, wrapped};
 
 /// The value that bytes, given in hexadecimal, are read as; or what is wrong with them.
 fn check(interface: &str, hex: &str, expected: Expect) {
     let bytes: Vec<u8> =
         hex.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
     expected.assert_eq(&match message(interface).decode(&bytes) {
-        Ok(value) => format!("{value:?}"),
-        Err(error) => format!("error: {error}"),
+        Ok(value) => wrapped(&format!("{value:?}")),
+        Err(error) => wrapped(&format!("error: {error}")),
     });
 }
 

@@ -2,15 +2,15 @@
 
 use expect_test::{Expect, expect};
 
-use crate::tools::message;
+use crate::tools::{message, wrapped};
 
 /// What JSON is read as and written as again; or what is wrong with it.
 fn check(interface: &str, json: &str, expected: Expect) {
     let message = message(interface);
     let json: serde_json::Value = serde_json::from_str(json).unwrap();
     expected.assert_eq(&match message.from_json(&json) {
-        Ok(value) => message.to_json(&value).unwrap().to_string(),
-        Err(error) => format!("error: {error}"),
+        Ok(value) => wrapped(&message.to_json(&value).unwrap().to_string()),
+        Err(error) => wrapped(&format!("error: {error}")),
     });
 }
 

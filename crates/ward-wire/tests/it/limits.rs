@@ -55,10 +55,17 @@ fn the_depth_of_messages() {
 
 #[test]
 fn the_number_of_defaults() {
-    // 2^13 leaves and as many records above them.
-    assert!(service(&nested(12, "x: r#, y: r#")).is_ok());
-    let refusals = lines(&service(&nested(13, "x: r#, y: r#")).unwrap_err());
-    assert!(refusals.contains("t:t/i.r12: it has more than 10000 values"), "{refusals}");
+    // The record itself is one.
+    let record = |fields: usize| {
+        let fields: String = (0..fields).map(|index| format!("a{index}: u32, ")).collect();
+        service(&format!("record r {{ {fields} }} f: func(r: r);"))
+    };
+    assert!(record(9_999).is_ok());
+    let refusals = lines(&record(10_000).unwrap_err());
+    assert!(refusals.contains("t:t/i.r: it has more than 10000 values"), "{refusals}");
+    // Few lines can ask for much.
+    let refusals = lines(&service(&nested(60, "x: r#, y: r#")).unwrap_err());
+    assert!(refusals.contains("it has more than 10000 values"), "{refusals}");
 }
 
 #[test]
@@ -70,6 +77,10 @@ fn a_message_of_many_defaults_counts_them() {
     // Each record counts with its fields; 2 KiB would become more than a million values.
     assert!(message.decode(&bytes(1_000)).is_ok());
     assert!(message.decode(&bytes(1_100)).is_err());
+    let json = |records: usize| serde_json::json!({ "l": vec![serde_json::json!({}); records] });
+    assert!(message.from_json(&json(1_000)).is_ok());
+    let error = message.from_json(&json(1_100)).unwrap_err();
+    assert_eq!(error.to_string(), "`l[1047]` holds more than a million values");
 }
 
 #[test]
@@ -82,4 +93,15 @@ fn the_length_of_made_names() {
     assert!(tuple(32, "u32").is_ok());
     let refusals = lines(&tuple(31, "list<u8>, list<u8>").unwrap_err());
     assert!(refusals.contains("its name would be too long"), "{refusals}");
+}
+
+#[test]
+fn the_length_of_names_that_are_repeated() {
+    let message = message("record r { a: u32 }");
+    let error = |length: usize| {
+        let json = serde_json::json!({ "x".repeat(length): 1 });
+        message.from_json(&json).unwrap_err().to_string()
+    };
+    assert_eq!(error(64), format!("`{}` is no field of the message", "x".repeat(64)));
+    assert_eq!(error(65), "the message has a field that is not known");
 }

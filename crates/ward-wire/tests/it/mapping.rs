@@ -46,8 +46,7 @@ fn primitives() {
             }
 
             // What F answers.
-            message FResponse {
-            }
+            message FResponse {}
         "#]],
     );
 }
@@ -87,8 +86,7 @@ fn lists_options_and_what_is_in_them() {
             }
 
             // What F answers.
-            message FResponse {
-            }
+            message FResponse {}
         "#]],
     );
 }
@@ -120,8 +118,7 @@ fn enums_and_flags() {
             }
 
             // What F answers.
-            message FResponse {
-            }
+            message FResponse {}
 
             // What it is.
             enum AccountStatus {
@@ -148,7 +145,77 @@ fn variants_tuples_and_results() {
          record r { a: v, b: tuple<u32, u32>, c: pair, d: result<u32, string>, e: result,
          f: result<_, v>, g: option<v>, h: list<tuple<u32, u32>> }
          f: func(r: r);",
-        expect![[""]],
+        expect![[r#"
+
+            import "google/protobuf/empty.proto";
+
+            service I {
+              rpc F(R) returns (FResponse);
+            }
+
+            message R {
+              V a = 1;
+              TupleU32U32 b = 2;
+              Pair c = 3;
+              ResultU32String d = 4;
+              ResultEmptyEmpty e = 5;
+              ResultEmptyV f = 6;
+              optional V g = 7;
+              repeated TupleU32U32 h = 8;
+            }
+
+            message V {
+              oneof kind {
+                google.protobuf.Empty none = 1;
+                string text = 2;
+                U32List many = 3;
+                TupleU32OptionalString both = 4;
+              }
+            }
+
+            message U32List {
+              repeated uint32 values = 1;
+            }
+
+            message TupleU32OptionalString {
+              uint32 f0 = 1;
+              optional string f1 = 2;
+            }
+
+            message TupleU32U32 {
+              uint32 f0 = 1;
+              uint32 f1 = 2;
+            }
+
+            message Pair {
+              string f0 = 1;
+              repeated string f1 = 2;
+            }
+
+            message ResultU32String {
+              oneof result {
+                uint32 ok = 1;
+                string err = 2;
+              }
+            }
+
+            message ResultEmptyEmpty {
+              oneof result {
+                google.protobuf.Empty ok = 1;
+                google.protobuf.Empty err = 2;
+              }
+            }
+
+            message ResultEmptyV {
+              oneof result {
+                google.protobuf.Empty ok = 1;
+                V err = 2;
+              }
+            }
+
+            // What F answers.
+            message FResponse {}
+        "#]],
     );
 }
 
@@ -174,8 +241,7 @@ fn a_oneof_steps_aside_for_its_cases() {
             }
 
             // What F answers.
-            message FResponse {
-            }
+            message FResponse {}
         "#]],
     );
 }
@@ -210,12 +276,10 @@ fn functions() {
             }
 
             // What Nothing takes.
-            message NothingRequest {
-            }
+            message NothingRequest {}
 
             // What Nothing answers.
-            message NothingResponse {
-            }
+            message NothingResponse {}
 
             message R {
               uint32 a = 1;
@@ -253,12 +317,10 @@ fn functions() {
             }
 
             // What Checked takes.
-            message CheckedRequest {
-            }
+            message CheckedRequest {}
 
             // What Checked answers.
-            message CheckedResponse {
-            }
+            message CheckedResponse {}
         "#]],
     );
 }
@@ -288,8 +350,7 @@ fn words_that_mean_something_to_protobuf() {
             }
 
             // What Enum answers.
-            message EnumResponse {
-            }
+            message EnumResponse {}
         "#]],
     );
 }

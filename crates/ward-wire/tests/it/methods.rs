@@ -78,26 +78,52 @@ fn requests() {
 
 #[test]
 fn responses() {
-    check("whole", ok(Some(Value::Record(vec![Value::U32(5)]))), expect![[""]]);
-    check("fields", Some(Value::U32(300)), expect![[""]]);
-    check("fields", Some(Value::U32(0)), expect![[""]]);
-    check("nothing", None, expect![[""]]);
-    check("only-caller", ok(None), expect![[""]]);
-    check("plain", ok(Some(Value::Option(None))), expect![[""]]);
-    check("plain", ok(Some(Value::Option(Some(Box::new(Value::U32(0)))))), expect![[""]]);
-    check("listed", Some(Value::List(vec![text("a"), text("")])), expect![[""]]);
+    check("whole", ok(Some(Value::Record(vec![Value::U32(5)]))), expect!["[08, 05]"]);
+    check("fields", Some(Value::U32(300)), expect!["[08, ac, 02]"]);
+    check("fields", Some(Value::U32(0)), expect!["[]"]);
+    check("nothing", None, expect!["[]"]);
+    check("only-caller", ok(None), expect!["[]"]);
+    check("plain", ok(Some(Value::Option(None))), expect!["[]"]);
+    check("plain", ok(Some(Value::Option(Some(Box::new(Value::U32(0)))))), expect!["[08, 00]"]);
+    check("listed", Some(Value::List(vec![text("a"), text("")])), expect!["[0a, 01, 61, 0a, 00]"]);
 }
 
 #[test]
 fn failures() {
-    check("whole", err(Some(Value::Variant(0, Some(Box::new(text("none")))))), expect![[""]]);
+    check(
+        "whole",
+        err(Some(Value::Variant(0, Some(Box::new(text("none")))))),
+        expect![[r#"Case { name: "not-found", message: Some("none"), violations: [] }"#]],
+    );
     let violation = Value::Record(vec![text("is empty"), text("a.b")]);
     let violations = Value::Variant(1, Some(Box::new(Value::List(vec![violation]))));
-    check("whole", err(Some(violations)), expect![[""]]);
-    check("whole", err(Some(Value::Variant(2, None))), expect![[""]]);
-    check("only-caller", err(None), expect![[""]]);
-    check("text", err(Some(text("why"))), expect![[""]]);
-    check("plain", err(Some(Value::Enum(1))), expect![[""]]);
+    check(
+        "whole",
+        err(Some(violations)),
+        expect![[
+            r#"Case { name: "invalid-argument", message: None, violations: [("a.b", "is empty")] }"#
+        ]],
+    );
+    check(
+        "whole",
+        err(Some(Value::Variant(2, None))),
+        expect![[r#"Case { name: "internal", message: None, violations: [] }"#]],
+    );
+    check(
+        "only-caller",
+        err(None),
+        expect![[r#"Case { name: "unknown", message: None, violations: [] }"#]],
+    );
+    check(
+        "text",
+        err(Some(text("why"))),
+        expect![[r#"Case { name: "unknown", message: Some("why"), violations: [] }"#]],
+    );
+    check(
+        "plain",
+        err(Some(Value::Enum(1))),
+        expect![[r#"Case { name: "unavailable", message: None, violations: [] }"#]],
+    );
 }
 
 #[test]

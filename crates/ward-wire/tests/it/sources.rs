@@ -70,6 +70,41 @@ fn directories_that_are_none() {
     assert!(error(path.join("none")).starts_with("<dir>/none: "));
 }
 
+/// The world `billing` of `wit/billing` as a component that does nothing, made by wit-component
+/// 0.254.2: `dummy_module`, `embed_component_metadata`, `ComponentEncoder`.
+const COMPONENT: &[u8] = include_bytes!("fixtures/billing.wasm");
+
+#[test]
+fn components_say_what_they_export() {
+    let component = Contract::from_component(COMPONENT).unwrap();
+    let exports = ["pms:billing/billing-service@1.0.0", "pms:billing/accounts@1.0.0"];
+    assert_eq!(component.exports(), exports);
+    for interface in exports {
+        let derive = |contract: &Contract| Service::derive(contract, interface, &naming()).unwrap();
+        let (binary, text) = (derive(&component), derive(&repository()));
+        // Comments are all that a binary lacks.
+        let set = |service: &Service| protoc::without_comments(service.file_descriptor_set());
+        assert_eq!(set(&binary), set(&text));
+        assert_eq!(binary.interface(), interface);
+    }
+}
+
+#[test]
+fn refusals_of_components_have_paths_alone() {
+    let component = Contract::from_component(COMPONENT).unwrap();
+    let refusals = Service::derive(&component, "pms:billing/accounts", &Naming::default());
+    assert!(refusals.is_ok(), "without a name for the caller it is a parameter like any other");
+    let refusals = Service::derive(&component, "pms:common/types", &naming()).unwrap_err();
+    expect![[""]].assert_eq(&crate::tools::lines(&refusals));
+}
+
+#[test]
+fn bytes_that_are_no_component_are_refused() {
+    for bytes in [&[][..], b"text", &COMPONENT[..100], &COMPONENT[..COMPONENT.len() - 1]] {
+        assert!(Contract::from_component(bytes).is_err());
+    }
+}
+
 #[test]
 fn interfaces_functions_and_records() {
     let contract = repository();
@@ -148,5 +183,60 @@ fn types_of_other_packages_are_imported() {
     let theirs = protoc::compile(&service.proto_files());
     let ours = service.file_descriptor_set();
     assert_eq!(protoc::without_comments(theirs), protoc::without_comments(ours));
-    expect![[""]].assert_eq(&service.proto_text());
+    expect![[r#"
+        // file: x/a/v0_2/a.proto
+        // Derived from the WIT package x:a@0.2.0. Do not edit.
+        //
+        // All that is.
+
+        syntax = "proto3";
+
+        package x.a.v0_2;
+
+        message R {
+          uint32 a = 1;
+        }
+
+        // file: a/x/v1/x.proto
+        // Derived from the WIT package a:x@1.0.0. Do not edit.
+
+        syntax = "proto3";
+
+        package a.x.v1;
+
+        import "google/protobuf/empty.proto";
+        import "x/a/v0_2/a.proto";
+
+        message V {
+          oneof kind {
+            google.protobuf.Empty n = 1;
+            .x.a.v0_2.R r = 2;
+          }
+        }
+
+        // file: b/x/a/c.proto
+        // Derived from the WIT package x:c. Do not edit.
+
+        syntax = "proto3";
+
+        package b.x.a;
+
+        import "a/x/v1/x.proto";
+        import "x/a/v0_2/a.proto";
+
+        service I {
+          rpc F(FRequest) returns (FResponse);
+        }
+
+        // What F takes.
+        message FRequest {
+          .a.x.v1.V w = 1;
+        }
+
+        // What F answers.
+        message FResponse {
+          repeated .x.a.v0_2.R result = 1;
+        }
+    "#]]
+    .assert_eq(&service.proto_text());
 }

@@ -36,7 +36,26 @@ pub(crate) fn message(interface: &str) -> Message {
     Message::derive(&contract(interface), "t:t/i", "r", &Naming::default()).unwrap()
 }
 
-/// Findings, one a line.
+/// Findings, each on a line, or on several with the further ones indented.
 pub(crate) fn lines<T: ToString>(findings: &[T]) -> String {
-    findings.iter().map(|finding| finding.to_string() + "\n").collect()
+    findings.iter().map(|finding| wrapped(&finding.to_string()) + "\n").collect()
+}
+
+/// Text in lines that fit into a snapshot, broken after spaces and commas.
+pub(crate) fn wrapped(text: &str) -> String {
+    const CHARS_MAX: usize = 76;
+    let mut out = String::new();
+    let mut length = 0;
+    for part in text.split_inclusive([' ', ',']) {
+        let chars = part.chars().count();
+        if length > 0 && length + chars > CHARS_MAX {
+            let end = out.trim_end().len();
+            out.truncate(end);
+            out.push_str("\n    ");
+            length = 4;
+        }
+        out.push_str(part);
+        length += chars;
+    }
+    out
 }
