@@ -7,7 +7,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use prost::Message as _;
 use ward_wire::{Contract, Message, Naming};
 
 const ROUNDS: usize = 15;

@@ -20,14 +20,16 @@ use crate::{Contract, Method, Naming, Refusal, descriptor, text};
 /// | another answer, or none | `<Rpc>Response` with the field `result`, or empty |
 /// | the `err` of a `result` | [`crate::Failure`] |
 /// | `record` | message, fields numbered in order of declaration |
-/// | `variant`, `result` inside a type | message with a oneof; a case without payload is a `google.protobuf.Empty` |
+/// | `variant`, `result` inside a type | message with a oneof |
+/// | a case without a payload | `google.protobuf.Empty` in the oneof |
 /// | `tuple` | message with the fields `f0`, `f1`, … |
 /// | `enum` | enum; 0 is `<ENUM>_UNSPECIFIED`, which is no case |
 /// | `flags` | repeated enum |
 /// | `option<T>` | `optional` |
 /// | `list<T>`, `list<u8>` | `repeated`, `bytes` |
 /// | a list or flags inside of a list, an option or a case | a message with the field `values` |
-/// | `s8`, `s16`, `s32`; `u8`, `u16`, `u32`; `s64`; `u64` | `int32`; `uint32`; `int64`; `uint64`, ranges checked |
+/// | `s8`, `s16`, `s32`; `u8`, `u16`, `u32` | `int32`; `uint32`, ranges checked |
+/// | `s64`; `u64` | `int64`; `uint64` |
 /// | `f32`, `f64`, `bool`, `string` | `float`, `double`, `bool`, `string` |
 /// | `char` | `string` of one character |
 ///

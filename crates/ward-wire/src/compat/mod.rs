@@ -1,6 +1,6 @@
 //! Whether a contract may replace the one that was released: clients of the old one must go on
-//! working over the protobuf that is derived from it, and source that uses it must need no more than
-//! to know of what was added. Start at [`check`].
+//! working over the protobuf that is derived from it, and source code that uses it must need no
+//! other change than to know of what was added. Start at [`check`].
 
 mod items;
 mod text;

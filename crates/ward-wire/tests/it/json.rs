@@ -22,9 +22,9 @@ fn defaults_are_written() {
     check(
         SCALARS,
         "{}",
-        expect![[
-            r#"{"big":"0","bytes":"","huge":"0","real":0.0,"single":0.0,"smallNumber":0,"text":"","yes":false}"#
-        ]],
+        expect![[r#"
+            {"big":"0","bytes":"","huge":"0","real":0.0,"single":0.0,"smallNumber":0,
+                "text":"","yes":false}"#]],
     );
     check(
         "record s { a: u32 } record r { s: s, o: option<s>, l: list<s> }",
@@ -38,16 +38,16 @@ fn names_and_nulls() {
     check(
         SCALARS,
         r#"{ "smallNumber": 7, "text": null }"#,
-        expect![[
-            r#"{"big":"0","bytes":"","huge":"0","real":0.0,"single":0.0,"smallNumber":7,"text":"","yes":false}"#
-        ]],
+        expect![[r#"
+            {"big":"0","bytes":"","huge":"0","real":0.0,"single":0.0,"smallNumber":7,
+                "text":"","yes":false}"#]],
     );
     check(
         SCALARS,
         r#"{ "small_number": 7 }"#,
-        expect![[
-            r#"{"big":"0","bytes":"","huge":"0","real":0.0,"single":0.0,"smallNumber":7,"text":"","yes":false}"#
-        ]],
+        expect![[r#"
+            {"big":"0","bytes":"","huge":"0","real":0.0,"single":0.0,"smallNumber":7,
+                "text":"","yes":false}"#]],
     );
     check(
         SCALARS,
@@ -80,16 +80,16 @@ fn numbers() {
     check(
         SCALARS,
         r#"{ "big": "-9223372036854775808", "huge": 18446744073709551615, "smallNumber": "255" }"#,
-        expect![[
-            r#"{"big":"-9223372036854775808","bytes":"","huge":"18446744073709551615","real":0.0,"single":0.0,"smallNumber":255,"text":"","yes":false}"#
-        ]],
+        expect![[r#"
+            {"big":"-9223372036854775808","bytes":"","huge":"18446744073709551615",
+                "real":0.0,"single":0.0,"smallNumber":255,"text":"","yes":false}"#]],
     );
     check(
         SCALARS,
         r#"{ "big": 1e3, "huge": "5.0", "smallNumber": 2.0 }"#,
-        expect![[
-            r#"{"big":"1000","bytes":"","huge":"5","real":0.0,"single":0.0,"smallNumber":2,"text":"","yes":false}"#
-        ]],
+        expect![[r#"
+            {"big":"1000","bytes":"","huge":"5","real":0.0,"single":0.0,"smallNumber":2,
+                "text":"","yes":false}"#]],
     );
     check(
         SCALARS,
@@ -126,16 +126,16 @@ fn real_numbers() {
     check(
         SCALARS,
         r#"{ "real": "NaN", "single": "-Infinity" }"#,
-        expect![[
-            r#"{"big":"0","bytes":"","huge":"0","real":"NaN","single":"-Infinity","smallNumber":0,"text":"","yes":false}"#
-        ]],
+        expect![[r#"
+            {"big":"0","bytes":"","huge":"0","real":"NaN","single":"-Infinity",
+                "smallNumber":0,"text":"","yes":false}"#]],
     );
     check(
         SCALARS,
         r#"{ "real": -0.0, "single": "1.5" }"#,
-        expect![[
-            r#"{"big":"0","bytes":"","huge":"0","real":-0.0,"single":1.5,"smallNumber":0,"text":"","yes":false}"#
-        ]],
+        expect![[r#"
+            {"big":"0","bytes":"","huge":"0","real":-0.0,"single":1.5,"smallNumber":0,
+                "text":"","yes":false}"#]],
     );
     check(SCALARS, r#"{ "single": 1e39 }"#, expect!["error: `single` is out of its range"]);
     check(SCALARS, r#"{ "real": "inf" }"#, expect!["error: `real` must be a number"]);
@@ -146,24 +146,24 @@ fn bytes_and_characters() {
     check(
         SCALARS,
         r#"{ "bytes": "+/8=" }"#,
-        expect![[
-            r#"{"big":"0","bytes":"+/8=","huge":"0","real":0.0,"single":0.0,"smallNumber":0,"text":"","yes":false}"#
-        ]],
+        expect![[r#"
+            {"big":"0","bytes":"+/8=","huge":"0","real":0.0,"single":0.0,
+                "smallNumber":0,"text":"","yes":false}"#]],
     );
     check(
         SCALARS,
         r#"{ "bytes": "-_8" }"#,
-        expect![[
-            r#"{"big":"0","bytes":"+/8=","huge":"0","real":0.0,"single":0.0,"smallNumber":0,"text":"","yes":false}"#
-        ]],
+        expect![[r#"
+            {"big":"0","bytes":"+/8=","huge":"0","real":0.0,"single":0.0,
+                "smallNumber":0,"text":"","yes":false}"#]],
     );
     check(SCALARS, r#"{ "bytes": "!" }"#, expect!["error: `bytes` is not base64"]);
     check(
         SCALARS,
         r#"{ "letter": "ä" }"#,
-        expect![[
-            r#"{"big":"0","bytes":"","huge":"0","letter":"ä","real":0.0,"single":0.0,"smallNumber":0,"text":"","yes":false}"#
-        ]],
+        expect![[r#"
+            {"big":"0","bytes":"","huge":"0","letter":"ä","real":0.0,"single":0.0,
+                "smallNumber":0,"text":"","yes":false}"#]],
     );
     check(
         SCALARS,
@@ -180,9 +180,9 @@ fn enums_flags_and_oneofs() {
         interface,
         r#"{ "e": "E_B", "f": ["F_Y", 1], "v": { "n": {} }, "w": [{ "values": [{ "e": 1 }] }],
              "s": { "err": "why" } }"#,
-        expect![[
-            r#"{"e":"E_B","f":["F_X","F_Y"],"s":{"err":"why"},"v":{"n":{}},"w":[{"values":[{"e":"E_A"}]}]}"#
-        ]],
+        expect![[r#"
+            {"e":"E_B","f":["F_X","F_Y"],"s":{"err":"why"},"v":{"n":{}},
+                "w":[{"values":[{"e":"E_A"}]}]}"#]],
     );
     check(interface, "{}", expect!["error: `e` is not set, and has no default"]);
     check(interface, r#"{ "e": "E_C" }"#, expect!["error: `e` is none of its cases"]);

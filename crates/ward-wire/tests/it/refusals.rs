@@ -25,16 +25,21 @@ fn what_has_no_form_all_at_once() {
          g: func() -> result<r, tuple<u32>>;
          h: func(s: stream);",
         expect![[r#"
-            t.wit:3:15: t:t/i.[method]db.get: it is a function of a resource, which has no form in protobuf
+            t.wit:3:15: t:t/i.[method]db.get: it is a function of a resource, which has
+                no form in protobuf
             t.wit:5:12: t:t/i.r.a: a stream has no form in protobuf
             t.wit:6:12: t:t/i.r.b: a future has no form in protobuf
             t.wit:7:12: t:t/i.r.c: a handle of a resource has no form in protobuf
-            t.wit:8:12: t:t/i.r.d: an option inside of an option has no form in protobuf; use a record with an option as its field
-            t.wit:9:12: t:t/i.r.e: an option inside of a list has no form in protobuf; use a record with an option as its field
-            t.wit:11:22: t:t/i.v.x: an option inside of a case has no form in protobuf; use a record with an option as its field
+            t.wit:8:12: t:t/i.r.d: an option inside of an option has no form in
+                protobuf; use a record with an option as its field
+            t.wit:9:12: t:t/i.r.e: an option inside of a list has no form in protobuf;
+                use a record with an option as its field
+            t.wit:11:22: t:t/i.v.x: an option inside of a case has no form in protobuf;
+                use a record with an option as its field
             t.wit:11:38: t:t/i.v.y: a handle of a resource has no form in protobuf
             t.wit:12:10: t:t/i.f: a stream has no form in protobuf
-            t.wit:13:10: t:t/i.g: its error has to be a variant, an enum or a string, so that there is a name for a status
+            t.wit:13:10: t:t/i.g: its error has to be a variant, an enum or a string,
+                so that there is a name for a status
             t.wit:14:18: t:t/i.h.s: a stream has no form in protobuf
         "#]],
     );
@@ -49,11 +54,20 @@ fn errors_that_would_lose_something() {
          f: func() -> result<u32, e>;
          g: func() -> result<u32, problem>;",
         expect![[r#"
-            t.wit:5:36: t:t/i.f.c: the payload of an error case has to be a string, or a list of records of the strings `field` and `description`: nothing else has a place in a status
-            t.wit:5:44: t:t/i.f.d: the payload of an error case has to be a string, or a list of records of the strings `field` and `description`: nothing else has a place in a status
-            t.wit:5:56: t:t/i.f.f: the payload of an error case has to be a string, or a list of records of the strings `field` and `description`: nothing else has a place in a status
-            t.wit:5:76: t:t/i.f.g: the payload of an error case has to be a string, or a list of records of the strings `field` and `description`: nothing else has a place in a status
-            t.wit:7:10: t:t/i.g: its error has to be a variant, an enum or a string, so that there is a name for a status
+            t.wit:5:36: t:t/i.f.c: the payload of an error case has to be a string, or
+                a list of records of the strings `field` and `description`: nothing
+                else has a place in a status
+            t.wit:5:44: t:t/i.f.d: the payload of an error case has to be a string, or
+                a list of records of the strings `field` and `description`: nothing
+                else has a place in a status
+            t.wit:5:56: t:t/i.f.f: the payload of an error case has to be a string, or
+                a list of records of the strings `field` and `description`: nothing
+                else has a place in a status
+            t.wit:5:76: t:t/i.f.g: the payload of an error case has to be a string, or
+                a list of records of the strings `field` and `description`: nothing
+                else has a place in a status
+            t.wit:7:10: t:t/i.g: its error has to be a variant, an enum or a string, so
+                that there is a name for a status
         "#]],
     );
 }
@@ -70,11 +84,16 @@ fn names_that_would_be_two_things() {
          record tuple-u32-u32 { a: tuple<u32, u32> }
          put: func(r: tuple-u32-u32);",
         expect![[r#"
-            t.wit:4:15: t:t/i.a.unspecified: `t.t.v1.A_UNSPECIFIED` is already the protobuf name of zero in `t:t/i.a`
-            t.wit:5:15: t:t/i.a-b.c: `t.t.v1.A_B_C` is already the protobuf name of the case `t:t/i.a.b-c`
-            t.wit:3:8: t:t/i.get-request: `t.t.v1.GetRequest` is already the protobuf name of the request of `get`
+            t.wit:4:15: t:t/i.a.unspecified: `t.t.v1.A_UNSPECIFIED` is already the
+                protobuf name of zero in `t:t/i.a`
+            t.wit:5:15: t:t/i.a-b.c: `t.t.v1.A_B_C` is already the protobuf name of the
+                case `t:t/i.a.b-c`
+            t.wit:3:8: t:t/i.get-request: `t.t.v1.GetRequest` is already the protobuf
+                name of the request of `get`
             t.wit:6:15: t:t/i.d.a-1: protobuf takes its name for that of `a1`
-            t.wit:9:33: t:t/i.tuple-u32-u32.a: `t.t.v1.TupleU32U32` is already the protobuf name of `t:t/i.tuple-u32-u32`
+            t.wit:7:30: t:t/i.r.x-1: in JSON its name would be that of `x1`
+            t.wit:9:33: t:t/i.tuple-u32-u32.a: `t.t.v1.TupleU32U32` is already the
+                protobuf name of `t:t/i.tuple-u32-u32`
         "#]],
     );
 }
@@ -103,9 +122,12 @@ fn the_caller_stays_out_of_messages() {
     let naming = Naming { ambient: vec!["t:t/i.caller".to_owned()], ..Naming::default() };
     let refusals = Service::derive(&contract, "t:t/i", &naming).unwrap_err();
     expect![[r#"
-        t.wit:4:22: t:t/i.r.caller: it is supplied by the trigger, so it may be a parameter, but not inside of one or of a result
-        t.wit:7:11: t:t/i.answer: it is supplied by the trigger, so it may be a parameter, but not inside of one or of a result
-    "#]].assert_eq(&lines(&refusals));
+        t.wit:4:22: t:t/i.r.caller: it is supplied by the trigger, so it may be a
+            parameter, but not inside of one or of a result
+        t.wit:7:11: t:t/i.answer: it is supplied by the trigger, so it may be a
+            parameter, but not inside of one or of a result
+    "#]]
+    .assert_eq(&lines(&refusals));
 }
 
 #[test]
