@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::finding::Finding;
+use crate::grpc::{GrpcSettings, GrpcTrigger};
 
 /// One application, as `spin.toml` describes it.
 #[derive(Debug, Clone)]
@@ -26,6 +27,10 @@ pub struct App {
     pub variables: BTreeMap<String, Variable>,
     /// `[[trigger.http]]` in the order of the file.
     pub http_triggers: Vec<HttpTrigger>,
+    /// `[[trigger.grpc]]` in the order of the file.
+    pub grpc_triggers: Vec<GrpcTrigger>,
+    /// `[application.trigger.grpc]`, with defaults filled in.
+    pub grpc: GrpcSettings,
     /// `[component.<id>]` by id.
     pub components: BTreeMap<String, Component>,
     /// `[application.tool.ward]`, with defaults filled in.
