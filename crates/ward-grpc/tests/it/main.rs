@@ -1,0 +1,1 @@
+//! The gRPC trigger over real sockets.
