@@ -64,11 +64,6 @@ impl Ticket {
         }
     }
 
-    /// The call's id.
-    pub(crate) fn id(&self) -> RequestId {
-        self.id
-    }
-
     /// The call has found its method.
     pub(crate) fn routed(&mut self, label: &Arc<Label>) {
         self.label = Some(label.clone());

@@ -113,7 +113,7 @@ impl<I> Offer<I> {
                 missing.push(format!("`{component}` does not export `{interface}` `{name}`"));
                 continue;
             };
-            let rpc: Box<str> = format!("/{}/{}", service.full_name(), method.name()).into();
+            let rpc: Box<str> = method.path().into();
             let label = Label { rpc: rpc.clone(), component: component.into() };
             let endpoint = Endpoint {
                 method: Arc::new(method.clone()),

@@ -33,6 +33,24 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
+    pub(crate) fn new(reason: &'static str) -> DecodeError {
+        DecodeError { field: String::new(), reason }
+    }
+
+    /// The same, seen from the message that has `name` as a field.
+    pub(crate) fn within(mut self, name: &str) -> DecodeError {
+        if !self.field.is_empty() && !self.field.starts_with('[') {
+            self.field.insert(0, '.');
+        }
+        self.field.insert_str(0, name);
+        self
+    }
+
+    /// The same, seen from the list whose element this is.
+    pub(crate) fn at(self, index: usize) -> DecodeError {
+        self.within(&format!("[{index}]"))
+    }
+
     /// Which field, as the contract names it, with dots for nesting and brackets for an element of
     /// a list: `entries[3].amount.currency`. Empty for the message as a whole.
     pub fn field(&self) -> &str {

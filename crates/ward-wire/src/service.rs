@@ -1,13 +1,45 @@
 //! A WIT interface as a protobuf service: each function an rpc.
 
+use std::sync::Arc;
+
 use prost_types::FileDescriptorSet;
 
-use crate::{Contract, DecodeError, Naming, Refusal, Value};
+use crate::derive::Deriver;
+use crate::document::Document;
+use crate::{Contract, Method, Naming, Refusal, descriptor, text};
 
 /// A protobuf service that was derived from a WIT interface.
+///
+/// | WIT | protobuf |
+/// |---|---|
+/// | package `pms:billing@1.0.0` | package `pms.billing.v1`, file `pms/billing/v1/billing.proto` |
+/// | interface, function | service, rpc, in UpperCamel |
+/// | the only parameter, if it is a record | the request |
+/// | other parameters | `<Rpc>Request`, a field for each |
+/// | a record, or the `ok` record of a `result` | the response |
+/// | another answer, or none | `<Rpc>Response` with the field `result`, or empty |
+/// | the `err` of a `result` | [`crate::Failure`] |
+/// | `record` | message, fields numbered in order of declaration |
+/// | `variant`, `result` inside a type | message with a oneof; a case without payload is a `google.protobuf.Empty` |
+/// | `tuple` | message with the fields `f0`, `f1`, … |
+/// | `enum` | enum; 0 is `<ENUM>_UNSPECIFIED`, which is no case |
+/// | `flags` | repeated enum |
+/// | `option<T>` | `optional` |
+/// | `list<T>`, `list<u8>` | `repeated`, `bytes` |
+/// | a list or flags inside of a list, an option or a case | a message with the field `values` |
+/// | `s8`, `s16`, `s32`; `u8`, `u16`, `u32`; `s64`; `u64` | `int32`; `uint32`; `int64`; `uint64`, ranges checked |
+/// | `f32`, `f64`, `bool`, `string` | `float`, `double`, `bool`, `string` |
+/// | `char` | `string` of one character |
+///
+/// Refused: resources, their handles and functions, streams, futures, maps, lists of fixed length,
+/// error contexts, an option inside of an option, a list or a case, and errors with payloads that
+/// are neither text nor field violations.
 #[derive(Debug, Clone)]
 pub struct Service {
+    full_name: String,
+    interface: String,
     methods: Vec<Method>,
+    document: Arc<Document>,
 }
 
 impl Service {
@@ -19,18 +51,23 @@ impl Service {
         interface: &str,
         naming: &Naming,
     ) -> Result<Service, Vec<Refusal>> {
-        let _ = (contract, interface, naming);
-        Err(Vec::new())
+        let id = contract.find(interface).map_err(|refusal| vec![refusal])?;
+        let mut deriver = Deriver::new(contract, id, naming)?;
+        let derived = deriver.service(id);
+        let document = Arc::new(deriver.finish()?);
+        let (full_name, methods) = derived.unwrap_or_default();
+        let interface = contract.resolve.id_of(id).unwrap_or_else(|| interface.to_owned());
+        Ok(Service { full_name, interface, methods, document })
     }
 
     /// The name that clients call it by: `BillingService` or `pms.billing.v1.Accounts`.
     pub fn full_name(&self) -> &str {
-        ""
+        &self.full_name
     }
 
     /// The interface it was derived from, with its version.
     pub fn interface(&self) -> &str {
-        ""
+        &self.interface
     }
 
     /// Its methods, in order of declaration.
@@ -40,87 +77,24 @@ impl Service {
 
     /// Descriptors of its file and of all that it imports, imported ones first.
     pub fn file_descriptor_set(&self) -> FileDescriptorSet {
-        FileDescriptorSet::default()
+        descriptor::set(&self.document)
     }
 
     /// Its .proto file; with types from other packages, several files one after another, each after
     /// a line `// file: <name>`.
     pub fn proto_text(&self) -> String {
-        String::new()
+        text::text(&self.document)
     }
 
     /// Its .proto files by name, imported ones first.
     pub fn proto_files(&self) -> Vec<(String, String)> {
-        Vec::new()
+        text::files(&self.document)
     }
 }
 
 /// The descriptors of several services in one set, as a reflection service needs them: files that
 /// several of them have become one. Two different things of one name are refused.
 pub fn merge(services: &[&Service]) -> Result<FileDescriptorSet, Vec<Refusal>> {
-    let _ = services;
-    Ok(FileDescriptorSet::default())
+    let documents = services.iter().map(|service| &*service.document);
+    Ok(descriptor::set(&Document::merge(documents)?))
 }
-
-/// A function as an rpc.
-#[derive(Debug, Clone)]
-pub struct Method {
-    name: String,
-    function: String,
-}
-
-/// One argument of a call, in order of the function's parameters.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Argument {
-    /// From the message.
-    Value(Value),
-    /// Supplied by the trigger: the record type with this index in [`Naming::ambient`].
-    Ambient(usize),
-}
-
-impl Method {
-    /// The rpc's name: `CreateBillingAccount`.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The function's name in WIT: `create-billing-account`.
-    pub fn function(&self) -> &str {
-        &self.function
-    }
-
-    /// Reads a request into the function's arguments.
-    pub fn decode(&self, bytes: &[u8]) -> Result<Vec<Argument>, DecodeError> {
-        let _ = bytes;
-        Ok(Vec::new())
-    }
-
-    /// Writes what the function returned behind what `out` holds. An `err` of the function's
-    /// `result` is a [`Failure::Case`], and nothing is written then.
-    pub fn encode(&self, result: Option<&Value>, out: &mut Vec<u8>) -> Result<(), Failure> {
-        let _ = (result, out);
-        Ok(())
-    }
-}
-
-/// Why there is no response to write.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
-    /// The function answered with a case of its error type.
-    #[error("the function answered with its error case `{name}`")]
-    Case {
-        /// The case as the contract names it: `not-found`. `unknown` for an error that is a plain
-        /// string or nothing.
-        name: String,
-        /// Its text, for the caller.
-        message: Option<String>,
-        /// What is wrong with which field, for the caller.
-        violations: Vec<Violation>,
-    },
-    /// The value is not what the function returns.
-    #[error("{}", crate::Mismatch)]
-    Mismatch,
-}
-
-/// One thing that is wrong with a request: the field, and a description of what is wrong.
-pub type Violation = (String, String);
