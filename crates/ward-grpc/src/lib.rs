@@ -9,7 +9,8 @@
 //! What a component may rely on:
 //! - the record `pms:common/types.caller` was filled in from a token that was verified, or is empty
 //!   where the trigger is public;
-//! - its `request-id` is always there, a UUID: the client's `x-request-id` or a new one.
+//! - its `request-id` is always there, a UUID: the client's `x-request-id` or a new one;
+//! - `traceparent` goes along as it came, if it is one. It is a claim, like any metadata.
 
 #![forbid(unsafe_code)]
 
@@ -31,8 +32,9 @@ mod service;
 mod status;
 mod timeout;
 mod tls;
+mod trace;
 
-pub use invoke::{CallContext, CallError, Invoke};
+pub use invoke::Invoke;
 pub use limits::Limits;
 pub use offer::{Offer, OfferError};
 pub use options::{Options, OptionsError};

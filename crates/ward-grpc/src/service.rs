@@ -18,6 +18,7 @@ use tonic::body::Body;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::server::{Grpc, UnaryService};
 use tonic::{Code, Status};
+use ward_runtime::CallContext;
 use ward_wire::{Argument, Failure, Value};
 
 use crate::access::{Kind, Ticket};
@@ -25,7 +26,7 @@ use crate::caller;
 use crate::clocks::Clocks;
 use crate::codec::MethodCodec;
 use crate::head::{self, NoCall};
-use crate::invoke::{CallContext, Invoke};
+use crate::invoke::Invoke;
 use crate::limits::{COMPRESSED_BYTES_MIN, MESSAGE_BYTES};
 use crate::offer::Endpoint;
 use crate::outgoing::{self, Outgoing};
@@ -34,6 +35,7 @@ use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::server::{Phase, Shared};
 use crate::status;
 use crate::timeout::timeout;
+use crate::trace;
 
 /// What the calls of one connection have in common.
 pub(crate) struct Service<I> {
@@ -143,7 +145,8 @@ impl<I: Invoke> Service<I> {
     ) -> Response<Body> {
         let limits = &self.shared.limits;
         let Admitted { endpoint, identity, until } = admitted;
-        let context = CallContext { until: Some(until), request_id: id.text() };
+        let traceparent = trace::parent(&parts.headers);
+        let context = CallContext { until: Some(until), request_id: id.text(), traceparent };
         let asked = AtomicBool::new(false);
         let answering = Answering(|arguments| {
             asked.store(true, Relaxed);

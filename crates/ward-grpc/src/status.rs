@@ -3,9 +3,8 @@
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+use ward_runtime::CallError;
 use ward_wire::{DecodeError, Failure};
-
-use crate::invoke::CallError;
 
 /// Every code by the name that an error case of a contract has for it.
 const CODES: [(&str, Code); 16] = [

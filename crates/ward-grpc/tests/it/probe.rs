@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use ward_grpc::{CallContext, CallError, Invoke};
+use ward_grpc::Invoke;
+use ward_runtime::{CallContext, CallError};
 use ward_wire::Value;
 
 /// What a failing component would tell the log, and must not tell the client.
