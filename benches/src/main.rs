@@ -12,11 +12,14 @@ mod patients;
 mod start;
 mod tools;
 mod ward;
+mod wire;
 mod wrk;
 
 use anyhow::{Result, bail};
 
-const NAMES: [&str; 6] = ["instantiate", "link", "grpc", "hello", "start", "patients"];
+const NAMES: [&str; 7] = [
+    "instantiate", "link", "wire", "grpc", "hello", "start", "patients",
+];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -38,6 +41,7 @@ async fn main() -> Result<()> {
             "grpc" => grpc::run().await?,
             "hello" => hello::run().await?,
             "start" => start::run().await?,
+            "wire" => wire::run()?,
             _ => patients::run().await?,
         }
     }

@@ -98,3 +98,42 @@ pub fn merge(services: &[&Service]) -> Result<FileDescriptorSet, Vec<Refusal>> {
     let documents = services.iter().map(|service| &*service.document);
     Ok(descriptor::set(&Document::merge(documents)?))
 }
+
+/// The .proto text of several interfaces: a service for each that has functions, the messages of
+/// its records for each that has none. [`Naming::service`] is for a single one.
+pub fn proto_text(
+    contract: &Contract,
+    interfaces: &[String],
+    naming: &Naming,
+) -> Result<String, Vec<Refusal>> {
+    let mut documents = Vec::new();
+    let mut refusals = Vec::new();
+    for interface in interfaces {
+        let derived = if contract.functions(interface).is_empty() {
+            records(contract, interface, naming)
+        } else {
+            Service::derive(contract, interface, naming).map(|service| service.document)
+        };
+        match derived {
+            Ok(document) => documents.push(document),
+            Err(refused) => refusals.extend(refused),
+        }
+    }
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    Document::merge(documents.iter().map(|document| &**document)).map(|merged| text::text(&merged))
+}
+
+fn records(
+    contract: &Contract,
+    interface: &str,
+    naming: &Naming,
+) -> Result<Arc<Document>, Vec<Refusal>> {
+    let id = contract.find(interface).map_err(|refusal| vec![refusal])?;
+    let mut deriver = Deriver::new(contract, id, naming)?;
+    for record in contract.records(interface) {
+        deriver.record(id, &record);
+    }
+    deriver.finish().map(Arc::new)
+}

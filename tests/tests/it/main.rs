@@ -29,3 +29,4 @@ mod races;
 mod restart;
 mod tidy;
 mod validate;
+mod wit;

@@ -6,6 +6,7 @@ mod completions;
 mod doctor;
 mod migrate;
 mod up;
+mod wit;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Migrate(args) => migrate::run(&args),
         Command::App(args) => app::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Wit(command) => wit::run(&command),
         Command::Completions(args) => completions::run(&args),
     }
 }
