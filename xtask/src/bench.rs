@@ -5,8 +5,15 @@ use crate::run::{cargo, program, release_directory, run};
 use crate::toolchain::{WASM, ensure_wasm_target};
 
 /// Components of the application, the guest that answers `hello`, and those that call each other.
-const MEASURED: [&str; 8] = [
-    "auth", "guard", "patients", "guest-hello", "guest-callee", "guest-caller", "guest-relay",
+const MEASURED: [&str; 9] = [
+    "auth",
+    "billing",
+    "guard",
+    "patients",
+    "guest-hello",
+    "guest-callee",
+    "guest-caller",
+    "guest-relay",
     "guest-clerk",
 ];
 

@@ -10,6 +10,7 @@
 
 mod audit_outbox;
 mod authz;
+mod billing;
 mod cli;
 mod elsewhere;
 mod grpc;
