@@ -45,10 +45,7 @@ pub(crate) struct BillingResponse {
 pub(crate) async fn serve() -> Result<()> {
     let incoming = TcpIncoming::bind("127.0.0.1:0".parse()?)?.with_nodelay(Some(true));
     println!("native http://{}", incoming.local_addr()?);
-    tonic::transport::Server::builder()
-        .add_service(Clerk)
-        .serve_with_incoming(incoming)
-        .await?;
+    tonic::transport::Server::builder().add_service(Clerk).serve_with_incoming(incoming).await?;
     Ok(())
 }
 

@@ -17,9 +17,7 @@ mod wrk;
 
 use anyhow::{Result, bail};
 
-const NAMES: [&str; 7] = [
-    "instantiate", "link", "wire", "grpc", "hello", "start", "patients",
-];
+const NAMES: [&str; 7] = ["instantiate", "link", "wire", "grpc", "hello", "start", "patients"];
 
 #[tokio::main]
 async fn main() -> Result<()> {

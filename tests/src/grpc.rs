@@ -125,8 +125,7 @@ async fn describe(channel: &Channel) -> DescriptorPool {
 }
 
 async fn ask(channel: &Channel, request: MessageRequest) -> MessageResponse {
-    let request =
-        ServerReflectionRequest { host: String::new(), message_request: Some(request) };
+    let request = ServerReflectionRequest { host: String::new(), message_request: Some(request) };
     let mut client = ServerReflectionClient::new(channel.clone());
     let requests = futures::stream::iter([request]);
     let mut answers =
