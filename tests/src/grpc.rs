@@ -56,6 +56,15 @@ impl Grpc {
         service.methods().map(|method| method.name().to_owned()).collect()
     }
 
+    /// The fields of a message by the names they have in JSON, with their numbers.
+    pub fn fields(&self, message: &str) -> Vec<(String, u32)> {
+        let message = self.pool.get_message_by_name(message).expect("a message");
+        let mut fields: Vec<_> =
+            message.fields().map(|field| (field.json_name().to_owned(), field.number())).collect();
+        fields.sort_by_key(|(_, number)| *number);
+        fields
+    }
+
     /// One call: `BillingService/CreateBillingAccount` with a message as JSON.
     pub async fn call(&self, method: &str, message: &Value) -> Result<Value, Status> {
         self.call_at(method, message, None).await

@@ -14,6 +14,7 @@ mod billing;
 mod cli;
 mod elsewhere;
 mod grpc;
+mod grpc_billing;
 mod guide;
 mod http_files;
 mod limits;
