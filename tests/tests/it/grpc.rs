@@ -54,7 +54,7 @@ fn manifest_text() -> String {
         source = {source:?}
         [component.brief]
         source = {source:?}
-        tool.ward.deadline = "300ms"
+        tool.ward.deadline = "2s"
         "#
     )
 }
@@ -158,9 +158,10 @@ async fn stopping_lets_a_call_end_and_takes_no_other() {
     fs::write(&manifest, manifest_text()).unwrap();
     let mut ward = Ward::start(Options { from: Some(manifest), ..Options::default() });
     let client = Grpc::connect(ward.listener("grpc").unwrap()).await;
-    client.call("brief.BillingService/CreateBillingAccount", &request("Ada")).await.unwrap();
+    let client = client.with_token(&ward.forge().sign(&claims()));
+    client.call(CREATE, &request("Ada")).await.unwrap();
     assert!(ward.stop().success(), "{}", ward.log());
-    let again = client.call("brief.BillingService/CreateBillingAccount", &request("Ada")).await;
+    let again = client.call(CREATE, &request("Ada")).await;
     assert_eq!(again.unwrap_err().code(), Code::Unavailable);
     assert!(!ward.log().contains("were cut"), "{}", ward.log());
 }

@@ -24,7 +24,7 @@ use crate::probe::Probe;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The deadline of the component `brief`; the tests that wait for it wait this long.
-pub(crate) const DEADLINE: Duration = Duration::from_millis(400);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(1);
 
 /// The method that asks for a token, the same without, and with little time.
 pub(crate) const ASK: &str = "/test.clinic.v1.Desk/Ask";
@@ -70,7 +70,7 @@ pub(crate) const MANIFEST: &str = r#"
     [component.brief]
     source = "brief.wasm"
     [component.brief.tool.ward]
-    deadline = "400ms"
+    deadline = "1s"
 "#;
 
 /// What the component asks.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::io::AsyncReadExt;
@@ -40,10 +41,8 @@ async fn a_client_that_trusts_the_certificate_is_served() {
     std::fs::write(directory.path().join("cert.pem"), cert.pem()).unwrap();
     std::fs::write(directory.path().join("key.pem"), signing_key.serialize_pem()).unwrap();
     let manifest = with("tls = { cert = 'cert.pem', key = 'key.pem' }");
-    let mut options = options(directory.path(), &manifest).unwrap();
-    options.limits =
-        Limits { greeting_time_max: std::time::Duration::from_millis(200), ..options.limits };
-    let site = Site::start(options).await;
+    let options = options(directory.path(), &manifest).unwrap();
+    let site = Site::start(options.clone()).await;
 
     let trusted = ClientTlsConfig::new()
         .ca_certificate(Certificate::from_pem(cert.pem()))
@@ -61,6 +60,8 @@ async fn a_client_that_trusts_the_certificate_is_served() {
     };
     assert!(answer.is_err(), "{answer:?}");
 
+    let limits = Limits { greeting_time_max: Duration::from_millis(100), ..options.limits };
+    let site = Site::start(Options { limits, ..options }).await;
     let mut silent = TcpStream::connect(site.address).await.unwrap();
     let mut byte = [0];
     let read = tokio::time::timeout(PATIENCE, silent.read(&mut byte)).await;
