@@ -15,6 +15,7 @@
 mod api;
 mod data;
 mod database;
+mod grpc;
 mod repository;
 mod supervisor;
 mod tokens;
@@ -23,6 +24,7 @@ mod ward;
 pub use api::{Answer, Api, DEMO_EMAIL, DEMO_PASSWORD};
 pub use data::{Patient, Random, unique_email, unique_name};
 pub use database::Database;
+pub use grpc::Grpc;
 pub use repository::{Repository, wasm};
 pub use tokens::{Forge, claims};
 pub use ward::{Options, Ward};

@@ -5,7 +5,7 @@ use crate::run::{cargo, program, release_directory, run};
 use crate::toolchain::{WASM, ensure_wasm_target};
 
 /// Components of the application, the guest that answers `hello`, and those that call each other.
-const MEASURED: [&str; 8] = [
+const MEASURED: [&str; 9] = [
     "auth",
     "billing",
     "guard",
@@ -14,6 +14,7 @@ const MEASURED: [&str; 8] = [
     "guest-callee",
     "guest-caller",
     "guest-relay",
+    "guest-clerk",
 ];
 
 /// Runs the named benchmarks, or all.

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::finding::Finding;
+use crate::grpc::{GrpcSettings, GrpcTrigger};
 
 /// One application, as `spin.toml` describes it.
 #[derive(Debug, Clone)]
@@ -26,6 +27,10 @@ pub struct App {
     pub variables: BTreeMap<String, Variable>,
     /// `[[trigger.http]]` in the order of the file.
     pub http_triggers: Vec<HttpTrigger>,
+    /// `[[trigger.grpc]]` in the order of the file.
+    pub grpc_triggers: Vec<GrpcTrigger>,
+    /// `[application.trigger.grpc]`, with defaults filled in.
+    pub grpc: GrpcSettings,
     /// `[component.<id>]` by id.
     pub components: BTreeMap<String, Component>,
     /// `[application.tool.ward]`, with defaults filled in.
@@ -42,6 +47,7 @@ impl App {
     pub fn components_in_use(&self) -> BTreeSet<&str> {
         let mut used: BTreeSet<&str> =
             self.http_triggers.iter().filter_map(|t| t.component()).collect();
+        used.extend(self.grpc_triggers.iter().map(|trigger| trigger.component.as_str()));
         let periodic = self.components.values().filter(|c| !c.settings.periodic.is_empty());
         used.extend(periodic.map(|component| component.id.as_str()));
         let mut open: Vec<&str> = used.iter().copied().collect();

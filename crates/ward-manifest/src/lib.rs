@@ -5,6 +5,7 @@
 
 mod app;
 mod finding;
+mod grpc;
 mod hosts;
 mod manifest;
 mod names;
@@ -21,6 +22,7 @@ pub use app::{
     Inherit, InheritedOnly, Origin, Periodic, Place, Route, Settings, StaticResponse, Variable,
 };
 pub use finding::{Finding, Findings};
+pub use grpc::{GrpcSettings, GrpcTrigger, TlsFiles, TokenSettings};
 pub use hosts::{AllowedHosts, HostError, default_port};
 pub use networks::OutboundNetworking;
 pub use overrides::{OverrideError, read_overrides};

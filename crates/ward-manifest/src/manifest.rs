@@ -6,6 +6,7 @@
 mod application;
 mod component;
 mod dependency;
+mod grpc;
 mod links;
 mod rings;
 mod tool;
@@ -74,6 +75,7 @@ fn read_root(root: &Section<'_>, file: &Path) -> Option<App> {
     let variables = variables::read(root);
     let components = component::read_all(root, &directory);
     let triggers = trigger::read_all(root, &directory);
+    let grpc = grpc::read(root, &directory);
     links::settle(links::Parts {
         report: root.report,
         file,
@@ -82,6 +84,7 @@ fn read_root(root: &Section<'_>, file: &Path) -> Option<App> {
         variables,
         components,
         triggers,
+        grpc,
     })
 }
 

@@ -127,6 +127,10 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<SocketAddr>,
 
+    /// Where to serve gRPC [default: `listen` of the gRPC trigger, or 127.0.0.1:9001]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) grpc_listen: Option<SocketAddr>,
+
     /// Do not give components ports of their own beside the gateway
     #[arg(long)]
     pub(crate) no_listeners: bool,

@@ -87,6 +87,12 @@ impl From<Findings> for Failure {
     }
 }
 
+impl From<Vec<ward_grpc::OfferError>> for Failure {
+    fn from(errors: Vec<ward_grpc::OfferError>) -> Self {
+        Self { messages: errors.iter().map(ToString::to_string).collect(), help: None }
+    }
+}
+
 impl From<EmbeddedError> for Failure {
     fn from(error: EmbeddedError) -> Self {
         Self { messages: vec![error.to_string()], help: error.help() }

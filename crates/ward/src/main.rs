@@ -8,6 +8,7 @@ mod commands;
 mod database;
 mod demo;
 mod failure;
+mod grpc;
 mod guide;
 mod keys;
 mod logging;

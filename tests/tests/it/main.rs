@@ -13,6 +13,8 @@ mod authz;
 mod billing;
 mod cli;
 mod elsewhere;
+mod grpc;
+mod grpc_billing;
 mod guide;
 mod http_files;
 mod limits;

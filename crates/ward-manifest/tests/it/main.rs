@@ -10,6 +10,7 @@
 )]
 
 mod fold;
+mod grpc;
 mod hosts;
 mod manifest_errors;
 mod manifest_files;
