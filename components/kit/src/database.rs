@@ -91,10 +91,12 @@ fn from_sqlstate(code: String, constraint: Option<&String>) -> Fault {
 pub struct Database(Connection);
 
 impl Database {
-    /// Opens a connection to the address in the component's variable `db_url`.
-    pub async fn open() -> Result<Self, Fault> {
-        let address = variables::get("db_url").await;
-        let address = address.map_err(|_| Fault::Other("variable-db_url".to_owned()))?;
+    /// Opens a connection to the address in the component's variable of this name. A service whose
+    /// component may be composed into another one reads that one's variables, and so names its own
+    /// after itself.
+    pub async fn open(variable: &str) -> Result<Self, Fault> {
+        let address = variables::get(variable).await;
+        let address = address.map_err(|_| Fault::Other(format!("variable-{variable}")))?;
         Ok(Self(Connection::open(address).await?))
     }
 

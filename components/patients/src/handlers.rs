@@ -16,6 +16,9 @@ use crate::query::Listing;
 use crate::store::{self, Access, Refusal};
 use crate::validate::Draft;
 
+/// The component's variable with the address of its database.
+const DATABASE: &str = "db_url";
+
 /// Who asks, and the headers they asked with.
 pub(crate) struct Caller<'a> {
     pub(crate) identity: Identity,
@@ -41,7 +44,7 @@ impl Caller<'_> {
 pub(crate) async fn list(caller: &Caller<'_>, query: Option<&str>) -> Result<Reply, Problem> {
     let listing = Listing::parse(query.unwrap_or(""))?;
     let found = async {
-        let database = Database::open().await?;
+        let database = Database::open(DATABASE).await?;
         store::list(&database, &caller.access(), &listing).await
     };
     let page = found.await.map_err(caller.failed("patients.list"))?;
@@ -56,7 +59,7 @@ pub(crate) async fn list(caller: &Caller<'_>, query: Option<&str>) -> Result<Rep
 /// `GET /api/patients/{id}`
 pub(crate) async fn read(caller: &Caller<'_>, id: &str) -> Result<Reply, Problem> {
     let found = async {
-        let database = Database::open().await?;
+        let database = Database::open(DATABASE).await?;
         store::read(&database, &caller.access(), id).await
     };
     let found = found.await.map_err(caller.failed("patients.read"))?;
@@ -78,7 +81,7 @@ where
     let today = date::today();
     let draft = Draft::from_document(body::json(caller.headers, body).await?, today)?;
     let made = async {
-        let database = Database::open().await?;
+        let database = Database::open(DATABASE).await?;
         store::create(&database, &caller.access(), &draft, today).await
     };
     let made = made.await.map_err(caller.failed("patients.create"))?;
@@ -99,7 +102,7 @@ where
     let document = body::json(caller.headers, body).await?;
     let draft = Draft::from_document(document, date::today())?;
     let changed = async {
-        let database = Database::open().await?;
+        let database = Database::open(DATABASE).await?;
         store::replace(&database, &caller.access(), id, &draft, versions).await
     };
     let changed = changed.await.map_err(caller.failed("patients.replace"))?;
@@ -110,7 +113,7 @@ where
 pub(crate) async fn delete(caller: &Caller<'_>, id: &str) -> Result<Reply, Problem> {
     let versions = expected_versions(caller.headers)?;
     let gone = async {
-        let database = Database::open().await?;
+        let database = Database::open(DATABASE).await?;
         store::delete(&database, &caller.access(), id, versions).await
     };
     let gone = gone.await.map_err(caller.failed("patients.delete"))?;
