@@ -782,7 +782,7 @@ fn settings_of_ward() {
               help: did you mean `listen`?"#]],
     );
     check_rest(
-        "[component.main.tool.ward]\nmemory_limit = '64'\ndeadline = '0s'\n\
+        "[component.main.tool.ward]\nmemory_limit = '64'\ndeadline = '0s'\nstream_deadline = '0s'\n\
          idle_instance_timeout = 'soon'\nmax_instance_reuse_count = 0\n\
          max_instance_concurrent_reuse_count = -1\nmemory = 1\n\
          [component.main.tool.ward.database]\nname = 'Bad-Name'\nvariable = 'db_url'",
