@@ -3,6 +3,7 @@
 //! same run on the same machine. Nothing here is a test: it judges nothing and fails only when it
 //! cannot measure.
 
+mod analytics;
 mod hello;
 mod instantiate;
 mod patients;
@@ -13,7 +14,7 @@ mod wrk;
 
 use anyhow::{Result, bail};
 
-const NAMES: [&str; 4] = ["instantiate", "hello", "start", "patients"];
+const NAMES: [&str; 5] = ["instantiate", "hello", "start", "patients", "analytics"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -30,6 +31,7 @@ async fn main() -> Result<()> {
             "instantiate" => instantiate::run().await?,
             "hello" => hello::run().await?,
             "start" => start::run().await?,
+            "analytics" => analytics::run().await?,
             _ => patients::run().await?,
         }
     }

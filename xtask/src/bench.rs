@@ -5,7 +5,7 @@ use crate::run::{cargo, program, release_directory, run};
 use crate::toolchain::{WASM, ensure_wasm_target};
 
 /// Components of the application and the guest that answers `hello`.
-const MEASURED: [&str; 4] = ["auth", "guard", "patients", "guest-hello"];
+const MEASURED: [&str; 5] = ["analytics", "auth", "guard", "patients", "guest-hello"];
 
 /// Runs the named benchmarks, or all.
 pub(crate) fn bench(names: &[String]) -> Result<(), String> {

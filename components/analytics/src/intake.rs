@@ -157,10 +157,7 @@ pub(crate) mod tests {
         );
         check(&|e| e.occurred_at = "yesterday".to_owned(), Some("occurred-at is no RFC 3339"));
         check(&|e| e.date_of_birth.clear(), Some("date-of-birth is missing"));
-        check(
-            &|e| e.date_of_birth = "2023-02-29".to_owned(),
-            Some("date-of-birth is no ISO date"),
-        );
+        check(&|e| e.date_of_birth = "2023-02-29".to_owned(), Some("date-of-birth is no ISO date"));
         check(&|e| e.registered_date.clear(), None);
         check(&|e| e.registered_date = "x".to_owned(), Some("registered-date is no ISO date"));
         check(&|e| e.name.clear(), None);

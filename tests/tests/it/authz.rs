@@ -10,17 +10,25 @@ const PUBLIC: [(&str, &str); 2] = [
 ];
 
 /// Operations that need a token.
-const GUARDED: [(&str, &str); 9] = [
+const GUARDED: [(&str, &str); 17] = [
     ("GET", "/auth/validate"),
     ("GET", "/api/patients"),
     ("POST", "/api/patients"),
     ("GET", "/api/patients/123e4567-e89b-12d3-a456-426614174000"),
     ("PUT", "/api/patients/123e4567-e89b-12d3-a456-426614174000"),
     ("DELETE", "/api/patients/123e4567-e89b-12d3-a456-426614174000"),
+    ("GET", "/api/analytics/summary"),
+    ("GET", "/api/analytics/activity"),
+    ("GET", "/api/analytics/timeline?bucket=day"),
+    ("GET", "/api/analytics/events"),
+    ("GET", "/api/analytics/lag"),
+    ("GET", "/api/analytics/stream"),
+    ("POST", "/api/analytics/rebuild"),
     // A stranger learns neither which paths nor which methods exist.
     ("GET", "/api/patients/not-an-id"),
     ("GET", "/api/patients/123e4567-e89b-12d3-a456-426614174000/more"),
     ("PATCH", "/api/patients"),
+    ("GET", "/api/analytics/nothing"),
 ];
 
 #[tokio::test]

@@ -23,7 +23,7 @@ async fn check(level: &str) {
     walk_patients(&ward, &mut seeded).await;
     walk_login(&ward, &mut seeded).await;
     seeded.add("private key", ward.forge().private_pem().lines().nth(1).expect("a line"));
-    for service in ["auth", "patients"] {
+    for service in ["auth", "patients", "analytics"] {
         seeded.add("database password", &ward.database_password(service));
     }
     assert!(ward.stop().success(), "{}", ward.log());

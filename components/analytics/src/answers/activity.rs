@@ -60,10 +60,9 @@ pub(crate) async fn answer(caller: &Caller<'_>, query: &str) -> Result<Reply, Pr
     let question = Question::parse(query)?;
     let (statement, value) = match &question {
         Question::One(id) => (include_str!("../store/activity.sql"), database::uuid(id)),
-        Question::Most(limit) => (
-            include_str!("../store/most_active.sql"),
-            ParameterValue::Int64(i64::from(*limit)),
-        ),
+        Question::Most(limit) => {
+            (include_str!("../store/most_active.sql"), ParameterValue::Int64(i64::from(*limit)))
+        }
     };
     let found = async {
         let rows = crate::database().await?.query(statement, caller.values([value])).await?;

@@ -1,7 +1,7 @@
 //! An event as clients see it: what happened to which patient and when, and nothing of who that is.
 
-use kit::date;
 use kit::database::{Fault, Row};
+use kit::date;
 use serde::Serialize;
 
 /// An applied event.

@@ -103,7 +103,6 @@ fn span(minutes: i64, found: &[Found]) -> Span {
         bars.iter().find(reached).map(|bar| bar.below_ms)
     };
     let (p50_below_ms, p99_below_ms) = (percentile(50), percentile(99));
-    #[allow(clippy::cast_precision_loss, reason = "a mean of fewer than 2^52 milliseconds")]
     let mean_ms = (events > 0).then(|| total_ms as f64 / events as f64);
     Span { minutes, events, mean_ms, p50_below_ms, p99_below_ms }
 }

@@ -49,10 +49,7 @@ thread_local! {
 }
 
 /// Answers: the head now, the events as they come.
-pub(crate) async fn answer(
-    caller: &Caller<'_>,
-    query: &str,
-) -> Result<Response<BoxBody>, Problem> {
+pub(crate) async fn answer(caller: &Caller<'_>, query: &str) -> Result<Response<BoxBody>, Problem> {
     super::no_parameters(query)?;
     let last = last_event_id(caller.headers)?;
     let beginning = begin(caller, last).await.map_err(caller.failed("analytics.stream"))?;
