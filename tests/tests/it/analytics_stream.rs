@@ -98,7 +98,8 @@ async fn a_change_is_told_to_everybody_who_listens() {
         for listener in &mut listeners {
             let (id, data) = listener.about(&patient).await;
             assert_eq!(id, data["sequence"].to_string());
-            assert_eq!((&data["id"], &data["version"]), (&event.id.into(), &version.into()));
+            assert_eq!(data["id"], event.id.as_str());
+            assert_eq!(data["version"], version);
         }
     }
     apply(&database, &[Event::new(&patient, 4, "PATIENT_DELETED")]).await;
