@@ -187,11 +187,21 @@ impl WorkerState for Worker {
         self.failed.set(result.is_err());
         drop(store);
         if let Err(error) = result {
-            let component = &*self.component.id;
-            tracing::error!(component, cause = root(&error), "an instance ended");
+            let (component, cause) = (&*self.component.id, root(&error));
+            if is_given_up(&cause) {
+                tracing::debug!(component, "an instance was given up");
+                return;
+            }
+            tracing::error!(component, cause, "an instance ended");
             tracing::debug!(component, "{error:?}");
         }
     }
+}
+
+/// Whether a worker did not fail but was dropped with what it was doing, as all are when the
+/// process ends. wasi-http calls that a panic, as it does a panic.
+fn is_given_up(cause: &str) -> bool {
+    cause == "worker panicked" && !std::thread::panicking()
 }
 
 /// Ends an instance that has been idle for long, or busy for longer than any deadline allows: with
