@@ -3,8 +3,8 @@
 //!
 //! Start here: events come in through [`consume`], one batch and one statement at a time; questions
 //! come in through [`serve`], which finds out who is asking and what for, and hands over to one
-//! module of [`answers`] each. Both meet in the database alone (`migrations/` has the tables and the
-//! function that projects events into them), so an instance keeps nothing that matters.
+//! module of [`answers`] each. Both meet in the database alone (`migrations/` has the tables and
+//! the function that projects events into them), so an instance keeps nothing that matters.
 //!
 //! Authentication is the guard's, in front of this component. Names and e-mail addresses stay in
 //! the event store: no answer, no log line and no reason of a rejection has them.

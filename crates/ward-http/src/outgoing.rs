@@ -1,6 +1,6 @@
 //! The body of a response on its way to a client. It carries the request's ticket, so that a
-//! request is over when its last byte is, and it ends a component's body that goes on for ever: with
-//! an error, or in order where the body has no end of its own and the server is about to stop.
+//! request is over when its last byte is, and it ends a component's body that goes on for ever:
+//! with an error, or in order where the body has no end of its own and the server is about to stop.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

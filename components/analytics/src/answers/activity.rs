@@ -1,5 +1,5 @@
-//! `GET /api/analytics/activity`: what became of one patient, with `?patient=`, or who changed most.
-//! Patients with a single event are not among the latter: every patient has one.
+//! `GET /api/analytics/activity`: what became of one patient, with `?patient=`, or who changed
+//! most. Patients with a single event are not among the latter: every patient has one.
 
 use http::StatusCode;
 use kit::database::{self, Fault, Row};

@@ -1,9 +1,9 @@
-//! `POST /api/analytics/rebuild`: projects all events anew, beside what is being read, and switches.
-//! For administrators.
+//! `POST /api/analytics/rebuild`: projects all events anew, beside what is being read, and
+//! switches. For administrators.
 //!
 //! It is done in steps, each a statement whose outcome is in the database, so that a request that
-//! ends early (by its own clock, with its client, with the process) loses nothing: the next one goes
-//! on. Several at once make the same rebuild between them.
+//! ends early (by its own clock, with its client, with the process) loses nothing: the next one
+//! goes on. Several at once make the same rebuild between them.
 
 use std::time::Instant;
 

@@ -15,7 +15,7 @@ use crate::limits::BUCKETS_MAX;
 /// How many buckets are shown when nobody says from when.
 const BUCKETS_DEFAULT: i32 = 60;
 
-/// The years a timeline may be of: no event lies outside, and the arithmetic of moments stays exact.
+/// The years a timeline may be of: no event lies outside, and moments can be truncated in them.
 const YEARS: std::ops::RangeInclusive<i32> = 1900..=2199;
 
 #[derive(Debug, Serialize)]

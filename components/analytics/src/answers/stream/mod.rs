@@ -41,7 +41,7 @@ const BEGINNING: &str = "retry: 1000\n\n";
 /// A comment, which clients skip.
 const ALIVE: &str = ": alive\n\n";
 
-/// What the streams of this instance share: a clock and what they found. An instance has one thread.
+/// What the streams of this instance share: a clock, and what they found. It has one thread.
 static CLOCK: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 thread_local! {
