@@ -2,7 +2,8 @@ WITH live AS (
     SELECT generation FROM projection
 ),
 last AS (
-    SELECT seq, occurred_at AT TIME ZONE 'UTC' AS occurred, received_at AT TIME ZONE 'UTC' AS received
+    SELECT seq, occurred_at AT TIME ZONE 'UTC' AS occurred,
+        received_at AT TIME ZONE 'UTC' AS received
     FROM events
     ORDER BY seq DESC
     LIMIT 1
