@@ -109,12 +109,12 @@ impl<H: Handler> Service<H> {
             (None, Ok(response)) if is_event_stream(&response) => {
                 if ticket.admit_stream(self.shared.limits.event_streams_max) {
                     let ending = Box::pin(self.shared.ending());
-                    Outgoing::component(response, ticket, longest, Some(ending))
+                    Outgoing::component(response, ticket, longest, Some(ending)).await
                 } else {
                     refuse(Problem::Overloaded, ticket)
                 }
             }
-            (None, Ok(response)) => Outgoing::component(response, ticket, longest, None),
+            (None, Ok(response)) => Outgoing::component(response, ticket, longest, None).await,
             (None, Err(error)) => {
                 report(&ticket, &error);
                 refuse(problem(&error), ticket)

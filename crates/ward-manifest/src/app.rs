@@ -244,6 +244,9 @@ pub struct ComponentSettings {
     pub instance_concurrency_max: u32,
     /// `idle_instance_timeout`: how long an idle instance is kept; 1 s.
     pub instance_idle: Duration,
+    /// `spin_headers`: whether requests carry Spin's eight headers (`spin-full-url` and so on);
+    /// true. A guest converts every header it is sent, so one that reads none is faster without.
+    pub spin_headers: bool,
     /// `[component.<id>.tool.ward.database]`, if the service owns one.
     pub database: Option<Database>,
 }

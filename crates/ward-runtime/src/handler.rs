@@ -150,6 +150,10 @@ impl HandlerState for Workers {
     }
 }
 
+/// What wasmtime says when a worker's task was dropped before its end. It takes that for a panic;
+/// on a thread that is not panicking it is the async runtime that stops, with instances idle.
+const TASK_GONE: &str = "worker panicked";
+
 /// One instance's rules.
 pub(crate) struct Worker {
     component: Arc<ComponentShared>,
@@ -186,22 +190,15 @@ impl WorkerState for Worker {
         // Said before the store goes: its end is what ends the bodies that were still coming.
         self.failed.set(result.is_err());
         drop(store);
-        if let Err(error) = result {
-            let (component, cause) = (&*self.component.id, root(&error));
-            if is_given_up(&cause) {
-                tracing::debug!(component, "an instance was given up");
-                return;
-            }
-            tracing::error!(component, cause, "an instance ended");
-            tracing::debug!(component, "{error:?}");
+        let Err(error) = result else { return };
+        let (component, cause) = (&*self.component.id, root(&error));
+        if cause == TASK_GONE && !std::thread::panicking() {
+            tracing::debug!(component, "an instance went with the process that is stopping");
+            return;
         }
+        tracing::error!(component, cause, "an instance ended");
+        tracing::debug!(component, "{error:?}");
     }
-}
-
-/// Whether a worker did not fail but was dropped with what it was doing, as all are when the
-/// process ends. wasi-http calls that a panic, as it does a panic.
-fn is_given_up(cause: &str) -> bool {
-    cause == "worker panicked" && !std::thread::panicking()
 }
 
 /// Ends an instance that has been idle for long, or busy for longer than any deadline allows: with

@@ -47,6 +47,7 @@ impl Default for ComponentSettings {
             instance_reuse_max: INSTANCE_REUSE_MAX,
             instance_concurrency_max: INSTANCE_CONCURRENCY_MAX,
             instance_idle: INSTANCE_IDLE,
+            spin_headers: true,
             database: None,
         }
     }
@@ -91,6 +92,7 @@ pub(super) fn read_component_settings<'a>(
         "max_instance_reuse_count",
         "max_instance_concurrent_reuse_count",
         "idle_instance_timeout",
+        "spin_headers",
         "database",
     ]);
     if let Some(bytes) = memory_limit(&ward) {
@@ -118,6 +120,7 @@ pub(super) fn read_component_settings<'a>(
     if let Some(count) = positive(&ward, "max_instance_concurrent_reuse_count") {
         settings.instance_concurrency_max = count;
     }
+    settings.spin_headers = ward.flag("spin_headers").unwrap_or(true);
     let Some(section) = ward.section("database") else { return (settings, None) };
     let variable = section.required_text("variable");
     settings.database = read_database(&section, variable.as_ref(), root);
