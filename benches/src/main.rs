@@ -3,6 +3,7 @@
 //! same run on the same machine. Nothing here is a test: it judges nothing and fails only when it
 //! cannot measure.
 
+mod analytics;
 mod grpc;
 mod grpc_native;
 mod hello;
@@ -17,7 +18,8 @@ mod wrk;
 
 use anyhow::{Result, bail};
 
-const NAMES: [&str; 7] = ["instantiate", "link", "wire", "grpc", "hello", "start", "patients"];
+const NAMES: [&str; 8] =
+    ["instantiate", "link", "wire", "grpc", "hello", "start", "patients", "analytics"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -40,6 +42,7 @@ async fn main() -> Result<()> {
             "hello" => hello::run().await?,
             "start" => start::run().await?,
             "wire" => wire::run()?,
+            "analytics" => analytics::run().await?,
             _ => patients::run().await?,
         }
     }

@@ -31,6 +31,7 @@ pub(crate) struct Ticket {
     label: Option<Arc<Label>>,
     status: Option<StatusCode>,
     admitted: bool,
+    event_stream: bool,
     stream: Option<StreamClock>,
     whole: bool,
     probe: bool,
@@ -54,6 +55,7 @@ impl Ticket {
             label: None,
             status: None,
             admitted: false,
+            event_stream: false,
             stream: None,
             whole: false,
             probe: false,
@@ -105,6 +107,16 @@ impl Ticket {
         self.admitted
     }
 
+    /// Takes a place among the `max` streams of server-sent events; `false` if there is none.
+    pub(crate) fn admit_stream(&mut self, max: usize) -> bool {
+        let streams = &self.activity.counters.event_streams;
+        self.event_stream = streams.fetch_add(1, Relaxed) < max;
+        if !self.event_stream {
+            streams.fetch_sub(1, Relaxed);
+        }
+        self.event_stream
+    }
+
     /// The response has to be over within `longest`; watched where the protocol needs it.
     pub(crate) fn watch(&mut self, longest: Duration) {
         if self.version == Version::HTTP_2 {
@@ -143,6 +155,9 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         if self.admitted {
             self.activity.counters.admitted.fetch_sub(1, Relaxed);
+        }
+        if self.event_stream {
+            self.activity.counters.event_streams.fetch_sub(1, Relaxed);
         }
         if let Some(stream) = self.stream.take() {
             self.activity.end_stream(stream);

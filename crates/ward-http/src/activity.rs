@@ -18,6 +18,8 @@ pub(crate) struct Counters {
     pub(crate) requests: AtomicUsize,
     /// Requests in components.
     pub(crate) admitted: AtomicUsize,
+    /// Of those, the streams of server-sent events.
+    pub(crate) event_streams: AtomicUsize,
 }
 
 /// The clocks of one connection.

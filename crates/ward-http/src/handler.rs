@@ -8,8 +8,11 @@ use ward_runtime::{Body, HandleError, HttpHandler};
 
 /// Answers requests.
 pub trait Handler: Send + Sync + 'static {
-    /// The longest [`Handler::handle`] takes. The response's body may take as long again.
+    /// The longest [`Handler::handle`] takes.
     fn deadline(&self) -> Duration;
+
+    /// The longest a response's body may go on after its head.
+    fn stream_deadline(&self) -> Duration;
 
     /// Answers one request. Must return within [`Handler::deadline`], with
     /// [`HandleError::Deadline`] where there is nothing better to say: the server keeps no second
@@ -23,6 +26,10 @@ pub trait Handler: Send + Sync + 'static {
 impl Handler for HttpHandler {
     fn deadline(&self) -> Duration {
         HttpHandler::deadline(self)
+    }
+
+    fn stream_deadline(&self) -> Duration {
+        HttpHandler::stream_deadline(self)
     }
 
     async fn handle(&self, request: Request<Body>) -> Result<Response<Body>, HandleError> {

@@ -24,6 +24,9 @@ pub struct Limits {
     /// Requests in components at once. The runtime has 1000 instances, each good for 16 requests
     /// at once; 1024 keeps the queue in front of two cores to tens of milliseconds. Beyond it: 503.
     pub requests_max: usize,
+    /// Streams of server-sent events at once. Each is a request that lasts: a quarter of
+    /// [`Limits::requests_max`] leaves the others their places. Beyond it: 503.
+    pub event_streams_max: usize,
     /// Connections at once. An idle one costs about 10 KiB, so 4096 are 40 MiB at the most.
     /// Further ones wait in the kernel's queue.
     pub connections_max: usize,
@@ -81,6 +84,7 @@ impl Default for Limits {
             body_gap_max: Duration::from_secs(10),
             response_stall_max: Duration::from_secs(30),
             requests_max: 1024,
+            event_streams_max: 256,
             connections_max: 4096,
             streams_max: 100,
             resets_max: 20,

@@ -1,5 +1,6 @@
 //! The body of a response on its way to a client. It carries the request's ticket, so that a
-//! request is over when its last byte is, and it ends a component's body that goes on for ever.
+//! request is over when its last byte is, and it ends a component's body that goes on for ever:
+//! with an error, or in order where the body has no end of its own and the server is about to stop.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -17,13 +18,11 @@ use crate::access::Ticket;
 use crate::gather::{Ahead, Gathered, gather};
 
 /// A response's body.
-#[derive(Debug)]
 pub(crate) struct Outgoing {
     source: Source,
     ticket: Ticket,
 }
 
-#[derive(Debug)]
 enum Source {
     /// What the host has in hand, if anything.
     Bytes(Bytes),
@@ -31,11 +30,15 @@ enum Source {
     Component(Stream),
 }
 
-#[derive(Debug)]
+/// Completes when the server begins to drain.
+pub(crate) type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 struct Stream {
     /// What was read of the body before its head was sent.
     ahead: Ahead,
     body: ward_runtime::Body,
+    /// For a body that may be ended between any two frames.
+    ending: Option<Ending>,
     /// What the component said it would send, and has not yet.
     bytes_left: Option<u64>,
     until: Instant,
@@ -56,11 +59,13 @@ impl Outgoing {
         Response::from_parts(parts, Self { source: Source::Bytes(body), ticket })
     }
 
-    /// A component's response, which may take `longest`, counted from the request's beginning.
+    /// A component's response, which may take `longest`, counted from the request's beginning. With
+    /// `ending`, its body ends as if it were complete when that completes.
     pub(crate) async fn component(
         response: Response<ward_runtime::Body>,
         mut ticket: Ticket,
         longest: Duration,
+        ending: Option<Ending>,
     ) -> Response<Self> {
         let (mut parts, mut body) = response.into_parts();
         ticket.answered(parts.status);
@@ -73,7 +78,7 @@ impl Outgoing {
                 Gathered::Whole(bytes) => Source::Bytes(bytes),
                 Gathered::Part(ahead) => {
                     let until = Instant::from_std(ticket.started() + longest);
-                    Source::Component(Stream::new(ahead, body, declared, until))
+                    Source::Component(Stream::new(ahead, body, declared, until, ending))
                 }
             }
         };
@@ -97,8 +102,9 @@ impl Stream {
         body: ward_runtime::Body,
         bytes_left: Option<u64>,
         until: Instant,
+        ending: Option<Ending>,
     ) -> Self {
-        Self { ahead, body, bytes_left, until, timer: None, frames: 0 }
+        Self { ahead, body, ending, bytes_left, until, timer: None, frames: 0 }
     }
 
     fn poll_frame(
@@ -110,6 +116,12 @@ impl Stream {
             return Poll::Ready(Some(frame));
         }
         let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Some(ending) = &mut self.ending
+            && !matches!(polled, Poll::Ready(Some(Err(_))))
+            && ending.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(None);
+        }
         if polled.is_pending() {
             let until = self.until;
             let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
@@ -164,6 +176,10 @@ impl Body for Outgoing {
             Source::Bytes(bytes) => Some(Ok(Frame::data(std::mem::take(bytes)))),
             Source::Component(stream) => ready!(stream.poll_frame(cx)),
         };
+        if frame.is_none() {
+            // A component whose body is not wanted any more learns of it by its end.
+            this.source = Source::Bytes(Bytes::new());
+        }
         match &frame {
             Some(Ok(_)) => {}
             Some(Err(error)) => {

@@ -61,6 +61,19 @@ pub(crate) struct Shared {
     pub(crate) protocol: Protocol,
     pub(crate) counters: Arc<Counters>,
     pub(crate) draining: AtomicBool,
+    /// Says to those who wait for it what `draining` says to those who look.
+    ending: watch::Sender<bool>,
+}
+
+impl Shared {
+    /// Completes when the server begins to drain.
+    pub(crate) fn ending(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut ending = self.ending.subscribe();
+        async move {
+            // An error is a server that is gone: an end too.
+            drop(ending.wait_for(|ending| *ending).await);
+        }
+    }
 }
 
 /// Listeners that are open, and what is served on them.
@@ -93,6 +106,7 @@ impl<H: Handler> Server<H> {
             limits: options.limits,
             counters: Arc::default(),
             draining: AtomicBool::new(false),
+            ending: watch::Sender::new(false),
         };
         Ok(Self { doors, bound, shared: Arc::new(shared) })
     }
@@ -165,6 +179,7 @@ async fn drain(shared: &Shared, phase: &watch::Sender<Phase>) -> Drained {
     let requests = shared.counters.requests.load(Relaxed);
     let linger = shared.limits.drain_linger.min(shared.limits.drain_time_max);
     shared.draining.store(true, Relaxed);
+    shared.ending.send_replace(true);
     let mut cut = 0;
     let steps = [
         (Phase::Draining, linger),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
@@ -97,22 +98,35 @@ impl<H: Handler> Service<H> {
         mut ticket: Ticket,
     ) -> Response<Outgoing> {
         let verdict = body.verdict();
-        let deadline = handler.deadline();
-        // The head may take the deadline and the body as long again. A stream that is open still
-        // later, by the time a slow reader may take, has a client that does not read.
-        let longest = deadline * 2;
+        // A stream that is open still later, by the time a slow reader may take, has a client that
+        // does not read.
+        let longest = handler.deadline() + handler.stream_deadline();
         ticket.watch(longest + self.shared.limits.response_stall_max);
         let request = Request::from_parts(parts, body.into_body());
         let outcome = handler.handle(request).await;
         match (verdict.problem(), outcome) {
             (Some(problem), _) => refuse(problem, ticket),
-            (None, Ok(response)) => Outgoing::component(response, ticket, longest).await,
+            (None, Ok(response)) if is_event_stream(&response) => {
+                if ticket.admit_stream(self.shared.limits.event_streams_max) {
+                    let ending = Box::pin(self.shared.ending());
+                    Outgoing::component(response, ticket, longest, Some(ending)).await
+                } else {
+                    refuse(Problem::Overloaded, ticket)
+                }
+            }
+            (None, Ok(response)) => Outgoing::component(response, ticket, longest, None).await,
             (None, Err(error)) => {
                 report(&ticket, &error);
                 refuse(problem(&error), ticket)
             }
         }
     }
+}
+
+/// Server-sent events: they go on for ever, and their client comes again by itself when they end.
+fn is_event_stream(response: &Response<ward_runtime::Body>) -> bool {
+    let media = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    media.is_some_and(|media| media.starts_with(b"text/event-stream"))
 }
 
 fn refuse(problem: Problem, ticket: Ticket) -> Response<Outgoing> {

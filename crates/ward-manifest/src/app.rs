@@ -273,6 +273,9 @@ pub struct ComponentSettings {
     pub memory_limit_bytes: u64,
     /// `deadline`: the longest a request may take (TOML: a string such as `"30s"`); 30 s default.
     pub deadline: Duration,
+    /// `stream_deadline`: the longest a response's body may go on after its head; as long as
+    /// `deadline` by default.
+    pub stream_deadline: Duration,
     /// `max_instance_reuse_count`: requests one instance serves before it is replaced; 128.
     pub instance_reuse_max: u32,
     /// `max_instance_concurrent_reuse_count`: requests at once in one instance; 16.

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
+use ward_manifest::ComponentSettings;
 use wasmtime::component::{GuestTaskId, InstancePre};
 use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut};
 use wasmtime_wasi_http::WasiHttpView;
@@ -64,6 +65,11 @@ impl HttpHandler {
     /// The longest a request may take until its response begins.
     pub fn deadline(&self) -> Duration {
         self.component.settings.deadline
+    }
+
+    /// The longest a response's body may go on after its head.
+    pub fn stream_deadline(&self) -> Duration {
+        self.component.settings.stream_deadline
     }
 
     /// Hands `request` to an instance and waits for the response to begin; its body may go on.
@@ -154,7 +160,7 @@ impl HandlerState for Workers {
             store,
             proxy,
             view: State::http,
-            expiration: Expiration::new(settings.instance_idle, settings.deadline),
+            expiration: Expiration::new(settings),
             state: Worker {
                 component: self.component.clone(),
                 failed: Failed::default(),
@@ -227,13 +233,15 @@ impl WorkerState for Worker {
     }
 }
 
-/// Ends an instance that has been idle for long, or busy for longer than any deadline allows.
+/// Ends an instance that has been idle for long, or busy for longer than any deadline allows: with
+/// requests that wait for a response, or with what goes on after the last response began.
 ///
 /// One timer serves both. It wakes at least once an idle interval and looks whether the end has
 /// come, so that a busy instance re-arms it once a second and not twice a request.
 pub(crate) struct Expiration {
     idle: Duration,
     deadline: Duration,
+    stream_deadline: Duration,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -241,15 +249,17 @@ pub(crate) struct Expiration {
 const REARM_MIN: Duration = Duration::from_millis(1);
 
 impl Expiration {
-    fn new(idle: Duration, deadline: Duration) -> Self {
+    fn new(settings: &ComponentSettings) -> Self {
+        let (idle, deadline) = (settings.instance_idle, settings.deadline);
         let timer = Box::pin(tokio::time::sleep(idle.max(REARM_MIN)));
-        Self { idle, deadline, timer }
+        Self { idle, deadline, stream_deadline: settings.stream_deadline, timer }
     }
 
     fn limit(&self, status: WorkerStatus) -> Duration {
         match status {
             WorkerStatus::Idle => self.idle,
-            WorkerStatus::Requests | WorkerStatus::PostReturn => self.deadline,
+            WorkerStatus::Requests => self.deadline,
+            WorkerStatus::PostReturn => self.stream_deadline,
         }
     }
 }

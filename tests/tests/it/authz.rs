@@ -10,7 +10,7 @@ const PUBLIC: [(&str, &str); 2] = [
 ];
 
 /// Operations that need a token.
-const GUARDED: [(&str, &str); 20] = [
+const GUARDED: [(&str, &str); 28] = [
     ("GET", "/auth/validate"),
     ("GET", "/api/patients"),
     ("POST", "/api/patients"),
@@ -25,6 +25,13 @@ const GUARDED: [(&str, &str); 20] = [
     ("POST", "/api/billing/accounts/b1111111-0000-4000-8000-000000000000/payments"),
     ("POST", "/api/billing/accounts/b1111111-0000-4000-8000-000000000000/voids"),
     ("GET", "/api/billing/patients/123e4567-e89b-12d3-a456-426614174000/account"),
+    ("GET", "/api/analytics/summary"),
+    ("GET", "/api/analytics/activity"),
+    ("GET", "/api/analytics/timeline?bucket=day"),
+    ("GET", "/api/analytics/events"),
+    ("GET", "/api/analytics/lag"),
+    ("GET", "/api/analytics/stream"),
+    ("POST", "/api/analytics/rebuild"),
     // A stranger learns neither which paths nor which methods exist.
     ("GET", "/api/patients/not-an-id"),
     ("GET", "/api/patients/123e4567-e89b-12d3-a456-426614174000/more"),
@@ -32,6 +39,7 @@ const GUARDED: [(&str, &str); 20] = [
     ("GET", "/api/billing/accounts/not-an-id"),
     ("GET", "/api/billing/nothing"),
     ("DELETE", "/api/billing/accounts"),
+    ("GET", "/api/analytics/nothing"),
 ];
 
 #[tokio::test]

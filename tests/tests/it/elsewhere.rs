@@ -35,7 +35,7 @@ async fn a_server_that_already_runs_is_used_and_left_running() {
 /// A second ward over the same databases and keys keeps no state of its own.
 async fn replica_serves_the_same(first: &Ward, location: &str) {
     let mut arguments = Vec::new();
-    for service in ["auth", "billing", "patients"] {
+    for service in ["analytics", "auth", "billing", "patients"] {
         let url = first.database_url(service);
         arguments.extend(["--variable".to_owned(), format!("{service}_db_url={url}")]);
     }

@@ -181,6 +181,7 @@ fn here(text: &str) -> String {
         (4004, ward.gateway()),
         (4000, listener("patients")),
         (4001, listener("billing")),
+        (4002, listener("analytics")),
         (4005, listener("auth")),
     ] {
         for host in ["localhost", "127.0.0.1"] {

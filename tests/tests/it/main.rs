@@ -8,6 +8,8 @@
     reason = "helpers of tests fail by panicking, as the tests do"
 )]
 
+mod analytics;
+mod analytics_stream;
 mod audit_outbox;
 mod authz;
 mod billing;

@@ -24,7 +24,7 @@ async fn check(level: &str) {
     walk_billing(&ward, &mut seeded).await;
     walk_login(&ward, &mut seeded).await;
     seeded.add("private key", ward.forge().private_pem().lines().nth(1).expect("a line"));
-    for service in ["auth", "billing", "patients"] {
+    for service in ["analytics", "auth", "billing", "patients"] {
         seeded.add("database password", &ward.database_password(service));
     }
     assert!(ward.stop().success(), "{}", ward.log());

@@ -90,3 +90,27 @@ async fn what_does_not_end_is_cut_and_counted() {
     assert_eq!(raw.rest().await, "");
     assert_eq!(site.drained().await, Drained { requests: 1, cut: 1 });
 }
+
+#[tokio::test]
+async fn streams_of_events_end_in_order_and_at_once() {
+    for client in [client(), client_http2()] {
+        let mut site = Site::with(Limits { drain_time_max: PATIENCE, ..Limits::default() }).await;
+        let mut stream = client.get(site.url("/long/events")).send().await.unwrap();
+        assert_eq!(stream.chunk().await.unwrap().unwrap(), "begun");
+        site.stop();
+        assert_eq!(stream.bytes().await.unwrap(), "", "an end, and no error");
+        drop(client);
+        assert_eq!(site.drained().await, Drained { requests: 1, cut: 0 });
+    }
+}
+
+#[tokio::test]
+async fn other_streams_are_not_taken_for_ended() {
+    let limits = Limits { drain_time_max: Duration::from_millis(300), ..Limits::default() };
+    let mut site = Site::with(limits).await;
+    let mut stream = client().get(site.url("/long/endless")).send().await.unwrap();
+    assert_eq!(stream.chunk().await.unwrap().unwrap(), "begun");
+    site.stop();
+    assert!(stream.chunk().await.is_err());
+    assert_eq!(site.drained().await, Drained { requests: 1, cut: 1 });
+}

@@ -163,3 +163,32 @@ async fn a_response_that_breaks_off_is_not_taken_for_whole() {
         assert!(response.bytes().await.is_err());
     }
 }
+
+#[tokio::test]
+async fn a_body_may_go_on_for_as_long_as_its_component_says() {
+    let site = Site::new().await;
+    for client in [client(), client_http2()] {
+        let mut stream = client.get(site.url("/long/endless")).send().await.unwrap();
+        assert_eq!(stream.chunk().await.unwrap().unwrap(), "begun");
+        // Longer than the same body of component one lasts.
+        let cut = client.get(site.url("/one/endless")).send().await.unwrap();
+        assert!(cut.bytes().await.is_err());
+        let more = tokio::time::timeout(SHORT, stream.chunk()).await;
+        assert!(more.is_err(), "the stream goes on: {more:?}");
+    }
+}
+
+#[tokio::test]
+async fn streams_of_events_past_the_limit_are_503() {
+    let site = Site::with(Limits { event_streams_max: 2, ..Limits::default() }).await;
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let mut stream = site.get("/long/events").await;
+        assert_eq!(stream.chunk().await.unwrap().unwrap(), "begun");
+        open.push(stream);
+    }
+    problem(site.get("/long/events").await, 503, "overloaded").await;
+    assert_eq!(site.text("/long/read").await, "read 0", "others have their places");
+    drop(open);
+    while site.get("/long/events").await.status() != 200 {}
+}

@@ -10,8 +10,13 @@ use tokio::sync::Semaphore;
 use ward_http::Handler;
 use ward_runtime::{Body, BodyError, HandleError};
 
+use crate::site::PATIENCE;
+
 /// The longest a request may take here; the tests that wait for it wait this long.
 pub(crate) const DEADLINE: Duration = Duration::from_millis(300);
+
+/// The media type of streams that the server may end.
+const EVENTS: &str = "text/event-stream; charset=utf-8";
 
 /// What a failing component would tell the log, and must not tell the client.
 pub(crate) const SECRET: &str = "Jane Roe at 0x1234";
@@ -26,6 +31,10 @@ pub(crate) struct Probe {
 impl Handler for Probe {
     fn deadline(&self) -> Duration {
         DEADLINE
+    }
+
+    fn stream_deadline(&self) -> Duration {
+        if self.name == "two" { PATIENCE } else { DEADLINE }
     }
 
     async fn handle(&self, request: Request<Body>) -> Result<Response<Body>, HandleError> {
@@ -45,6 +54,11 @@ impl Handler for Probe {
             "guest" => Err(HandleError::Guest(SECRET.to_owned())),
             "overloaded" => Err(HandleError::Overloaded),
             "endless" => Ok(endless()),
+            "events" => {
+                let mut stream = endless();
+                stream.headers_mut().insert("content-type", EVENTS.parse().unwrap());
+                Ok(stream)
+            }
             "broken" => Ok(broken()),
             "huge" => Ok(huge()),
             "streamed" => Ok(streamed()),

@@ -38,6 +38,10 @@ const MANIFEST: &str = r#"
     route = "/two/exact"
     component = "two"
     [[trigger.http]]
+    id = "two-6"
+    route = "/long/..."
+    component = "two"
+    [[trigger.http]]
     id = "one-3"
     route = "/twice"
     component = "one"

@@ -46,6 +46,7 @@ impl Default for ComponentSettings {
         ComponentSettings {
             memory_limit_bytes: MEMORY_LIMIT_BYTES,
             deadline: DEADLINE,
+            stream_deadline: DEADLINE,
             instance_reuse_max: INSTANCE_REUSE_MAX,
             instance_concurrency_max: INSTANCE_CONCURRENCY_MAX,
             instance_idle: INSTANCE_IDLE,
@@ -105,6 +106,7 @@ pub(super) fn read_component_settings<'a>(
     ward.only(&[
         "memory_limit",
         "deadline",
+        "stream_deadline",
         "max_instance_reuse_count",
         "max_instance_concurrent_reuse_count",
         "idle_instance_timeout",
@@ -137,6 +139,13 @@ fn read_limits(ward: &Section<'_>, settings: &mut ComponentSettings) {
             ward.error(&span, "with a `deadline` of zero no request could be answered");
         }
         settings.deadline = deadline;
+        settings.stream_deadline = deadline;
+    }
+    if let Some((deadline, span)) = duration_at(&ward, "stream_deadline") {
+        if deadline.is_zero() {
+            ward.error(&span, "with a `stream_deadline` of zero no response could have a body");
+        }
+        settings.stream_deadline = deadline;
     }
     if let Some((idle, _)) = duration_at(ward, "idle_instance_timeout") {
         settings.instance_idle = idle;

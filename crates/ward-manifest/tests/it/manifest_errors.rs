@@ -783,7 +783,7 @@ fn settings_of_ward() {
               help: did you mean `listen`?"#]],
     );
     check_rest(
-        "[component.main.tool.ward]\nmemory_limit = '64'\ndeadline = '0s'\n\
+        "[component.main.tool.ward]\nmemory_limit = '64'\ndeadline = '0s'\nstream_deadline = '0s'\n\
          idle_instance_timeout = 'soon'\nmax_instance_reuse_count = 0\n\
          max_instance_concurrent_reuse_count = -1\nmemory = 1\n\
          [component.main.tool.ward.database]\nname = 'Bad-Name'\nvariable = 'db_url'",
@@ -793,27 +793,29 @@ fn settings_of_ward() {
               help: write a number of bytes, or a string such as "1MiB"
             spin.toml:12:12: with a `deadline` of zero no request could be answered
               12 | deadline = '0s'
-            spin.toml:13:25: `idle_instance_timeout` must be a duration, and "soon" is none
-              13 | idle_instance_timeout = 'soon'
+            spin.toml:13:19: with a `stream_deadline` of zero no response could have a body
+              13 | stream_deadline = '0s'
+            spin.toml:14:25: `idle_instance_timeout` must be a duration, and "soon" is none
+              14 | idle_instance_timeout = 'soon'
               help: write a number with ms, s, m or h, as in "30s"
-            spin.toml:14:28: `max_instance_reuse_count` must be at least 1 and fit 32 bits
-              14 | max_instance_reuse_count = 0
-            spin.toml:15:39: `max_instance_concurrent_reuse_count` must be at least 1 and
+            spin.toml:15:28: `max_instance_reuse_count` must be at least 1 and fit 32 bits
+              15 | max_instance_reuse_count = 0
+            spin.toml:16:39: `max_instance_concurrent_reuse_count` must be at least 1 and
             … fit 32 bits
-              15 | max_instance_concurrent_reuse_count = -1
-            spin.toml:16:1: unknown key `memory`
-              16 | memory = 1
-              help: the keys here are memory_limit, deadline, max_instance_reuse_count,
-            … max_instance_concurrent_reuse_count, idle_instance_timeout, spin_headers,
-            … database, inherited_only, periodic
-            spin.toml:17:1: `migrations` is missing here; it must be a string
-              17 | [component.main.tool.ward.database]
-            spin.toml:18:8: "Bad-Name" cannot name a database and a role
-              18 | name = 'Bad-Name'
+              16 | max_instance_concurrent_reuse_count = -1
+            spin.toml:17:1: unknown key `memory`
+              17 | memory = 1
+              help: the keys here are memory_limit, deadline, stream_deadline,
+            … max_instance_reuse_count, max_instance_concurrent_reuse_count,
+            … idle_instance_timeout, spin_headers, database, inherited_only, periodic
+            spin.toml:18:1: `migrations` is missing here; it must be a string
+              18 | [component.main.tool.ward.database]
+            spin.toml:19:8: "Bad-Name" cannot name a database and a role
+              19 | name = 'Bad-Name'
               help: use lower-case letters, digits and underscores, a letter first, 63 at
             … most
-            spin.toml:19:12: there is no variable `db_url` in [variables]
-              19 | variable = 'db_url'
+            spin.toml:20:12: there is no variable `db_url` in [variables]
+              20 | variable = 'db_url'
               help: there is `db_host`"#]],
     );
 }

@@ -147,6 +147,39 @@ async fn a_trap_amid_the_body_ends_it_with_an_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_body_has_a_time_of_its_own() {
+    let host = plan(
+        r#"
+[[trigger.http]]
+id = "short"
+route = "/short/..."
+component = "short"
+
+[[trigger.http]]
+id = "long"
+route = "/long/..."
+component = "long"
+
+[component.short]
+source = "{guest-misbehave}"
+tool.ward = { deadline = "500ms" }
+
+[component.long]
+source = "{guest-misbehave}"
+tool.ward = { deadline = "500ms", stream_deadline = "1m" }
+"#,
+    )
+    .load();
+    for (trigger, whole) in [("short", false), ("long", true)] {
+        let request = http::Request::get(url("/drip?ms=1500"));
+        let response = host.begin(trigger, request, Bytes::new()).await.unwrap();
+        assert_eq!(response.into_body().collect().await.is_ok(), whole, "{trigger}");
+    }
+    let error = host.get("long", "/sleep?ms=60000").await.expect_err("a head has no more time");
+    assert!(matches!(error, HandleError::Deadline), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn large_bodies_stream_in_both_directions() {
     let host = host();
     let bytes = 40 << 20;

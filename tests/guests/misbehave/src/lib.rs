@@ -29,6 +29,7 @@ async fn handle(request: Request) -> Result<Response<BoxBody>> {
             text("slept\n")
         }
         "/big" => big(number(&query, "bytes")),
+        "/drip" => drip(Duration::from_millis(number(&query, "ms"))),
         "/spin-after-response" => after_response(|| spin_for_ever()),
         "/trap-after-response" => after_response(|| std::process::abort()),
         "/half-then-trap" => half_then_trap(),
@@ -98,6 +99,19 @@ fn big(bytes: u64) -> Result<Response<BoxBody>> {
             if sender.send(Bytes::from(vec![b'x'; size as usize])).await.is_err() {
                 return;
             }
+        }
+    });
+    Ok(Response::new(box_body(body)))
+}
+
+/// A body that begins at once and ends after this time, with a piece now and then.
+fn drip(time: Duration) -> Result<Response<BoxBody>> {
+    const PAUSE: Duration = Duration::from_millis(50);
+    let (mut sender, body) = stream::<Bytes>();
+    spin_sdk::wasip3::spawn(async move {
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < time && sender.send(Bytes::from_static(b".")).await.is_ok() {
+            spin_sdk::time::sleep(PAUSE).await;
         }
     });
     Ok(Response::new(box_body(body)))

@@ -1,0 +1,99 @@
+//! `GET /api/analytics/activity`: what became of one patient, with `?patient=`, or who changed
+//! most. Patients with a single event are not among the latter: every patient has one.
+
+use http::StatusCode;
+use kit::database::{self, Fault, Row};
+use kit::query::Query;
+use kit::{Problem, Reply, date, page, problem, reply};
+use serde::Serialize;
+use spin_sdk::pg::ParameterValue;
+
+use crate::caller::Caller;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Activity {
+    patient_id: String,
+    /// `ACTIVE` or `DELETED`.
+    status: &'static str,
+    /// The greatest version known.
+    version: i64,
+    events: i64,
+    first_at: String,
+    last_at: String,
+}
+
+impl Activity {
+    fn from_row(row: &Row) -> Result<Self, Fault> {
+        Ok(Self {
+            patient_id: row.uuid(0)?,
+            version: row.bigint(1)?,
+            status: if row.get(2)? { "DELETED" } else { "ACTIVE" },
+            events: row.bigint(3)?,
+            first_at: date::format_instant(row.instant(4)?),
+            last_at: date::format_instant(row.instant(5)?),
+        })
+    }
+}
+
+/// Which of the two questions is asked.
+#[derive(Debug, PartialEq, Eq)]
+enum Question {
+    One(String),
+    Most(u32),
+}
+
+impl Question {
+    fn parse(text: &str) -> Result<Self, Problem> {
+        let mut query = Query::parse(text)?;
+        let patient = super::patient(&mut query);
+        // A limit makes no sense of one patient, and is then left over for finish() to refuse.
+        let limit = if patient.is_none() { page::limit(&mut query) } else { None };
+        query.finish()?;
+        let question = patient.map(Self::One).or(limit.map(Self::Most));
+        question.ok_or_else(|| Problem::new(problem::INTERNAL))
+    }
+}
+
+/// Answers.
+pub(crate) async fn answer(caller: &Caller<'_>, query: &str) -> Result<Reply, Problem> {
+    let question = Question::parse(query)?;
+    let (statement, value) = match &question {
+        Question::One(id) => (include_str!("../store/activity.sql"), database::uuid(id)),
+        Question::Most(limit) => {
+            (include_str!("../store/most_active.sql"), ParameterValue::Int64(i64::from(*limit)))
+        }
+    };
+    let found = async {
+        let rows = crate::database().await?.query(statement, caller.values([value])).await?;
+        rows.iter().map(Activity::from_row).collect::<Result<Vec<_>, _>>()
+    };
+    let found = found.await.map_err(caller.failed("analytics.activity"))?;
+    match (question, found.first()) {
+        (Question::Most(_), _) => Ok(reply::json(StatusCode::OK, &found)),
+        (Question::One(_), Some(patient)) => Ok(reply::json(StatusCode::OK, patient)),
+        (Question::One(_), None) => Err(Problem::new(problem::NOT_FOUND)
+            .detail("Nothing was ever heard of a patient with this id.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions() {
+        let id = "123e4567-e89b-12d3-a456-426614174000";
+        let check = |text: &str, expected: Option<Question>| {
+            assert_eq!(Question::parse(text).ok(), expected, "{text}");
+        };
+        check("", Some(Question::Most(50)));
+        check("limit=500", Some(Question::Most(500)));
+        check(&format!("patient={id}"), Some(Question::One(id.to_owned())));
+        check(&format!("patient={id}&limit=1"), None);
+        check("patient=", None);
+        check("patient=x", None);
+        check("limit=501", None);
+        check("x=1", None);
+    }
+}

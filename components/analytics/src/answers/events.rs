@@ -1,0 +1,163 @@
+//! `GET /api/analytics/events`: the applied events, a page at a time, by their sequence.
+
+use http::{HeaderValue, StatusCode, header::LINK};
+use kit::database;
+use kit::query::Query;
+use kit::{Problem, Reply, page, problem, reply};
+use spin_sdk::pg::ParameterValue;
+
+use super::event::Event;
+use crate::caller::Caller;
+
+const PATH: &str = "/api/analytics/events";
+
+/// One page of one listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Listing {
+    /// Newest first.
+    descending: bool,
+    patient: Option<String>,
+    limit: u32,
+    /// The sequence of the last event of the page before.
+    after: Option<i64>,
+}
+
+impl Listing {
+    fn parse(text: &str) -> Result<Self, Problem> {
+        let mut query = Query::parse(text)?;
+        let descending = match query.take("sort").as_deref() {
+            None | Some("-sequence") => Some(true),
+            Some("sequence") => Some(false),
+            Some(_) => query.fail("sort", "must be sequence or -sequence"),
+        };
+        let patient = super::patient(&mut query);
+        let limit = page::limit(&mut query);
+        let after = descending.and_then(|descending| {
+            let cursor = query.take("after")?;
+            let position = page::position(&cursor, &question(descending, patient.as_deref()));
+            position.and_then(|position| position.parse().ok()).or_else(|| {
+                query.fail("after", "must come from a Link header for the same sort and patient")
+            })
+        });
+        query.take("after");
+        query.finish()?;
+        // Either is missing only after it failed, and then finish() has returned.
+        let listing = descending.zip(limit);
+        listing
+            .map(|(descending, limit)| Self { descending, patient, limit, after })
+            .ok_or_else(|| Problem::new(problem::INTERNAL))
+    }
+
+    fn sort(&self) -> &'static str {
+        if self.descending { "-sequence" } else { "sequence" }
+    }
+
+    /// The header that leads to the page after the one that ends with this event.
+    fn next_link(&self, last: i64) -> Option<HeaderValue> {
+        let cursor =
+            page::cursor(&last.to_string(), &question(self.descending, self.patient.as_deref()));
+        let limit = self.limit.to_string();
+        let mut pairs = vec![("limit", limit.as_str()), ("sort", self.sort())];
+        pairs.extend(self.patient.as_deref().map(|patient| ("patient", patient)));
+        pairs.push(("after", &cursor));
+        page::next_link(PATH, &pairs)
+    }
+
+    /// The statement for this order, and the values after the caller's: whose events, after which,
+    /// and how many, one more than are shown, to learn whether more follow.
+    fn statement(&self) -> (&'static str, [ParameterValue; 3]) {
+        let number = ParameterValue::Int64;
+        let patient = self.patient.as_deref().map_or(ParameterValue::DbNull, database::uuid);
+        let wanted = number(i64::from(self.limit) + 1);
+        if self.descending {
+            let after = number(self.after.unwrap_or(i64::MAX));
+            return (include_str!("../store/events_descending.sql"), [patient, after, wanted]);
+        }
+        let after = number(self.after.unwrap_or(0));
+        (include_str!("../store/events.sql"), [patient, after, wanted])
+    }
+}
+
+/// What has to stay the same from page to page.
+fn question(descending: bool, patient: Option<&str>) -> String {
+    format!("{descending} {patient:?}")
+}
+
+/// Answers.
+pub(crate) async fn answer(caller: &Caller<'_>, query: &str) -> Result<Reply, Problem> {
+    let listing = Listing::parse(query)?;
+    let (statement, values) = listing.statement();
+    let found = async {
+        let rows = crate::database().await?.query(statement, caller.values(values)).await?;
+        rows.iter().map(Event::from_row).collect::<Result<Vec<_>, _>>()
+    };
+    let mut events = found.await.map_err(caller.failed("analytics.events"))?;
+    let shown = usize::try_from(listing.limit).unwrap_or(usize::MAX);
+    let more = events.len() > shown;
+    events.truncate(shown);
+    let mut answer = reply::json(StatusCode::OK, &events);
+    let last = events.last().filter(|_| more);
+    if let Some(link) = last.and_then(|event| listing.next_link(event.sequence)) {
+        answer.headers_mut().insert(LINK, link);
+    }
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ID: &str = "123e4567-e89b-12d3-a456-426614174000";
+
+    #[test]
+    fn what_is_refused() {
+        let check = |text: &str, accepted: bool| {
+            assert_eq!(Listing::parse(text).is_ok(), accepted, "{text}");
+        };
+        check("", true);
+        check("sort=sequence&limit=1", true);
+        check("sort=-sequence&limit=500", true);
+        check(&format!("patient={ID}"), true);
+        check("sort=id", false);
+        check("limit=0", false);
+        check("limit=501", false);
+        check("patient=me", false);
+        check("after=7", false);
+        check("sort=x&after=7", false);
+        check("type=PATIENT_CREATED", false);
+    }
+
+    /// Follows the link from the page that ends with event 7.
+    fn follow(listing: &Listing) -> String {
+        let link = listing.next_link(7).unwrap();
+        let link = link.to_str().unwrap().strip_prefix("</api/analytics/events?").unwrap();
+        link.strip_suffix(">; rel=\"next\"").unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_cursor_belongs_to_its_question() {
+        let next = follow(&Listing::parse(&format!("patient={ID}")).unwrap());
+        let check = |from: &str, to: &str, accepted: bool| {
+            let text = next.replacen(from, to, 1);
+            assert_eq!(Listing::parse(&text).is_ok(), accepted, "{text}");
+        };
+        check("limit=50", "limit=3", true);
+        check("sort=-sequence", "sort=sequence", false);
+        check(&format!("&patient={ID}"), "", false);
+    }
+
+    proptest! {
+        #[test]
+        fn links_lead_on_with_the_same_question(
+            descending in any::<bool>(),
+            patient in any::<bool>(),
+            limit in 1u32..=500,
+        ) {
+            let patient = patient.then(|| ID.to_owned());
+            let first = Listing { descending, patient, limit, after: None };
+            let second = Listing::parse(&follow(&first)).unwrap();
+            prop_assert_eq!(second, Listing { after: Some(7), ..first });
+        }
+    }
+}

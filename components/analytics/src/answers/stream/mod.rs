@@ -1,0 +1,175 @@
+//! `GET /api/analytics/stream`: server-sent events, one for each change, as soon as it is applied.
+//!
+//! An event's id is its sequence, so that a client that was cut off goes on where it was
+//! (`Last-Event-ID`); one that names none begins with what comes next. The database is asked, not
+//! listened to: a session that listens would be held for as long as the stream lasts, while asking
+//! takes one look-up in an index, for all streams of the instance together ([`recent`]).
+//!
+//! A stream ends when its client leaves, when the host ends it (draining), or after
+//! [`STREAM_MAX`]; between events, so that nothing is cut in half. It waits for a database that is
+//! away.
+
+mod recent;
+
+use std::cell::RefCell;
+use std::sync::LazyLock;
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures::channel::mpsc;
+use futures::{SinkExt, StreamExt};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http_body::Frame;
+use http_body_util::StreamBody;
+use kit::database::Fault;
+use kit::{Problem, log, problem};
+use spin_sdk::http::{BoxBody, box_body};
+use spin_sdk::pg::ParameterValue;
+use spin_sdk::time::sleep;
+use spin_sdk::wasip3::spawn;
+
+use super::event::Event;
+use crate::caller::Caller;
+use crate::limits::{HEARTBEAT, LOOK_EVERY, LOOK_MAX, LOOK_PAUSE, STREAM_MAX};
+use recent::Recent;
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// How the client is told to come again after a second.
+const BEGINNING: &str = "retry: 1000\n\n";
+/// A comment, which clients skip.
+const ALIVE: &str = ": alive\n\n";
+
+/// What the streams of this instance share: a clock, and what they found. It has one thread.
+static CLOCK: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+thread_local! {
+    static RECENT: RefCell<Recent> = RefCell::default();
+}
+
+/// Answers: the head now, the events as they come.
+pub(crate) async fn answer(caller: &Caller<'_>, query: &str) -> Result<Response<BoxBody>, Problem> {
+    super::no_parameters(query)?;
+    let last = last_event_id(caller.headers)?;
+    let beginning = begin(caller, last).await.map_err(caller.failed("analytics.stream"))?;
+    // One piece waits for the client at most: whoever reads slowly is not read ahead for.
+    let (sender, receiver) = mpsc::channel(0);
+    spawn(run(sender, beginning));
+    let frames = receiver.map(|bytes| Ok::<_, std::convert::Infallible>(Frame::data(bytes)));
+    let mut answer = Response::new(box_body(StreamBody::new(frames)));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(answer)
+}
+
+/// The event after which to begin. It has to be one of ours, if there is any.
+fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
+    let Some(value) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default();
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let id = text.parse().ok().filter(|_| digits);
+    id.map(Some).ok_or_else(|| {
+        Problem::new(problem::BAD_REQUEST)
+            .detail("Last-Event-ID must be the id of an event of this stream.")
+    })
+}
+
+async fn begin(caller: &Caller<'_>, last: Option<i64>) -> Result<i64, Fault> {
+    let values = caller.values([ParameterValue::Int64(last.unwrap_or(i64::MAX))]);
+    let database = crate::database().await?;
+    let rows = database.query(include_str!("../../store/stream_begin.sql"), values).await?;
+    rows.first().ok_or_else(|| Fault::Other("no-row".to_owned()))?.bigint(0)
+}
+
+/// Sends what happens after the event `position` until nobody takes it, or it is time to end.
+async fn run(mut sender: mpsc::Sender<Bytes>, mut position: i64) {
+    let begun = Instant::now();
+    let mut sent = begun;
+    let mut away = false;
+    let mut next = Bytes::from_static(BEGINNING.as_bytes());
+    while begun.elapsed() < STREAM_MAX {
+        if !next.is_empty() {
+            if sender.send(std::mem::take(&mut next)).await.is_err() {
+                return;
+            }
+            sent = Instant::now();
+        }
+        match look(position).await {
+            Ok(news) => {
+                away = false;
+                // A full page means that more is there already.
+                if news.is_empty() {
+                    sleep(LOOK_EVERY).await;
+                }
+                position = news.last().map_or(position, |(sequence, _)| *sequence);
+                next = news.iter().flat_map(|(_, frame)| frame.iter().copied()).collect();
+            }
+            Err(fault) => {
+                if !std::mem::replace(&mut away, true) {
+                    log::failure("analytics.stream", fault.cause(), &HeaderMap::new());
+                }
+                sleep(LOOK_PAUSE).await;
+            }
+        }
+        if next.is_empty() && sent.elapsed() >= HEARTBEAT {
+            next = Bytes::from_static(ALIVE.as_bytes());
+        }
+    }
+}
+
+/// The events after `position`: from what another stream found a moment ago, or from the database.
+async fn look(position: i64) -> Result<Vec<(i64, Bytes)>, Fault> {
+    let known = RECENT.with_borrow_mut(|recent| recent.after(position, CLOCK.elapsed()));
+    if let Some(news) = known {
+        return Ok(news);
+    }
+    let values = vec![ParameterValue::Int64(position), ParameterValue::Int64(LOOK_MAX)];
+    let database = crate::database().await?;
+    let rows = database.query(include_str!("../../store/stream_look.sql"), values).await?;
+    let events = rows.iter().map(Event::from_row).collect::<Result<Vec<_>, _>>()?;
+    let news: Vec<_> = events.iter().map(|event| (event.sequence, frame(event))).collect();
+    RECENT.with_borrow_mut(|recent| recent.found(position, &news));
+    Ok(news)
+}
+
+/// An event as it is sent. JSON has no line breaks, so that it is one line of data.
+fn frame(event: &Event) -> Bytes {
+    let data = serde_json::to_string(event).unwrap_or_default();
+    Bytes::from(format!("id: {}\ndata: {data}\n\n", event.sequence))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answers::event::tests::event;
+
+    #[test]
+    fn clients_go_on_where_they_were() {
+        let check = |value: Option<&str>, expected: Option<Option<i64>>| {
+            let mut headers = HeaderMap::new();
+            if let Some(value) = value {
+                headers.insert(LAST_EVENT_ID, value.parse().unwrap());
+            }
+            assert_eq!(last_event_id(&headers).ok(), expected, "{value:?}");
+        };
+        check(None, Some(None));
+        check(Some("0"), Some(Some(0)));
+        check(Some("9223372036854775807"), Some(Some(i64::MAX)));
+        check(Some("9223372036854775808"), None);
+        check(Some("-1"), None);
+        check(Some("+1"), None);
+        check(Some(""), None);
+        check(Some("abc"), None);
+    }
+
+    #[test]
+    fn an_event_is_one_line_of_data() {
+        let frame = frame(&event(7));
+        let text = std::str::from_utf8(&frame).unwrap();
+        let data = text.strip_prefix("id: 7\ndata: ").unwrap().strip_suffix("\n\n").unwrap();
+        assert!(!data.contains('\n'));
+        assert_eq!(serde_json::from_str::<serde_json::Value>(data).unwrap()["sequence"], 7);
+    }
+}

@@ -1,0 +1,66 @@
+//! Every bound of the service in one place, with its reason.
+
+use std::time::Duration;
+
+/// Events applied by one statement. 500 are about 15 ms of the database's time, in which others
+/// wait for the lock; above 1,000 a batch gains nothing more.
+pub(crate) const BATCH_MAX: usize = 1000;
+
+/// Characters of a name or an e-mail address in an event. The patients service allows 100 and 254;
+/// what is beyond this is no patient's.
+pub(crate) const TEXT_MAX_CHARS: usize = 1000;
+
+/// When deliveries should come again that found the database away: starting PostgreSQL takes about
+/// a second.
+pub(crate) const RETRY_AWAY: Duration = Duration::from_millis(500);
+
+/// When deliveries should come again that met a mistake of ours (a table that is not there): only
+/// people mend it.
+pub(crate) const RETRY_BROKEN: Duration = Duration::from_secs(5);
+
+/// Buckets of one timeline: a day of minutes, a month of hours, five years of days.
+pub(crate) const BUCKETS_MAX: i64 = 2000;
+
+/// How often a stream looks for what is new. With [`LOOK_FRESH`] it bounds how late a change is
+/// seen: at most one turn until somebody looks, one until the others hear of it, and a query.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(40);
+
+/// For how long what one stream found serves the others of the instance in the place of a query of
+/// their own. Less than [`LOOK_EVERY`], so that a stream alone always asks itself.
+pub(crate) const LOOK_FRESH: Duration = Duration::from_millis(30);
+
+/// How long a stream rests after the database failed.
+pub(crate) const LOOK_PAUSE: Duration = Duration::from_secs(1);
+
+/// Events read by one look.
+pub(crate) const LOOK_MAX: i64 = 500;
+
+/// Events kept for the streams of the instance: what comes in one turn at 20,000 a second. One is
+/// about 250 bytes.
+pub(crate) const RECENT_MAX: usize = 1000;
+
+/// How often a silent stream says that it lives. Proxies give up after 30 s and more; and a client
+/// that has left is noticed when something is sent to it.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// How long a stream lasts before its client has to come again, with a token that is still good.
+/// The component's `stream_deadline` is longer, so that it ends in order.
+pub(crate) const STREAM_MAX: Duration = Duration::from_secs(50 * 60);
+
+/// Events, or rows, in one step of a rebuild: the last step holds up live events for about as long
+/// as that takes, a tenth of a second.
+pub(crate) const REBUILD_STEP: i64 = 5000;
+
+/// How long one request goes on rebuilding. The request's deadline is 30 s.
+pub(crate) const REBUILD_TIME_MAX: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_seen_within_100_ms() {
+        assert!(LOOK_EVERY * 2 < Duration::from_millis(100));
+        assert!(LOOK_FRESH < LOOK_EVERY);
+    }
+}

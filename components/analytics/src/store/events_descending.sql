@@ -1,0 +1,16 @@
+WITH page AS MATERIALIZED (
+    SELECT seq, id, patient_id, version, type, occurred_at AT TIME ZONE 'UTC' AS occurred,
+        received_at AT TIME ZONE 'UTC' AS received
+    FROM events
+    WHERE seq < $6::bigint AND ($5::uuid IS NULL OR patient_id = $5::uuid)
+    ORDER BY seq DESC
+    LIMIT $7::bigint
+),
+noted AS (
+    INSERT INTO audit_log
+        (actor, role, token_id, request_id, action, patient_id, row_count, outcome)
+    SELECT $1::uuid, $2::text, $3::text, $4::text, 'EVENTS', $5::uuid,
+        least(count(*), $7::bigint - 1), 'SUCCESS'
+    FROM page
+)
+SELECT seq, id, patient_id, version, type, occurred, received FROM page ORDER BY seq DESC

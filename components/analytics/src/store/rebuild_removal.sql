@@ -1,0 +1,1 @@
+SELECT remove_old_generations($1::bigint)

@@ -1,0 +1,1 @@
+SELECT switched, upto, head FROM rebuild_step($1::bigint)
