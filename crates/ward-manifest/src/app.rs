@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::finding::Finding;
+use crate::kafka::{KafkaSettings, KafkaTrigger};
 
 /// One application, as `spin.toml` describes it.
 #[derive(Debug, Clone)]
@@ -26,6 +27,10 @@ pub struct App {
     pub variables: BTreeMap<String, Variable>,
     /// `[[trigger.http]]` in the order of the file.
     pub http_triggers: Vec<HttpTrigger>,
+    /// `[application.trigger.kafka]`, if there is one.
+    pub kafka: Option<KafkaSettings>,
+    /// `[[trigger.kafka]]` in the order of the file.
+    pub kafka_triggers: Vec<KafkaTrigger>,
     /// `[component.<id>]` by id.
     pub components: BTreeMap<String, Component>,
     /// `[application.tool.ward]`, with defaults filled in.

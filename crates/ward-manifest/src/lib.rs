@@ -6,6 +6,7 @@
 mod app;
 mod finding;
 mod hosts;
+mod kafka;
 mod manifest;
 mod names;
 mod networks;
@@ -22,6 +23,7 @@ pub use app::{
 };
 pub use finding::{Finding, Findings};
 pub use hosts::{AllowedHosts, HostError, default_port};
+pub use kafka::{KafkaSettings, KafkaTrigger, Outbox, StartFrom};
 pub use networks::OutboundNetworking;
 pub use overrides::{OverrideError, read_overrides};
 pub use runtime_config::{KeyValueStore, OutboundHttp, RuntimeConfig, VariablesProvider};

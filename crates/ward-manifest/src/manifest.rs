@@ -6,6 +6,7 @@
 mod application;
 mod component;
 mod dependency;
+mod kafka;
 mod links;
 mod tool;
 mod trigger;
@@ -73,6 +74,7 @@ fn read_root(root: &Section<'_>, file: &Path) -> Option<App> {
     let variables = variables::read(root);
     let components = component::read_all(root, &directory);
     let triggers = trigger::read_all(root, &directory);
+    let kafka = kafka::read(root, &directory);
     links::settle(links::Parts {
         report: root.report,
         file,
@@ -81,6 +83,7 @@ fn read_root(root: &Section<'_>, file: &Path) -> Option<App> {
         variables,
         components,
         triggers,
+        kafka,
     })
 }
 

@@ -55,9 +55,12 @@ pub(super) fn check_targets(section: &Section<'_>) {
     }
 }
 
-/// `[application.trigger.<type>]`: only http is one Ward serves, and it has but one old key.
+/// `[application.trigger.<type>]`: http has but one old key; kafka's are read by `kafka`.
 fn check_trigger_settings(section: &Section<'_>) {
     for (kind, settings) in section.sections("trigger") {
+        if kind.value == "kafka" {
+            continue;
+        }
         if kind.value != "http" {
             refuse_trigger_type(&settings, &kind);
             continue;
@@ -74,7 +77,7 @@ fn check_trigger_settings(section: &Section<'_>) {
 /// Reports that this Ward does not serve a trigger type.
 pub(super) fn refuse_trigger_type(section: &Section<'_>, kind: &Text<'_>) {
     let problem = format!("triggers of type `{}` are not supported yet", kind.value);
-    let help = "this Ward serves `http` triggers only";
+    let help = "this Ward serves triggers of the types `http` and `kafka`";
     section.report.error_help(&kind.span, problem, help.to_owned());
 }
 

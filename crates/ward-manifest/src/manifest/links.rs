@@ -15,6 +15,7 @@ use crate::toml_file::{Report, Span, Text};
 use super::application::Application;
 use super::component::ComponentDraft;
 use super::dependency::{DependencyDraft, Target};
+use super::kafka::KafkaDraft;
 use super::trigger::{ActionDraft, TriggerDraft};
 
 /// A manifest, read table by table.
@@ -26,6 +27,7 @@ pub(super) struct Parts<'a> {
     pub(super) variables: Vec<(Text<'a>, Variable)>,
     pub(super) components: Vec<ComponentDraft<'a>>,
     pub(super) triggers: Vec<TriggerDraft<'a>>,
+    pub(super) kafka: KafkaDraft<'a>,
 }
 
 /// Looks everything up; `None` only together with an error in the report.
@@ -35,6 +37,7 @@ pub(super) fn settle(mut parts: Parts<'_>) -> Option<App> {
     let linker = Linker::new(&parts);
     linker.check_settings(&parts.application);
     parts.components.iter().for_each(|draft| linker.check_component(draft));
+    parts.kafka.templates.iter().for_each(|template| linker.check_template(template));
     warn_of_duplicate_routes(&parts, &ids);
     let origin = origin(&parts);
     let triggers = parts.triggers.iter().zip(&ids).map(|(draft, id)| linker.trigger(draft, id));
@@ -43,6 +46,9 @@ pub(super) fn settle(mut parts: Parts<'_>) -> Option<App> {
     let components = parts.components.iter().map(|draft| linker.component(draft));
     let components: BTreeMap<_, _> =
         components.map(|component| (component.id.clone(), component)).collect();
+    let taken = ids.into_iter().chain(parts.kafka.own_ids().map(|id| id.value.to_owned()));
+    let taken = taken.collect();
+    let (kafka, kafka_triggers) = parts.kafka.settle(parts.report, &components, taken);
     let Application { name, version, description, settings } = parts.application;
     let listeners = settings.listeners.iter().map(|(id, at)| (id.value.to_owned(), *at));
     Some(App {
@@ -50,6 +56,8 @@ pub(super) fn settle(mut parts: Parts<'_>) -> Option<App> {
         version,
         description,
         http_triggers: triggers.into_iter().collect::<Option<_>>()?,
+        kafka,
+        kafka_triggers,
         components,
         settings: Settings { listen: settings.listen, listeners: listeners.collect() },
         warnings: Vec::new(),
@@ -62,7 +70,8 @@ pub(super) fn settle(mut parts: Parts<'_>) -> Option<App> {
 /// Gives every trigger its id, with Spin's names for those that have none.
 fn trigger_ids(parts: &Parts<'_>) -> Vec<String> {
     let mut taken = BTreeSet::new();
-    for id in parts.triggers.iter().filter_map(|trigger| trigger.id.as_ref()) {
+    let own = parts.triggers.iter().filter_map(|trigger| trigger.id.as_ref());
+    for id in own.chain(parts.kafka.own_ids()) {
         if !taken.insert(id.value.to_owned()) {
             parts.report.error(&id.span, format!("two triggers have the id `{}`", id.value));
         }

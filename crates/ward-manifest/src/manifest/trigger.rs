@@ -1,4 +1,5 @@
-//! `[[trigger.http]]`, read on its own; other types of trigger are refused.
+//! `[[trigger.http]]`, read on its own. `kafka` has a module of its own; other types of trigger
+//! are refused.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -44,6 +45,9 @@ pub(super) fn read_all<'a>(root: &Section<'a>, directory: &Path) -> Vec<TriggerD
     };
     let mut triggers = Vec::new();
     for (kind, _) in types.entries() {
+        if kind.value == "kafka" {
+            continue;
+        }
         if kind.value != "http" {
             refuse_trigger_type(&types, &kind);
             continue;

@@ -11,6 +11,7 @@
 
 mod fold;
 mod hosts;
+mod kafka;
 mod manifest_errors;
 mod manifest_files;
 mod manifest_valid;
