@@ -1,0 +1,125 @@
+//! Names for what has none in WIT: lists in lists, tuples and results where they are used without
+//! a name. They follow from the type alone, so that one type is one message wherever it is used,
+//! and that a later use changes nothing: `tuple<string, u32>` is `TupleStringU32`.
+
+use wit_parser::{Resolve, Type, TypeDefKind};
+
+use super::Deriver;
+use crate::contract::definition;
+use crate::naming::upper_camel;
+
+/// The longest name that is made. Types share parts, so that the names of a few lines of WIT could
+/// be longer than any memory.
+const NAME_BYTES_MAX: usize = 120;
+
+impl Deriver<'_> {
+    /// The name of a type's message; `None` if it would be too long.
+    pub(super) fn made_name(&self, ty: &Type) -> Option<String> {
+        let mut name = String::new();
+        write(&self.contract.resolve, ty, &mut name, &PROTO).then_some(name)
+    }
+
+    /// A type in words that differ for every other one; `None` if it would be too long.
+    pub(super) fn made_origin(&self, ty: &Type) -> Option<String> {
+        let mut name = String::new();
+        write(&self.contract.resolve, ty, &mut name, &WIT).then_some(name)
+    }
+}
+
+/// How types are written: what comes before a type's parts, between them and after.
+struct Style {
+    named: fn(&str, usize) -> String,
+    around: fn(&str) -> (&'static str, &'static str, &'static str),
+}
+
+/// As the name of a message.
+const PROTO: Style = Style {
+    named: |name, _| upper_camel(name),
+    around: |kind| match kind {
+        "list" => ("", "", "List"),
+        "flags" => ("", "", "Set"),
+        "option" => ("Optional", "", ""),
+        "tuple" => ("Tuple", "", ""),
+        _ => ("Result", "", ""),
+    },
+};
+
+/// As WIT writes it, but with each name's number, so that equal names of two interfaces differ.
+const WIT: Style = Style {
+    named: |name, index| format!("{name}#{index}"),
+    around: |kind| match kind {
+        "list" => ("list<", "", ">"),
+        "flags" => ("flags<", "", ">"),
+        "option" => ("option<", "", ">"),
+        "tuple" => ("tuple<", ", ", ">"),
+        _ => ("result<", ", ", ">"),
+    },
+};
+
+/// Writes a type; false once that has become too long.
+fn write(resolve: &Resolve, ty: &Type, out: &mut String, style: &Style) -> bool {
+    let (ty, kind) = definition(resolve, ty);
+    let parts = |out: &mut String, kind: &str, types: &[Option<Type>]| {
+        let (before, between, after) = (style.around)(kind);
+        out.push_str(before);
+        for (index, ty) in types.iter().enumerate() {
+            if index > 0 {
+                out.push_str(between);
+            }
+            match ty {
+                Some(ty) if !write(resolve, ty, out, style) => return false,
+                Some(_) => {}
+                None => out.push_str(&(style.named)("empty", usize::MAX)),
+            }
+        }
+        out.push_str(after);
+        out.len() <= NAME_BYTES_MAX
+    };
+    let name = match ty {
+        Type::Id(id) => {
+            resolve.types.get(id).and_then(|ty| Some((ty.name.as_deref()?, id.index())))
+        }
+        primitive => Some((primitive_name(primitive), usize::MAX)),
+    };
+    match kind {
+        // Lists and options are what they are also under a name of their own.
+        Some(TypeDefKind::List(Type::U8)) => {
+            out.push_str(&(style.named)("bytes", usize::MAX));
+            true
+        }
+        Some(TypeDefKind::List(element)) => parts(out, "list", &[Some(*element)]),
+        Some(TypeDefKind::Option(inner)) => parts(out, "option", &[Some(*inner)]),
+        Some(TypeDefKind::Tuple(tuple)) if name.is_none() => {
+            let types: Vec<_> = tuple.types.iter().map(|ty| Some(*ty)).collect();
+            parts(out, "tuple", &types)
+        }
+        Some(TypeDefKind::Result(result)) if name.is_none() => {
+            parts(out, "result", &[result.ok, result.err])
+        }
+        _ => {
+            let (name, index) = name.unwrap_or(("unnamed", usize::MAX));
+            out.push_str(&(style.named)(name, index));
+            out.len() <= NAME_BYTES_MAX
+        }
+    }
+}
+
+fn primitive_name(ty: Type) -> &'static str {
+    match ty {
+        Type::Bool => "bool",
+        Type::U8 => "u8",
+        Type::U16 => "u16",
+        Type::U32 => "u32",
+        Type::U64 => "u64",
+        Type::S8 => "s8",
+        Type::S16 => "s16",
+        Type::S32 => "s32",
+        Type::S64 => "s64",
+        Type::F32 => "f32",
+        Type::F64 => "f64",
+        Type::Char => "char",
+        Type::String => "string",
+        Type::ErrorContext => "error-context",
+        Type::Id(_) => "unnamed",
+    }
+}
