@@ -154,19 +154,6 @@ impl Connection {
         config
     }
 
-    /// Consuming without a group: positions are the caller's.
-    pub(crate) fn reader(&self) -> ClientConfig {
-        let mut config = self.base();
-        config
-            // librdkafka wants a name even where no group is joined.
-            .set("group.id", "ward-reader")
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("enable.partition.eof", "true")
-            .set("auto.offset.reset", "earliest");
-        config
-    }
-
     /// Consuming as a group: positions are committed by hand, after the component's answer.
     pub(crate) fn consumer(&self, group: &str, reset: &str) -> ClientConfig {
         let mut config = self.base();

@@ -27,11 +27,6 @@ impl Health {
             tracing::info!("the Kafka broker is back");
         }
     }
-
-    /// Whether it works as far as known.
-    pub(crate) fn is_up(&self) -> bool {
-        !self.down.load(Ordering::Relaxed)
-    }
 }
 
 /// A client context that only logs: librdkafka's own words, which name brokers and topics and never

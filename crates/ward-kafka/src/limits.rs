@@ -57,6 +57,9 @@ pub const COMMIT_EVERY: Duration = Duration::from_millis(200);
 /// below the session timeout.
 pub const REVOKE_MAX: Duration = Duration::from_secs(3);
 
+/// How long a stopping trigger waits for its calls to end.
+pub const STOP_MAX: Duration = Duration::from_secs(10);
+
 /// After this silence the broker gives a consumer's partitions to others.
 pub const SESSION_MAX: Duration = Duration::from_secs(10);
 

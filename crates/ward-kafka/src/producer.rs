@@ -16,8 +16,8 @@ use crate::health;
 /// A record to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
-    /// Records with the same key keep their order.
-    pub key: Vec<u8>,
+    /// Records with the same key keep their order; those without one have none.
+    pub key: Option<Vec<u8>>,
     /// `None` is a record without a value.
     pub value: Option<Vec<u8>>,
     /// In their order; a value may be missing.
@@ -102,8 +102,10 @@ impl Producer {
             headers = headers.insert(Header { key: name, value: value.as_ref() });
         }
         let reply: Box<Reply> = Box::new(Box::new(reply));
-        let mut message =
-            BaseRecord::with_opaque_to(topic, reply).key(&record.key).headers(headers);
+        let mut message = BaseRecord::with_opaque_to(topic, reply).headers(headers);
+        if let Some(key) = &record.key {
+            message = message.key(key);
+        }
         if let Some(value) = &record.value {
             message = message.payload(value);
         }

@@ -57,7 +57,7 @@ impl Mapping {
     pub(crate) fn record(&self, row: &OutboxRow) -> Result<Outgoing, String> {
         let value = self.encoder.encode(&self.event(row)?)?;
         Ok(Outgoing {
-            key: row.aggregate.to_string().into_bytes(),
+            key: Some(row.aggregate.to_string().into_bytes()),
             value: Some(value),
             headers: self.headers(row),
         })
@@ -179,7 +179,7 @@ mod tests {
             "occurredAt": "2026-01-02T03:04:05.000006Z",
         });
         assert_eq!(event, expected);
-        assert_eq!(record.key, b"00000000-0000-0000-0000-000000000002");
+        assert_eq!(record.key.unwrap(), b"00000000-0000-0000-0000-000000000002");
     }
 
     #[test]

@@ -7,7 +7,6 @@ mod queue;
 #[cfg(test)]
 mod queue_tests;
 mod session;
-mod stats;
 mod table;
 
 use std::sync::Arc;
@@ -17,11 +16,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use event::EncodeEvent;
-pub use stats::{Counter, RelayStats};
 pub use table::{Connect, DatabaseError, Link};
 
 use crate::limits::{OUTAGE_PAUSE_MAX, OUTAGE_PAUSE_MIN, pause};
 use crate::producer::Producer;
+use crate::stats::RelayStats;
 use event::Mapping;
 use session::Relay;
 use table::Table;

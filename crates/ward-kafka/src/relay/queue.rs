@@ -210,11 +210,12 @@ impl<P> Queue<P> {
     /// as a whole, so a row is believed to be at fault only after it went alone.
     pub(crate) fn refused(&mut self, seq: i64, reason: String) {
         self.answered(seq, |entry| {
+            entry.state = State::Waiting;
             if entry.suspect {
                 entry.row.payload = Err(reason);
+                entry.state = State::Refused;
             }
             entry.suspect = true;
-            entry.state = State::Waiting;
         });
         self.drop_if_not_ours(seq);
     }
@@ -223,9 +224,8 @@ impl<P> Queue<P> {
     pub(crate) fn unsendable(&mut self, seq: i64, reason: String) {
         self.answered(seq, |entry| {
             entry.row.payload = Err(reason);
-            entry.state = State::Waiting;
+            entry.state = State::Refused;
         });
-        self.drop_if_not_ours(seq);
     }
 
     fn drop_if_not_ours(&mut self, seq: i64) {

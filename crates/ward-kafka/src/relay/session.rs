@@ -15,13 +15,13 @@ use uuid::Uuid;
 
 use super::event::Mapping;
 use super::queue::{Lane, Queue, Row};
-use super::stats::RelayStats;
 use super::table::{DatabaseError, Fetched, LANES, Table, Wanted};
 use crate::limits::{
     OUTAGE_PAUSE_MAX, OUTAGE_PAUSE_MIN, RELAY_BATCH_ROWS_MAX, RELAY_DRAIN_MAX, RELAY_HOUSEKEEPING,
     RELAY_POLL, pause, reason,
 };
 use crate::producer::{Outgoing, Producer, SendError};
+use crate::stats::RelayStats;
 
 /// How many answers are taken in at once.
 const ANSWERS_MAX: usize = 1024;

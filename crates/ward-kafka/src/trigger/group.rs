@@ -49,7 +49,15 @@ pub(crate) struct Group<R> {
 
 impl<R: Clone> Group<R> {
     pub(crate) fn new(rules: Rules, calls_max: usize) -> Group<R> {
-        Group { rules, calls_max, calls: 0, slots: BTreeMap::new(), last: None, epochs: 0, passed: 0 }
+        Group {
+            rules,
+            calls_max,
+            calls: 0,
+            slots: BTreeMap::new(),
+            last: None,
+            epochs: 0,
+            passed: 0,
+        }
     }
 
     /// Partitions came to this consumer.
@@ -172,10 +180,25 @@ impl<R: Clone> Group<R> {
 
     /// Positions that have moved since they were last asked for.
     pub(crate) fn to_commit(&mut self) -> Vec<(Place, i64)> {
-        let moved = self.slots.iter_mut().filter_map(|(place, slot)| {
-            Some((place.clone(), slot.partition.to_commit()?))
-        });
+        let moved = self
+            .slots
+            .iter_mut()
+            .filter_map(|(place, slot)| Some((place.clone(), slot.partition.to_commit()?)));
         moved.collect()
+    }
+
+    /// The positions of these partitions, whether they have moved or not.
+    pub(crate) fn positions<'p>(
+        &mut self,
+        places: impl IntoIterator<Item = &'p Place>,
+    ) -> Vec<(Place, i64)> {
+        let mut positions = Vec::new();
+        for place in places {
+            let Some(slot) = self.slots.get_mut(place) else { continue };
+            slot.partition.forget_commit();
+            positions.extend(slot.partition.to_commit().map(|offset| (place.clone(), offset)));
+        }
+        positions
     }
 
     /// The last commit did not reach the broker: every position is to be committed again.
@@ -186,9 +209,10 @@ impl<R: Clone> Group<R> {
     /// Partitions whose fetching is to be stopped (`true`) or taken up again (`false`).
     pub(crate) fn pausing(&mut self) -> Vec<(Place, bool)> {
         let rules = &self.rules;
-        let changed = self.slots.iter_mut().filter_map(|(place, slot)| {
-            Some((place.clone(), slot.partition.pausing(rules)?))
-        });
+        let changed = self
+            .slots
+            .iter_mut()
+            .filter_map(|(place, slot)| Some((place.clone(), slot.partition.pausing(rules)?)));
         changed.collect()
     }
 

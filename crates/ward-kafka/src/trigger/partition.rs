@@ -326,7 +326,8 @@ impl<R: Clone> Partition<R> {
             return self.leave(offset, why.to_owned(), 0);
         }
         entry.state = State::Waiting;
-        let until = now + wait.max(asked.min(RETRY_ASKED_MAX));
+        // Counted from when the partition goes on, so that others have their turn before it.
+        let until = self.not_before.max(now) + wait.max(asked.min(RETRY_ASKED_MAX));
         let held = self.held.entry(entry.key.clone()).or_insert(until);
         *held = until.max(*held);
         None
