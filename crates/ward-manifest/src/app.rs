@@ -3,7 +3,7 @@
 //! `Debug` never shows what may be secret: defaults of secret variables and the values of
 //! component variables and environments, which people paste secrets into.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -39,6 +39,24 @@ pub struct App {
     pub warnings: Vec<Finding>,
     /// Where the parts of the manifest were written, for messages of later steps.
     pub origin: Origin,
+}
+
+impl App {
+    /// The components that anything calls: by a trigger, over a live link, or from time to time.
+    /// The others are only parts of them, as middleware is.
+    pub fn components_in_use(&self) -> BTreeSet<&str> {
+        let mut used: BTreeSet<&str> =
+            self.http_triggers.iter().filter_map(|t| t.component()).collect();
+        used.extend(self.kafka_triggers.iter().map(|trigger| trigger.component.as_str()));
+        let periodic = self.components.values().filter(|c| !c.settings.periodic.is_empty());
+        used.extend(periodic.map(|component| component.id.as_str()));
+        let mut open: Vec<&str> = used.iter().copied().collect();
+        while let Some(component) = open.pop().and_then(|id| self.components.get(id)) {
+            let linked = component.dependencies.values().filter_map(|d| d.component.as_deref());
+            open.extend(linked.filter(|id| used.insert(id)));
+        }
+        used
+    }
 }
 
 /// Where the parts of an [`App`] were written. Empty for an `App` that came from no file.
@@ -99,6 +117,16 @@ pub struct HttpTrigger {
     pub middleware: Vec<Dependency>,
 }
 
+impl HttpTrigger {
+    /// The id of the component that answers; `None` for a static response.
+    pub fn component(&self) -> Option<&str> {
+        match &self.action {
+            Action::Component(id) => Some(id),
+            Action::Static(_) => None,
+        }
+    }
+}
+
 /// The `route` of an HTTP trigger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
@@ -139,6 +167,11 @@ pub struct Dependency {
     pub export: Option<String>,
     /// Which of the primary's grants it may use.
     pub inherit: Inherit,
+    /// The component of this application whose file it is, where the manifest names the file by
+    /// its path: calls go to that component, which works with its own grants. `None` for a file
+    /// of nobody's, for middleware, and where the manifest names the component itself, whose
+    /// file then is a part of the primary and nothing else.
+    pub component: Option<String>,
 }
 
 /// `inherit_configuration`: the capability sets a dependency shares with its primary.
@@ -248,6 +281,31 @@ pub struct ComponentSettings {
     pub instance_idle: Duration,
     /// `[component.<id>.tool.ward.database]`, if the service owns one.
     pub database: Option<Database>,
+    /// `inherited_only`: grants that are there for dependencies alone.
+    pub inherited_only: InheritedOnly,
+    /// `periodic`: functions of the component that the host calls from time to time.
+    pub periodic: Vec<Periodic>,
+}
+
+/// `inherited_only`: what the manifest grants a component for the sake of its dependencies, and
+/// what the component itself is not given where those dependencies are live links.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InheritedOnly {
+    /// Names out of the component's `variables`.
+    pub variables: BTreeSet<String>,
+    /// Entries out of the component's `allowed_outbound_hosts`, as written there.
+    pub allowed_outbound_hosts: BTreeSet<String>,
+}
+
+/// One entry of `periodic`: a function without parameters, called again and again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Periodic {
+    /// The exported interface, such as `ns:package/interface@1.0.0`.
+    pub interface: String,
+    /// The function's name.
+    pub function: String,
+    /// The time from the end of one call to the start of the next, above zero.
+    pub every: Duration,
 }
 
 /// `[component.<id>.tool.ward.database]`: the one database and role of a service.

@@ -19,7 +19,7 @@ mod variables;
 
 pub use app::{
     Action, App, Build, Component, ComponentSettings, Database, Dependency, FileMount, HttpTrigger,
-    Inherit, Origin, Place, Route, Settings, StaticResponse, Variable,
+    Inherit, InheritedOnly, Origin, Periodic, Place, Route, Settings, StaticResponse, Variable,
 };
 pub use finding::{Finding, Findings};
 pub use hosts::{AllowedHosts, HostError, default_port};

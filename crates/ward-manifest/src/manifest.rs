@@ -8,6 +8,7 @@ mod component;
 mod dependency;
 mod kafka;
 mod links;
+mod rings;
 mod tool;
 mod trigger;
 mod variables;

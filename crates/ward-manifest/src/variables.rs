@@ -2,7 +2,7 @@
 //! Everything is read once, when it is built; after that it is plain memory. Values never appear
 //! in its errors or its `Debug`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
@@ -131,9 +131,15 @@ impl Variables {
         parsed.expand(|name| self.value(name))
     }
 
-    /// A component's `allowed_outbound_hosts` with the variables filled in. A host that came to
-    /// be wrong through a value is a finding at its entry, without the value.
-    pub fn allowed_hosts(&self, app: &App, component: &str) -> Result<AllowedHosts, Findings> {
+    /// A component's `allowed_outbound_hosts`, but for those of `withheld`, with the variables
+    /// filled in. A host that came to be wrong through a value is a finding at its entry, without
+    /// the value.
+    pub fn allowed_hosts(
+        &self,
+        app: &App,
+        component: &str,
+        withheld: &BTreeSet<String>,
+    ) -> Result<AllowedHosts, Findings> {
         let Some(found) = app.components.get(component) else { return Ok(AllowedHosts::default()) };
         let places = app.origin.hosts.get(component);
         let finding = |index: usize, problem: String, help: String| {
@@ -142,16 +148,19 @@ impl Variables {
             let file = app.origin.file.clone();
             Finding { file, line, column, excerpt, problem, help: Some(help) }
         };
-        let mut entries = Vec::new();
-        for (index, template) in found.allowed_outbound_hosts.iter().enumerate() {
+        let (mut entries, mut indexes) = (Vec::new(), Vec::new());
+        let granted = found.allowed_outbound_hosts.iter().enumerate();
+        for (index, template) in granted.filter(|(_, entry)| !withheld.contains(*entry)) {
             let help = || "name variables of [variables] only".to_owned();
             let expanded = self.expand(template);
             entries.push(expanded.map_err(|e| finding(index, e.to_string(), help()))?);
+            indexes.push(index);
         }
         AllowedHosts::parse(&entries).map_err(|errors| {
             let findings = errors.into_iter().map(|error| {
                 let problem = "with the values of its variables, this is no allowed host";
-                finding(error.index, problem.to_owned(), error.help)
+                let index = indexes.get(error.index).copied().unwrap_or(error.index);
+                finding(index, problem.to_owned(), error.help)
             });
             Findings(findings.collect())
         })

@@ -1,8 +1,7 @@
 //! Finds out how a component wants its requests: through `wasi:http/handler` (p3) or
 //! `wasi:http/incoming-handler` (p2). Exactly one of the two, as in Spin.
 
-use wasmtime::Engine;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, InstancePre};
 use wasmtime_wasi_http::handler::ProxyPre;
 use wasmtime_wasi_http::{p2, p3};
 
@@ -19,13 +18,10 @@ pub(crate) enum HandlerExport {
 }
 
 /// Looks at the exports of a compiled component.
-pub(crate) fn handler(
-    engine: &Engine,
-    component: &Component,
-    id: &str,
-) -> Result<HandlerExport, LoadError> {
+pub(crate) fn handler(component: &Component, id: &str) -> Result<HandlerExport, LoadError> {
     let ty = component.component_type();
-    let names: Vec<String> = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
+    let names: Vec<String> =
+        ty.exports(component.engine()).map(|(name, _)| name.to_owned()).collect();
     find(names.iter().map(String::as_str)).map_err(|problem| {
         LoadError::new(id, problem)
             .help("export one of wasi:http/handler@0.3.x or wasi:http/incoming-handler@0.2.x")
@@ -58,23 +54,11 @@ fn is_version(name: &str, interface: &str, version: &str) -> bool {
 }
 
 impl HandlerExport {
-    /// Links the component, so that an instance can be made of it at any time.
-    pub(crate) fn pre(
-        self,
-        linker: &Linker<State>,
-        component: &Component,
-        id: &str,
-    ) -> Result<ProxyPre<State>, LoadError> {
-        let linked = linker.instantiate_pre(component).and_then(|pre| {
-            Ok(match self {
-                Self::P2 => ProxyPre::P2(p2::bindings::ProxyPre::new(pre)?),
-                Self::P3 => ProxyPre::P3(p3::bindings::ServicePre::new(pre)?),
-            })
-        });
-        linked.map_err(|error| {
-            LoadError::new(id, format!("cannot be linked: {error:#}")).help(
-                "Ward provides WASI 0.2 and 0.3, spin:postgres, spin:variables, spin:key-value",
-            )
+    /// The component as something that requests can be handed to.
+    pub(crate) fn pre(self, pre: InstancePre<State>) -> wasmtime::Result<ProxyPre<State>> {
+        Ok(match self {
+            Self::P2 => ProxyPre::P2(p2::bindings::ProxyPre::new(pre)?),
+            Self::P3 => ProxyPre::P3(p3::bindings::ServicePre::new(pre)?),
         })
     }
 }

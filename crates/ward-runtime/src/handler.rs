@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
-use wasmtime::component::GuestTaskId;
+use wasmtime::component::{GuestTaskId, InstancePre};
 use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::handler::{
@@ -17,7 +17,9 @@ use wasmtime_wasi_http::handler::{
     TrapOrPanicError, WorkerExpiration, WorkerState, WorkerStatus,
 };
 
-use crate::error::HandleError;
+use crate::call::CallContext;
+use crate::error::{HandleError, LoadError};
+use crate::exports;
 use crate::state::{ComponentShared, State};
 use crate::whole::{self, Failed};
 
@@ -40,12 +42,18 @@ impl std::fmt::Debug for HttpHandler {
 }
 
 impl HttpHandler {
-    pub(crate) fn new(component: Arc<ComponentShared>, pre: ProxyPre<State>) -> Self {
+    /// The handler of a component, which has to export one that takes HTTP requests.
+    pub(crate) fn new(
+        component: Arc<ComponentShared>,
+        pre: InstancePre<State>,
+    ) -> Result<Self, LoadError> {
+        let export = exports::handler(pre.component(), &component.id)?;
+        let pre = export.pre(pre).map_err(|e| LoadError::new(&component.id, format!("{e:#}")))?;
         // A p2 guest may keep anything in its globals between requests and was written in the
         // belief that it cannot; it gets a fresh instance each time, as in Spin.
         let reusable = matches!(pre, ProxyPre::P3(_));
         let workers = Workers { component: component.clone(), pre, reusable };
-        Self { component, proxy: ProxyHandler::new(workers) }
+        Ok(Self { component, proxy: ProxyHandler::new(workers) })
     }
 
     /// The id of the component that answers.
@@ -66,7 +74,8 @@ impl HttpHandler {
     ) -> Result<http::Response<Body>, HandleError> {
         let until = tokio::time::Instant::now() + self.deadline();
         let worker = Arc::new(OnceLock::new());
-        let ticket = Ticket { until, worker: worker.clone() };
+        let context = self.component.has_links.then(|| context(request.headers(), until));
+        let ticket = Ticket { until, worker: worker.clone(), context };
         // The deadline is held twice. This one answers the caller in time whatever the guest
         // does; the one inside the worker stops it from taking further requests.
         match tokio::time::timeout_at(until, self.proxy.handle(ticket, request)).await {
@@ -82,6 +91,16 @@ impl HttpHandler {
     pub async fn instantiate(&self) -> Result<(), HandleError> {
         let made = self.proxy.state().instantiate().await;
         made.map(drop).map_err(|error| HandleError::Instantiate(format!("{error:#}")))
+    }
+}
+
+/// What a link that the component calls is told of this request.
+fn context(headers: &http::HeaderMap, until: tokio::time::Instant) -> CallContext {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    CallContext {
+        until: Some(until),
+        request_id: text("x-request-id").unwrap_or_default().into(),
+        traceparent: text("traceparent").map(Into::into),
     }
 }
 
@@ -110,6 +129,8 @@ pub(crate) struct Ticket {
     until: tokio::time::Instant,
     /// Filled in by the worker that takes the request.
     worker: Arc<OnceLock<Failed>>,
+    /// For the links of the component, where it has any.
+    context: Option<CallContext>,
 }
 
 /// Makes the instances of one component.
@@ -168,12 +189,23 @@ impl WorkerState for Worker {
 
     fn on_request_start(
         &self,
-        _store: StoreContextMut<'_, State>,
+        store: StoreContextMut<'_, State>,
         ticket: Ticket,
-        _task: GuestTaskId,
+        task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         ticket.worker.get_or_init(|| self.failed.clone());
-        Box::pin(tokio::time::sleep_until(ticket.until))
+        let sleep = tokio::time::sleep_until(ticket.until);
+        match ticket.context {
+            None => Box::pin(sleep),
+            Some(context) => {
+                // The future is dropped when the request ends, and what it holds with it.
+                let served = store.data().serving().begin(Some(task), context);
+                Box::pin(async move {
+                    sleep.await;
+                    drop(served);
+                })
+            }
+        }
     }
 
     fn drop(&self, store: Store<State>, result: wasmtime::Result<()>) {

@@ -1,9 +1,11 @@
-//! Runs the components of an application: compiles and caches them, composes their middleware,
-//! links the host's capabilities, and keeps warm instances that answer HTTP requests.
+//! Runs the components of an application: compiles and caches them, composes what belongs together,
+//! links the host's capabilities and one component with another, and keeps warm instances that
+//! answer HTTP requests and calls.
 //! It is the only crate that names wasmtime; it opens no listener and knows no route.
-//! Start at [`Runtime::load`], then [`HttpHandler::handle`].
+//! Start at [`Runtime::load`], then [`HttpHandler::handle`] and [`Function::call`].
 
 mod cache;
+mod call;
 mod capabilities;
 mod compose;
 mod engine;
@@ -12,14 +14,18 @@ mod exports;
 mod files;
 mod handler;
 mod limits;
+mod link;
 mod linker;
 mod load;
+mod loader;
 mod outbound;
 mod services;
+mod serving;
 mod state;
 mod stdio;
 mod whole;
 
+pub use call::{CallContext, CallError, Function};
 pub use error::{HandleError, LoadError};
 pub use handler::{Body, BodyError, HttpHandler};
-pub use load::{LoadedComponent, Runtime, RuntimeOptions};
+pub use load::{Link, LinkKind, LoadedComponent, Runtime, RuntimeOptions, links};

@@ -36,6 +36,19 @@ pub(crate) const GUEST_STACK_BYTES_MAX: usize = 512 * 1024;
 /// Milliseconds between two looks at a running guest: how late an endless loop is noticed.
 pub(crate) const EPOCH_TICK_MS: u64 = 10;
 
+/// Live links one behind the other, as in a → b → c, which is two. Each holds an instance of its
+/// component while it waits; services that call each other further down than this are a mesh, and
+/// nobody could say any more what a request costs.
+pub(crate) const LINK_DEPTH_MAX: usize = 8;
+
+/// Calls at once into one component, over links and from triggers other than HTTP. Each has an
+/// instance of its own, out of [`INSTANCES_MAX`]: several components may be busy at the same time.
+pub(crate) const CALLS_PER_COMPONENT_MAX: usize = 128;
+
+/// Calls that wait for one of those to end. As many as HTTP requests are taken at once; what comes
+/// on top is told to come back.
+pub(crate) const CALLS_WAITING_MAX: usize = 1024;
+
 /// Holds one store to its component's memory limit, summed over all its linear memories.
 #[derive(Debug)]
 pub(crate) struct MemoryLimiter {

@@ -1,27 +1,20 @@
-//! From a checked application to components that serve: reads the wasm files, composes middleware,
-//! compiles through the cache, links, and makes one handler for each component and chain.
-//! Nothing is served before everything has loaded.
+//! The loaded application, and how it comes to be: every component that anything calls is read, its
+//! dependencies are composed or linked, it is compiled through the cache, and gets one handler for
+//! each chain of middleware. Nothing is served before everything has loaded. What is done for a
+//! single component is in `loader`.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ward_manifest::{
-    Action, App, Component as Entry, Dependency, OutboundNetworking, RuntimeConfig, Variables,
-};
-use wasmtime::Engine;
-use wasmtime::component::Linker;
+use ward_manifest::{App, Dependency, RuntimeConfig, Variables};
 
-use crate::cache::CompileCache;
-use crate::compose::{self, Layer};
+use crate::call::{Callee, Function, Registry};
 use crate::error::LoadError;
 use crate::handler::HttpHandler;
-use crate::outbound::{Outbound, OutboundClient};
-use crate::services::Services;
-use crate::state::{ComponentShared, State};
-use crate::{engine, exports, files, linker};
+use crate::link;
+use crate::loader::{Loader, Part};
 
 /// What the runtime needs beside the application itself.
 #[derive(Debug, Clone, Default)]
@@ -43,21 +36,58 @@ pub struct LoadedComponent {
     pub id: String,
     /// The names of its middleware, outermost first.
     pub middleware: Vec<String>,
+    /// What became of its dependencies.
+    pub links: Vec<Link>,
     /// Whether its machine code came from the cache.
     pub cached: bool,
     /// How long composing, compiling and linking took.
     pub took: Duration,
 }
 
+/// One import of a component that another one satisfies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The import, an interface with its version.
+    pub import: String,
+    /// The component that is called, or the file that is composed in.
+    pub target: String,
+    /// Which of the two it is.
+    pub kind: LinkKind,
+}
+
+/// What became of a dependency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkKind {
+    /// Calls go to an instance of the other component, with that one's grants.
+    Live,
+    /// The file has become a part of the component.
+    Composed {
+        /// Why it is no live link.
+        reason: String,
+    },
+}
+
+/// What becomes of the dependencies of a component, found out from its file alone.
+pub fn links(app: &App, component: &str) -> Result<Vec<Link>, LoadError> {
+    let fail = |problem: String| LoadError::new(component, problem);
+    let entry = app.components.get(component).ok_or_else(|| fail("is not declared".to_owned()))?;
+    if entry.dependencies.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bytes = crate::loader::read(component, &entry.source)?;
+    link::plan(entry, &bytes).map(|plan| plan.shown()).map_err(fail)
+}
+
 /// The loaded application.
 #[derive(Debug)]
 pub struct Runtime {
     handlers: BTreeMap<String, Arc<HttpHandler>>,
+    registry: Registry,
     loaded: Vec<LoadedComponent>,
 }
 
 impl Runtime {
-    /// Loads every component that a trigger names. Compiles where the cache has nothing, so it
+    /// Loads every component that anything calls. Compiles where the cache has nothing, so it
     /// blocks for seconds on a first start; must be called on a tokio runtime, on a thread that
     /// may block.
     pub fn load(
@@ -66,25 +96,80 @@ impl Runtime {
         options: &RuntimeOptions,
     ) -> Result<Self, LoadError> {
         let loader = Loader::new(app, variables, options)?;
-        let mut runtime = Self { handlers: BTreeMap::new(), loaded: Vec::new() };
+        let used = app.components_in_use();
+        let parts = used.iter().map(|id| Ok((*id, loader.part(id)?)));
+        let parts: BTreeMap<&str, Part> = parts.collect::<Result<_, LoadError>>()?;
+        link::check_depth(parts.iter().map(|(id, part)| (*id, part.links.as_slice())))?;
+        let registry = Registry::new(used);
+        let mut runtime = Self { handlers: BTreeMap::new(), registry, loaded: Vec::new() };
+        runtime.load_handlers(app, &loader, &parts)?;
+        runtime.load_others(&loader, &parts)?;
+        for (id, part) in &parts {
+            link::check_types(id, &part.links, &runtime.registry)?;
+        }
+        Ok(runtime)
+    }
+
+    fn load_handlers(
+        &mut self,
+        app: &App,
+        loader: &Loader<'_>,
+        parts: &BTreeMap<&str, Part>,
+    ) -> Result<(), LoadError> {
         // Triggers with the same component and chain share one handler, and so its instances.
         let mut made: Vec<(&str, &[Dependency], Arc<HttpHandler>)> = Vec::new();
         for trigger in &app.http_triggers {
-            let Action::Component(id) = &trigger.action else { continue };
+            let Some(id) = trigger.component() else { continue };
             let chain = trigger.middleware.as_slice();
-            let known = made.iter().find(|(other, layers, _)| other == id && *layers == chain);
-            let handler = match known {
-                Some((_, _, handler)) => handler.clone(),
-                None => {
-                    let (handler, loaded) = loader.load(id, chain)?;
-                    runtime.loaded.push(loaded);
+            let known = made.iter().find(|(other, layers, _)| *other == id && *layers == chain);
+            let handler = match (known, parts.get(id)) {
+                (Some((_, _, handler)), _) => handler.clone(),
+                (None, Some(part)) => {
+                    let handler = Arc::new(self.load_handler(loader, part, chain)?);
                     made.push((id, chain, handler.clone()));
                     handler
                 }
+                (None, None) => {
+                    return Err(LoadError::new(id, "is named by a trigger and not declared"));
+                }
             };
-            runtime.handlers.insert(trigger.id.clone(), handler);
+            self.handlers.insert(trigger.id.clone(), handler);
         }
-        Ok(runtime)
+        Ok(())
+    }
+
+    fn load_handler(
+        &mut self,
+        loader: &Loader<'_>,
+        part: &Part,
+        chain: &[Dependency],
+    ) -> Result<HttpHandler, LoadError> {
+        let (pre, loaded) = loader.assemble(part, chain, &self.registry)?;
+        self.loaded.push(loaded);
+        // Calls other than HTTP go to the same compiled component; what middleware stands around
+        // it makes no difference to them.
+        let slot = self.registry.slot(part.id());
+        if let Some(slot) = slot.filter(|slot| slot.current().is_none()) {
+            slot.put(Arc::new(Callee::new(part.shared.clone(), pre.clone())));
+        }
+        HttpHandler::new(part.shared.clone(), pre)
+    }
+
+    /// Components that only other components and triggers other than HTTP call.
+    fn load_others(
+        &mut self,
+        loader: &Loader<'_>,
+        parts: &BTreeMap<&str, Part>,
+    ) -> Result<(), LoadError> {
+        for part in parts.values() {
+            let slot = self.registry.slot(part.id());
+            if let Some(slot) = slot.filter(|slot| slot.current().is_none()) {
+                let (pre, loaded) = loader.assemble(part, &[], &self.registry)?;
+                self.loaded.push(loaded);
+                slot.put(Arc::new(Callee::new(part.shared.clone(), pre)));
+            }
+        }
+        Ok(())
     }
 
     /// The handler behind an HTTP trigger; `None` for a static response or an unknown id.
@@ -92,136 +177,15 @@ impl Runtime {
         self.handlers.get(trigger_id).cloned()
     }
 
-    /// What was loaded, in the order of the manifest.
+    /// A function that a component exports, such as `open-account` of `ns:billing/accounts@1.0.0`.
+    /// An interface that is named without a version is found where there is one of that name.
+    /// `None` where the component has no such function, or is not in use.
+    pub fn function(&self, component: &str, interface: &str, name: &str) -> Option<Function> {
+        Function::find(self.registry.slot(component)?, interface, name)
+    }
+
+    /// What was loaded: what HTTP triggers name in the order of the manifest, then the others.
     pub fn loaded(&self) -> &[LoadedComponent] {
         &self.loaded
     }
-}
-
-/// What loading one component after the other needs.
-struct Loader<'a> {
-    app: &'a App,
-    options: &'a RuntimeOptions,
-    engine: Engine,
-    linker: Linker<State>,
-    cache: CompileCache,
-    variables: Arc<Variables>,
-    outbound: OutboundClient,
-    networks: Arc<OutboundNetworking>,
-    services: Services,
-}
-
-impl<'a> Loader<'a> {
-    fn new(
-        app: &'a App,
-        variables: Arc<Variables>,
-        options: &'a RuntimeOptions,
-    ) -> Result<Self, LoadError> {
-        let fail = |problem: &dyn Display| LoadError::new(&app.name, problem);
-        let engine = engine::engine().map_err(|e| fail(&format!("{e:#}")))?;
-        let networks = Arc::new(options.config.outbound_networking.clone());
-        let cache_dir = options.state_dir.join("cache");
-        Ok(Self {
-            app,
-            options,
-            linker: linker::linker(&engine).map_err(|e| fail(&format!("{e:#}")))?,
-            cache: CompileCache::open(&cache_dir).map_err(|e| {
-                fail(&format!("the compile cache {} cannot be used: {e}", cache_dir.display()))
-            })?,
-            outbound: OutboundClient::new(&options.config, networks.clone())
-                .map_err(|e| fail(&e))?,
-            services: Services::new(&options.state_dir, &options.config, variables.clone()),
-            networks,
-            engine,
-            variables,
-        })
-    }
-
-    fn load(
-        &self,
-        id: &str,
-        chain: &[Dependency],
-    ) -> Result<(Arc<HttpHandler>, LoadedComponent), LoadError> {
-        let start = Instant::now();
-        let entry = self
-            .app
-            .components
-            .get(id)
-            .ok_or_else(|| LoadError::new(id, "is named by a trigger and not declared"))?;
-        let primary = read(id, &entry.source)?;
-        let layers = chain
-            .iter()
-            .map(|layer| read(&layer.name, &layer.source))
-            .collect::<Result<Vec<_>, _>>()?;
-        let layers: Vec<Layer<'_>> = chain
-            .iter()
-            .zip(&layers)
-            .map(|(layer, bytes)| Layer { name: &layer.name, bytes, inherit: &layer.inherit })
-            .collect();
-        let composed =
-            compose::middleware(id, &primary, &layers).map_err(|e| LoadError::new(id, e))?;
-        let compiled = self
-            .cache
-            .compile(&self.engine, &composed.bytes)
-            .map_err(|e| LoadError::new(id, format!("{e:#}")))?;
-
-        let mut linker = self.linker.clone();
-        compose::link_denied(&mut linker, &compiled.component, &composed.denied)
-            .map_err(|e| LoadError::new(id, format!("{e:#}")))?;
-        let export = exports::handler(&self.engine, &compiled.component, id)?;
-        let pre = export.pre(&linker, &compiled.component, id)?;
-        let handler = Arc::new(HttpHandler::new(Arc::new(self.shared(entry)?), pre));
-        let loaded = LoadedComponent {
-            id: id.to_owned(),
-            middleware: chain.iter().map(|layer| layer.name.clone()).collect(),
-            cached: compiled.cached,
-            took: start.elapsed(),
-        };
-        Ok((handler, loaded))
-    }
-
-    fn shared(&self, entry: &Entry) -> Result<ComponentShared, LoadError> {
-        let id: Arc<str> = entry.id.as_str().into();
-        let hosts = self.variables.allowed_hosts(self.app, &id);
-        let hosts = Arc::new(hosts.map_err(|findings| LoadError::new(&id, findings))?);
-        let files_dir = self.options.state_dir.join("files");
-        let files = files::snapshot(&self.app.root, entry, &files_dir)
-            .map_err(|e| LoadError::new(&id, format!("its files cannot be mounted: {e}")))?;
-        let mut environment = entry.environment.clone();
-        environment.extend(self.options.environment.clone());
-        Ok(ComponentShared {
-            engine: self.engine.clone(),
-            settings: self.settings(entry),
-            environment: environment.into_iter().collect(),
-            files,
-            networks: self.networks.clone(),
-            outbound: Outbound::new(id.clone(), hosts.clone(), self.outbound.clone()),
-            postgres: self.services.postgres(&id, &hosts),
-            key_value: self.services.key_value(&entry.key_value_stores),
-            variables: self.services.variables(&id),
-            silent: self.options.quiet,
-            hosts,
-            id,
-        })
-    }
-
-    /// The runtime configuration may lower what the manifest allows, never raise it.
-    fn settings(&self, entry: &Entry) -> ward_manifest::ComponentSettings {
-        let mut settings = entry.settings.clone();
-        if let Some(most) = self.options.config.max_instance_memory_bytes {
-            settings.memory_limit_bytes = settings.memory_limit_bytes.min(most);
-        }
-        settings
-    }
-}
-
-/// The wasm file of a component or middleware.
-fn read(name: &str, source: &Path) -> Result<Vec<u8>, LoadError> {
-    std::fs::read(source).map_err(|error| {
-        let failed = LoadError::new(name, format!("{} cannot be read: {error}", source.display()));
-        match error.kind() {
-            std::io::ErrorKind::NotFound => failed.help("build it first: `ward build`"),
-            _ => failed,
-        }
-    })
 }

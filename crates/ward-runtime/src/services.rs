@@ -42,9 +42,9 @@ impl Services {
         KeyValueCtx::new(self.key_value.clone(), Arc::new(labels))
     }
 
-    /// The variables `id` sees.
-    pub(crate) fn variables(&self, id: &Arc<str>) -> VariablesCtx {
-        VariablesCtx::new(self.variables.clone(), id.clone())
+    /// The variables `id` sees: those of its manifest entry but those of `withheld`.
+    pub(crate) fn variables(&self, id: &Arc<str>, withheld: BTreeSet<String>) -> VariablesCtx {
+        VariablesCtx::new(self.variables.clone(), id.clone(), Arc::new(withheld))
     }
 }
 

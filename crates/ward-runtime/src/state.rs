@@ -16,6 +16,7 @@ use crate::capabilities::postgres::{PostgresCtx, PostgresView};
 use crate::capabilities::variables::{VariablesCtx, VariablesView};
 use crate::limits::MemoryLimiter;
 use crate::outbound::Outbound;
+use crate::serving::Serving;
 use crate::stdio::{LogStream, Stream};
 
 /// One loaded component: what all of its instances share.
@@ -32,6 +33,8 @@ pub(crate) struct ComponentShared {
     pub(crate) key_value: KeyValueCtx,
     pub(crate) variables: VariablesCtx,
     pub(crate) silent: bool,
+    /// Whether it calls other components over live links.
+    pub(crate) has_links: bool,
 }
 
 impl ComponentShared {
@@ -47,8 +50,10 @@ impl ComponentShared {
     }
 
     fn state(&self) -> wasmtime::Result<State> {
+        let serving = Serving::default();
         Ok(State {
-            wasi: self.wasi()?,
+            wasi: self.wasi(&serving)?,
+            serving,
             http: WasiHttpCtx::new(),
             outbound: self.outbound.clone(),
             table: ResourceTable::new(),
@@ -59,13 +64,12 @@ impl ComponentShared {
         })
     }
 
-    fn wasi(&self) -> wasmtime::Result<WasiCtx> {
+    fn wasi(&self, serving: &Serving) -> wasmtime::Result<WasiCtx> {
         let mut builder = WasiCtxBuilder::new();
         builder.envs(&self.environment);
         if !self.silent {
-            builder
-                .stdout(LogStream::new(self.id.clone(), Stream::Out))
-                .stderr(LogStream::new(self.id.clone(), Stream::Err));
+            let stream = |stream| LogStream::new(self.id.clone(), serving.clone(), stream);
+            builder.stdout(stream(Stream::Out)).stderr(stream(Stream::Err));
         }
         if let Some(files) = &self.files {
             builder.preopened_dir(files, "/", FsPerms::ReadOnly)?;
@@ -100,6 +104,7 @@ fn allows_socket(
 
 /// One instance's state.
 pub(crate) struct State {
+    serving: Serving,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     outbound: Outbound,
@@ -111,6 +116,11 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// On whose behalf the instance works.
+    pub(crate) fn serving(&self) -> &Serving {
+        &self.serving
+    }
+
     /// The view the postgres capability works on.
     pub(crate) fn postgres(&mut self) -> PostgresView<'_> {
         PostgresView { ctx: &mut self.postgres, table: &mut self.table }

@@ -9,6 +9,8 @@ use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
+use crate::serving::Serving;
+
 /// Longest line in bytes; a longer one is cut into several events.
 const LINE_BYTES_MAX: usize = 8 * 1024;
 
@@ -25,13 +27,14 @@ pub(crate) enum Stream {
 #[derive(Clone)]
 pub(crate) struct LogStream {
     component: Arc<str>,
+    serving: Serving,
     stream: Stream,
 }
 
 impl LogStream {
-    /// The stream of one component.
-    pub(crate) fn new(component: Arc<str>, stream: Stream) -> Self {
-        Self { component, stream }
+    /// The stream of one instance of a component, which works on behalf of `serving`.
+    pub(crate) fn new(component: Arc<str>, serving: Serving, stream: Stream) -> Self {
+        Self { component, serving, stream }
     }
 }
 
@@ -70,9 +73,11 @@ impl LineWriter {
     fn emit(&mut self) {
         let text = String::from_utf8_lossy(&self.line);
         let component = &*self.stream.component;
+        let request_id = self.stream.serving.request_id();
+        let request_id = request_id.as_deref();
         match self.stream.stream {
-            Stream::Out => tracing::info!(target: "component", component, "{text}"),
-            Stream::Err => tracing::warn!(target: "component", component, "{text}"),
+            Stream::Out => tracing::info!(target: "component", component, request_id, "{text}"),
+            Stream::Err => tracing::warn!(target: "component", component, request_id, "{text}"),
         }
         self.line.clear();
     }

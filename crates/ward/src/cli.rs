@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Build(BuildArgs),
     /// Bring the databases to the newest migration, and stop
     Migrate(MigrateArgs),
+    /// Show the application: triggers, links between components, what each was granted
+    App(AppArgs),
     /// Check what is needed to run, and say what to do about what is missing
     Doctor(DoctorArgs),
     /// Print a script that completes ward's commands and options in a shell
@@ -162,6 +164,26 @@ pub(crate) struct MigrateArgs {
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// `ward app`
+#[derive(Debug, Args)]
+pub(crate) struct AppArgs {
+    #[command(flatten)]
+    pub(crate) from: FromArgs,
+
+    /// How it is written: table for people, json with one object
+    #[arg(long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
+    pub(crate) format: AppFormat,
+}
+
+/// How `ward app` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AppFormat {
+    /// For people
+    Table,
+    /// One JSON object
+    Json,
 }
 
 /// `ward doctor`

@@ -13,6 +13,7 @@ mod keys;
 mod logging;
 mod migrations;
 mod output;
+mod periodic;
 mod ports;
 mod progress;
 mod provision;

@@ -48,6 +48,11 @@ impl Progress {
         if self == Self::Terminal { Self::Lines } else { self }
     }
 
+    /// Says something that took no time.
+    pub(crate) fn say(self, text: &str) {
+        self.line(text, None);
+    }
+
     fn line(self, text: &str, took: Option<Duration>) {
         match (self, took) {
             (Self::Quiet, _) => {}

@@ -1,14 +1,15 @@
 //! `[component.<id>]`: one component, read on its own.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::app::{Build, Component, FileMount};
+use crate::app::{Build, Component, FileMount, InheritedOnly};
 use crate::names::{declared_variable_flaw, kebab_flaw, label_flaw};
 use crate::toml_file::{Section, Span, Text, Value};
 
 use super::application::check_targets;
 use super::dependency::{DependencyDraft, read_component_dependencies};
-use super::tool::read_component_settings;
+use super::tool::{ComponentSettingsDraft, read_component_settings};
 
 /// A component whose references are not looked up yet.
 pub(super) struct ComponentDraft<'a> {
@@ -85,7 +86,19 @@ pub(super) fn read_one<'a>(
     let source = read_source(section).unwrap_or_default();
     let hosts = section.texts("allowed_outbound_hosts");
     let variables = read_variables(section);
-    let (settings, database_variable) = read_component_settings(section, directory);
+    let mut draft = read_component_settings(section, directory);
+    draft.settings.inherited_only = InheritedOnly {
+        variables: granted(section, "variables", &draft.inherited_variables, |name| {
+            variables.iter().any(|(granted, _)| granted.value == name)
+        }),
+        allowed_outbound_hosts: granted(
+            section,
+            "allowed_outbound_hosts",
+            &draft.inherited_hosts,
+            |entry| hosts.iter().any(|granted| granted.value == entry),
+        ),
+    };
+    let ComponentSettingsDraft { settings, database_variable, .. } = draft;
     let owned =
         |(name, value): &(Text<'_>, Text<'_>)| (name.value.to_owned(), value.value.to_owned());
     let component = Component {
@@ -114,6 +127,23 @@ pub(super) fn read_one<'a>(
         database_variable,
         grants: GRANTS.iter().copied().filter(|key| grants(section, key)).collect(),
     }
+}
+
+/// The entries of `inherited_only.<key>`, each of which has to be one that `<key>` itself has:
+/// withholding what is not given would only look like protection.
+fn granted(
+    section: &Section<'_>,
+    key: &str,
+    entries: &[Text<'_>],
+    is_granted: impl Fn(&str) -> bool,
+) -> BTreeSet<String> {
+    for entry in entries.iter().filter(|entry| !is_granted(entry.value)) {
+        let problem =
+            format!("`inherited_only` names {:?}, which `{key}` does not grant", entry.value);
+        let help = format!("write it as `{key}` of the component does, or take it out");
+        section.report.error_help(&entry.span, problem, help);
+    }
+    entries.iter().map(|entry| entry.value.to_owned()).collect()
 }
 
 /// Whether the key is there and not empty.

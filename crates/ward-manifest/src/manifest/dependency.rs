@@ -179,6 +179,11 @@ impl<'n> ImportName<'n> {
     }
 }
 
+/// Whether `name` names one interface: `ns:package/interface`, with or without a version.
+pub(super) fn is_interface_name(name: &str) -> bool {
+    ImportName::parse(name).is_some_and(|name| name.interface.is_some())
+}
+
 fn split(text: &str, at: char) -> (&str, Option<&str>) {
     text.split_once(at).map_or((text, None), |(before, after)| (before, Some(after)))
 }

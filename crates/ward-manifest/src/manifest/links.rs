@@ -2,7 +2,7 @@
 //! against the variables. Takes what the other modules read and makes the [`App`] of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component as Part, Path, PathBuf};
 
 use crate::app::{
     Action, App, Component, Dependency, HttpTrigger, Inherit, Origin, Route, Settings, Variable,
@@ -16,6 +16,7 @@ use super::application::Application;
 use super::component::ComponentDraft;
 use super::dependency::{DependencyDraft, Target};
 use super::kafka::KafkaDraft;
+use super::rings::{self, Link};
 use super::trigger::{ActionDraft, TriggerDraft};
 
 /// A manifest, read table by table.
@@ -38,6 +39,7 @@ pub(super) fn settle(mut parts: Parts<'_>) -> Option<App> {
     linker.check_settings(&parts.application);
     parts.components.iter().for_each(|draft| linker.check_component(draft));
     parts.kafka.templates.iter().for_each(|template| linker.check_template(template));
+    rings::refuse(parts.report, &linker.links(&parts.components));
     warn_of_duplicate_routes(&parts, &ids);
     let origin = origin(&parts);
     let triggers = parts.triggers.iter().zip(&ids).map(|(draft, id)| linker.trigger(draft, id));
@@ -276,8 +278,9 @@ impl<'a> Linker<'a> {
 
     fn component(&self, draft: &ComponentDraft<'_>) -> Component {
         let mut component = draft.component.clone();
-        for (name, dependency) in &draft.dependencies {
-            let Some(mut dependency) = self.dependency(dependency) else { continue };
+        for (name, written) in &draft.dependencies {
+            let Some(mut dependency) = self.dependency(written) else { continue };
+            dependency.component = self.linked(written);
             if draft.inherit_all.as_ref().is_some_and(|(all, _)| *all) {
                 dependency.inherit = Inherit::All;
             }
@@ -296,7 +299,36 @@ impl<'a> Linker<'a> {
             source,
             export: draft.export.clone(),
             inherit: draft.inherit.clone().unwrap_or(Inherit::Only(Vec::new())),
+            component: None,
         })
+    }
+
+    /// The component whose file a dependency names by its path. What that component may do is its
+    /// own, so its grants are no reason to refuse it here.
+    fn linked(&self, draft: &DependencyDraft<'_>) -> Option<String> {
+        let Target::Path(path) = &draft.target else { return None };
+        let file = plain(&self.directory.join(path.value));
+        let mut owners =
+            self.components.iter().filter(|(_, component)| plain(&component.source) == file);
+        let (owner, _) = owners.next()?;
+        if let Some((other, _)) = owners.next() {
+            let problem = format!("the file is that of `{owner}` and of `{other}`");
+            let help = "it becomes a part of this component, and calls go to neither of the two";
+            self.report.warn(&path.span, problem, help);
+            return None;
+        }
+        Some(owner.clone())
+    }
+
+    /// Every live link of the application.
+    fn links<'d>(&self, drafts: &'d [ComponentDraft<'_>]) -> Vec<Link<'d>> {
+        let links = drafts.iter().flat_map(|draft| {
+            draft.dependencies.iter().filter_map(|(name, dependency)| {
+                let to = self.linked(dependency)?;
+                Some(Link { from: &draft.component.id, to, span: &name.span })
+            })
+        });
+        links.collect()
     }
 
     /// A dependency on a component is a dependency on its file: what it may do comes from the
@@ -317,4 +349,19 @@ impl<'a> Linker<'a> {
         }
         Some(referenced.source.clone())
     }
+}
+
+/// A path without `.` and `..`, as far as it says them itself: the files need not exist yet.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Part::CurDir => {}
+            Part::ParentDir if matches!(plain.components().next_back(), Some(Part::Normal(_))) => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
 }

@@ -5,11 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::app::{ComponentSettings, Database};
-use crate::toml_file::{Section, Span, Text};
+use crate::app::{ComponentSettings, Database, InheritedOnly, Periodic};
+use crate::names::kebab_flaw;
+use crate::toml_file::{Section, Span, Text, Value};
 use crate::units::{duration, size_bytes};
 
 use super::application::tool_ward;
+use super::dependency::is_interface_name;
 
 /// `[application.tool.ward]`, with component ids not looked up yet.
 pub(super) struct SettingsDraft<'a> {
@@ -47,6 +49,8 @@ impl Default for ComponentSettings {
             instance_concurrency_max: INSTANCE_CONCURRENCY_MAX,
             instance_idle: INSTANCE_IDLE,
             database: None,
+            inherited_only: InheritedOnly::default(),
+            periodic: Vec::new(),
         }
     }
 }
@@ -76,13 +80,26 @@ fn address(section: &Section<'_>, text: &Text<'_>) -> Option<SocketAddr> {
     address
 }
 
-/// Reads a component's settings; the second part is where its database names its variable.
+/// A component's settings, with what they refer to not looked up yet.
+#[derive(Default)]
+pub(super) struct ComponentSettingsDraft<'a> {
+    /// Everything but `inherited_only`, whose entries are below.
+    pub(super) settings: ComponentSettings,
+    /// The variable its database names.
+    pub(super) database_variable: Option<Text<'a>>,
+    /// `inherited_only.variables`.
+    pub(super) inherited_variables: Vec<Text<'a>>,
+    /// `inherited_only.allowed_outbound_hosts`.
+    pub(super) inherited_hosts: Vec<Text<'a>>,
+}
+
+/// Reads a component's settings.
 pub(super) fn read_component_settings<'a>(
     component: &Section<'a>,
     root: &Path,
-) -> (ComponentSettings, Option<Text<'a>>) {
-    let mut settings = ComponentSettings::default();
-    let Some(ward) = tool_ward(component) else { return (settings, None) };
+) -> ComponentSettingsDraft<'a> {
+    let mut draft = ComponentSettingsDraft::default();
+    let Some(ward) = tool_ward(component) else { return draft };
     ward.only(&[
         "memory_limit",
         "deadline",
@@ -90,29 +107,73 @@ pub(super) fn read_component_settings<'a>(
         "max_instance_concurrent_reuse_count",
         "idle_instance_timeout",
         "database",
+        "inherited_only",
+        "periodic",
     ]);
-    if let Some(bytes) = memory_limit(&ward) {
+    read_limits(&ward, &mut draft.settings);
+    draft.settings.periodic = read_all_periodic(&ward);
+    if let Some(section) = ward.section("inherited_only") {
+        section.only(&["variables", "allowed_outbound_hosts"]);
+        draft.inherited_variables = section.texts("variables");
+        draft.inherited_hosts = section.texts("allowed_outbound_hosts");
+    }
+    if let Some(section) = ward.section("database") {
+        draft.database_variable = section.required_text("variable");
+        draft.settings.database = read_database(&section, draft.database_variable.as_ref(), root);
+    }
+    draft
+}
+
+fn read_limits(ward: &Section<'_>, settings: &mut ComponentSettings) {
+    if let Some(bytes) = memory_limit(ward) {
         settings.memory_limit_bytes = bytes;
     }
-    if let Some((deadline, span)) = duration_at(&ward, "deadline") {
+    if let Some((deadline, span)) = duration_at(ward, "deadline") {
         if deadline.is_zero() {
             ward.error(&span, "with a `deadline` of zero no request could be answered");
         }
         settings.deadline = deadline;
     }
-    if let Some((idle, _)) = duration_at(&ward, "idle_instance_timeout") {
+    if let Some((idle, _)) = duration_at(ward, "idle_instance_timeout") {
         settings.instance_idle = idle;
     }
-    if let Some(count) = positive(&ward, "max_instance_reuse_count") {
+    if let Some(count) = positive(ward, "max_instance_reuse_count") {
         settings.instance_reuse_max = count;
     }
-    if let Some(count) = positive(&ward, "max_instance_concurrent_reuse_count") {
+    if let Some(count) = positive(ward, "max_instance_concurrent_reuse_count") {
         settings.instance_concurrency_max = count;
     }
-    let Some(section) = ward.section("database") else { return (settings, None) };
-    let variable = section.required_text("variable");
-    settings.database = read_database(&section, variable.as_ref(), root);
-    (settings, variable)
+}
+
+fn read_all_periodic(ward: &Section<'_>) -> Vec<Periodic> {
+    let items = ward.list("periodic", "a list of { interface, function, every }");
+    items.iter().filter_map(|item| read_periodic(ward, item)).collect()
+}
+
+fn read_periodic<'a>(ward: &Section<'a>, item: Value<'a>) -> Option<Periodic> {
+    let entry = ward.section_of(item, "each entry of `periodic`")?;
+    entry.only(&["interface", "function", "every"]);
+    let interface = entry.required_text("interface");
+    let function = entry.required_text("function");
+    if !entry.has("every") {
+        entry.missing("every", "a duration such as \"2s\"");
+    }
+    let (every, span) = duration_at(&entry, "every")?;
+    if every.is_zero() {
+        entry.error(&span, "with an `every` of zero the function would be called without end");
+    }
+    let (interface, function) = (interface?, function?);
+    if !is_interface_name(interface.value) {
+        let problem = format!("{:?} is not the name of an interface", interface.value);
+        let help = "write \"ns:package/interface@1.2.3\", as the component exports it".to_owned();
+        entry.report.error_help(&interface.span, problem, help);
+    }
+    if let Some(flaw) = kebab_flaw(function.value) {
+        let problem = format!("{:?} is not the name of a function: {flaw}", function.value);
+        entry.error(&function.span, problem);
+    }
+    let (interface, function) = (interface.value.to_owned(), function.value.to_owned());
+    Some(Periodic { interface, function, every })
 }
 
 fn memory_limit(ward: &Section<'_>) -> Option<u64> {

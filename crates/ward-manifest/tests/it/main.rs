@@ -14,6 +14,7 @@ mod hosts;
 mod kafka;
 mod manifest_errors;
 mod manifest_files;
+mod manifest_links;
 mod manifest_valid;
 mod never_panics;
 mod resolver;

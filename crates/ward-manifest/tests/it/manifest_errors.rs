@@ -803,7 +803,8 @@ fn settings_of_ward() {
             spin.toml:16:1: unknown key `memory`
               16 | memory = 1
               help: the keys here are memory_limit, deadline, max_instance_reuse_count,
-            … max_instance_concurrent_reuse_count, idle_instance_timeout, database
+            … max_instance_concurrent_reuse_count, idle_instance_timeout, database,
+            … inherited_only, periodic
             spin.toml:17:1: `migrations` is missing here; it must be a string
               17 | [component.main.tool.ward.database]
             spin.toml:18:8: "Bad-Name" cannot name a database and a role

@@ -1,6 +1,6 @@
 //! Where variables get their values, and what components see of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use expect_test::{Expect, expect};
@@ -190,12 +190,15 @@ fn templates_are_filled_in() -> Result<(), Failure> {
 #[test]
 fn hosts_are_checked_again_with_real_values() -> Result<(), Failure> {
     let variables = resolve(&[("token", "t"), ("host", "db.example:99")], "", &[])?;
-    let hosts = variables.allowed_hosts(&app()?, "a")?;
+    let hosts = variables.allowed_hosts(&app()?, "a", &BTreeSet::new())?;
     assert!(hosts.allows("postgres", "db.example", 99));
     assert!(!hosts.allows("postgres", "127.0.0.1", 5432));
+    let withheld = BTreeSet::from(["postgres://{{ host }}".to_owned()]);
+    let hosts = variables.allowed_hosts(&app()?, "a", &withheld)?;
+    assert!(!hosts.allows("postgres", "db.example", 99));
 
     let variables = resolve(&[("token", "t"), ("host", "u:hunter2@h")], "", &[])?;
-    let shown = match variables.allowed_hosts(&app()?, "a") {
+    let shown = match variables.allowed_hosts(&app()?, "a", &BTreeSet::new()) {
         Ok(hosts) => format!("{hosts:?}"),
         Err(findings) => findings.to_string(),
     };

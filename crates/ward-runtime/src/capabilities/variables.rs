@@ -1,6 +1,7 @@
 //! `spin:variables`: the values a component's manifest entry names, resolved when the application
 //! started. A value never leaves this file except to the component that asked.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ward_manifest::{VariableError, Variables};
@@ -13,15 +14,24 @@ use super::bindings::variables::{self, Error, Host, HostWithStore};
 pub(crate) struct VariablesCtx {
     variables: Arc<Variables>,
     component: Arc<str>,
+    withheld: Arc<BTreeSet<String>>,
 }
 
 impl VariablesCtx {
-    /// The variables of the component `component`.
-    pub(crate) fn new(variables: Arc<Variables>, component: Arc<str>) -> Self {
-        VariablesCtx { variables, component }
+    /// The variables of the component `component`, but those of `withheld`: the manifest grants
+    /// them for the sake of others.
+    pub(crate) fn new(
+        variables: Arc<Variables>,
+        component: Arc<str>,
+        withheld: Arc<BTreeSet<String>>,
+    ) -> Self {
+        VariablesCtx { variables, component, withheld }
     }
 
     fn get(&self, name: &str) -> Result<String, Error> {
+        if self.withheld.contains(name) {
+            return Err(Error::Undefined(format!("no variable `{name}`")));
+        }
         self.variables.get(&self.component, name).map_err(|error| {
             let text = error.to_string();
             match error {

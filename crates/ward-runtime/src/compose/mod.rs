@@ -1,12 +1,11 @@
-//! Puts HTTP middleware around a component: bytes in, one composed component out, as Spin 4.1
-//! does it. No I/O, no engine; the result is the same for the same input, because it is cached by
-//! its content. What a layer may not use is kept from it by renaming that import before the
-//! composition ([`rename`]), so the name reaches the host alone and [`deny`] answers it.
-//!
-//! Component dependencies other than middleware are not composed here yet; they would be further
-//! instantiations in the same graph, with the same renaming.
+//! Makes one component of several: puts HTTP middleware around a component, and dependencies that
+//! are no live links into it. Bytes in, bytes out, as Spin 4.1 does it. No I/O, no engine; the
+//! result is the same for the same input, because it is cached by its content. What a part may not
+//! use is kept from it by renaming that import before the composition ([`rename`]), so the name
+//! reaches the host alone and [`deny`] answers it.
 
 mod deny;
+mod dependencies;
 mod rename;
 mod sets;
 #[cfg(test)]
@@ -17,6 +16,7 @@ use wac_graph::{CompositionGraph, EncodeOptions, NodeId};
 use ward_manifest::Inherit;
 
 pub(crate) use deny::link_denied;
+pub(crate) use dependencies::{Part, dependencies};
 
 /// The interface a chain is made of. Spin matches it by this exact name, so a component on p2 or
 /// on a release candidate of p3 has no middleware, here as there.
@@ -38,7 +38,7 @@ pub(crate) struct Layer<'a> {
 /// A composed component, and what the host owes it beyond the ordinary imports.
 #[derive(Debug, Clone)]
 pub(crate) struct Composed {
-    /// The component; it exports [`HANDLER`] and nothing else when there is a chain.
+    /// The component; it exports what the primary exports.
     pub(crate) bytes: Vec<u8>,
     /// Imports that [`link_denied`] has to satisfy before instantiation.
     pub(crate) denied: Vec<DeniedImport>,
@@ -55,7 +55,7 @@ pub(crate) struct DeniedImport {
     pub(crate) import: String,
 }
 
-/// Why a chain cannot be composed. The texts are for whoever starts the application.
+/// Why components cannot be composed. The texts are for whoever starts the application.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ComposeError {
     /// The bytes are not a valid component.
@@ -84,23 +84,34 @@ pub(crate) enum ComposeError {
         /// The middleware.
         name: String,
     },
-    /// Two components of the chain disagree about an interface they share.
-    #[error("{name} does not fit into the chain: {reason}")]
+    /// A dependency does not export what it is there for.
+    #[error("{name} does not export `{export}`")]
+    Missing {
+        /// The dependency.
+        name: String,
+        /// The interface it should have.
+        export: String,
+    },
+    /// Two components disagree about an interface they share.
+    #[error("{name} does not fit to the others it is composed with: {reason}")]
     Mismatch {
-        /// The component that was being added, or the wrapped one for the chain as a whole.
+        /// The component that was being added, or the primary for the composition as a whole.
         name: String,
         /// What the composer says.
         reason: String,
     },
 }
 
-/// Wraps `primary`, called `id` in messages, into `chain`, whose first layer is the outermost.
+/// Wraps `primary`, called `id` in messages, into `chain`, whose first layer is the outermost. What
+/// the primary exports beside its handler is exported as it is: middleware is about HTTP.
 ///
-/// An empty chain gives the primary back unchanged.
+/// A layer that imports one of `links` does not get it: those are the primary's. An empty chain
+/// gives the primary back unchanged.
 pub(crate) fn middleware(
     id: &str,
     primary: &[u8],
     chain: &[Layer<'_>],
+    links: &[&str],
 ) -> Result<Composed, ComposeError> {
     if chain.is_empty() {
         return Ok(Composed { bytes: primary.to_vec(), denied: Vec::new() });
@@ -108,11 +119,12 @@ pub(crate) fn middleware(
     let primary_name = format!("component `{id}`");
     let mut graph = CompositionGraph::new();
     let mut denied = Vec::new();
-    let (_, mut handler) = add(&mut graph, &primary_name, "primary", primary.to_vec())?;
+    let (inner, mut handler) = add(&mut graph, &primary_name, "primary", primary.to_vec())?;
     for (position, layer) in chain.iter().enumerate().rev() {
         let name = format!("middleware `{}`", layer.name);
         let renamed = rename::imports(layer.bytes, |interface| {
-            sets::is_denied(interface, layer.inherit).then(|| denied_name(position, interface))
+            let denied = sets::is_denied(interface, layer.inherit) || links.contains(&interface);
+            denied.then(|| denied_name("layer", position, interface))
         })
         .map_err(|reason| invalid(&name, reason))?;
         denied.extend(renamed.changed.into_iter().map(|(interface, import)| DeniedImport {
@@ -131,6 +143,7 @@ pub(crate) fn middleware(
         handler = export;
     }
     graph.export(handler, HANDLER).map_err(|reason| mismatch(&primary_name, &reason))?;
+    export_all(&mut graph, inner, &primary_name, |name| name != HANDLER)?;
     let bytes = graph
         .encode(EncodeOptions::default())
         .map_err(|reason| mismatch(&primary_name, &reason))?;
@@ -156,6 +169,25 @@ fn add(
     Ok((instance, handler))
 }
 
+/// Exports what an instance exports, where `wanted` says so.
+fn export_all(
+    graph: &mut CompositionGraph,
+    instance: NodeId,
+    name: &str,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<(), ComposeError> {
+    let Some(package) = graph[instance].package() else { return Ok(()) };
+    let exports = graph.types()[graph[package].ty()].exports.keys();
+    let exports: Vec<String> = exports.filter(|export| wanted(export)).cloned().collect();
+    for export in exports {
+        let node = graph
+            .alias_instance_export(instance, &export)
+            .map_err(|reason| mismatch(name, &reason))?;
+        graph.export(node, &export).map_err(|reason| mismatch(name, &reason))?;
+    }
+    Ok(())
+}
+
 /// Whether a component can call the next handler. The import alone says little: a guest that
 /// shares its build with a middleware has it too (cargo unifies spin-sdk's features), then with
 /// types in it and no function, which asks nothing of anybody.
@@ -170,10 +202,10 @@ fn imports_handler(graph: &CompositionGraph, instance: NodeId) -> bool {
 }
 
 /// The name a denied import gets: an interface name again (`implements` labels are not in wasmtime
-/// 48), unique to the layer, in a namespace that no real package has.
-fn denied_name(position: usize, interface: &str) -> String {
+/// 48), unique to the part, in a namespace that no real package has.
+fn denied_name(kind: &str, position: usize, interface: &str) -> String {
     let flat = interface.replacen(':', "-", 1);
-    format!("ward-denied-layer{position}:{flat}")
+    format!("ward-denied-{kind}{position}:{flat}")
 }
 
 fn invalid(name: &str, reason: impl std::fmt::Display) -> ComposeError {

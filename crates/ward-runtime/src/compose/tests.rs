@@ -34,7 +34,7 @@ fn compose(chain: &[(&str, &Inherit)]) -> Result<Composed, ComposeError> {
         .zip(&guests)
         .map(|((name, inherit), bytes)| Layer { name, bytes, inherit })
         .collect();
-    middleware("hello", &guest("hello"), &layers)
+    middleware("hello", &guest("hello"), &layers, &[])
 }
 
 fn engine() -> Engine {
@@ -146,15 +146,15 @@ fn refusals_name_the_component_and_what_is_missing() {
     let layer = |name, bytes| Layer { name, bytes, inherit: &inherit };
 
     let hello = guest("hello");
-    let no_import = text(middleware("tag", &tag, &[layer("hello", &hello)]));
+    let no_import = text(middleware("tag", &tag, &[layer("hello", &hello)], &[]));
     assert!(no_import.contains("middleware `hello` does not import"), "{no_import}");
 
     let legacy = guest("legacy");
-    let no_export = text(middleware("legacy", &legacy, &[layer("tag", &tag)]));
+    let no_export = text(middleware("legacy", &legacy, &[layer("tag", &tag)], &[]));
     assert!(no_export.contains("component `legacy` does not export"), "{no_export}");
 
-    let garbage = text(middleware("hello", &hello, &[layer("junk", b"not wasm at all")]));
+    let garbage = text(middleware("hello", &hello, &[layer("junk", b"not wasm at all")], &[]));
     assert!(garbage.contains("`junk` is not a valid component"), "{garbage}");
-    let module = text(middleware("junk", b"\0asm\x01\0\0\0", &[layer("tag", &tag)]));
+    let module = text(middleware("junk", b"\0asm\x01\0\0\0", &[layer("tag", &tag)], &[]));
     assert!(module.contains("component `junk` is not a valid component"), "{module}");
 }

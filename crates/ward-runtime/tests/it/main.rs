@@ -10,9 +10,12 @@
     reason = "tests say what is wrong by panicking; clippy.toml exempts only test functions"
 )]
 
+mod calls;
+mod composed;
 mod database;
 mod files;
 mod host;
+mod links;
 mod load;
 mod middleware;
 mod misbehave;

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod app;
 mod build;
 mod completions;
 mod doctor;
@@ -17,6 +18,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Up(args) => up::run(&args),
         Command::Build(args) => build::run(&args),
         Command::Migrate(args) => migrate::run(&args),
+        Command::App(args) => app::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => completions::run(&args),
     }

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use ward_http::{Bound, Server};
 use ward_manifest::{App, Variables};
-use ward_runtime::{HttpHandler, Runtime, RuntimeOptions};
+use ward_runtime::{HttpHandler, LinkKind, Runtime, RuntimeOptions};
 
 use super::build::build;
 use crate::application::Application;
 use crate::cli::UpArgs;
 use crate::failure::Failure;
+use crate::periodic::Periodic;
 use crate::progress::{Progress, seconds};
 use crate::provision::Provision;
 use crate::signals::Stop;
@@ -64,6 +65,7 @@ struct Up<'a> {
 /// An application that has been loaded, with its listeners open.
 struct Ready {
     server: Server<HttpHandler>,
+    periodic: Periodic,
     /// Kept for as long as its handlers serve.
     _runtime: Runtime,
 }
@@ -87,6 +89,7 @@ impl Up<'_> {
             ready = self.prepare(provision) => ready?,
         };
         self.announce(ready.server.bound())?;
+        let _periodic = ready.periodic.start(&stop);
         let drained = ready.server.run(stop.requested()).await;
         if drained.cut > 0 {
             tracing::warn!(cut = drained.cut, "requests were cut at the deadline");
@@ -108,7 +111,8 @@ impl Up<'_> {
         let server = Server::bind(listeners, ward_http::Options::default())
             .await
             .map_err(|error| Failure::new(error).help("choose another address with --listen"))?;
-        Ok(Ready { server, _runtime: runtime })
+        let periodic = Periodic::find(&self.application.app, &runtime)?;
+        Ok(Ready { server, periodic, _runtime: runtime })
     }
 
     async fn load(&self, variables: Arc<Variables>) -> Result<Runtime, Failure> {
@@ -123,6 +127,9 @@ impl Up<'_> {
         let loading = tokio::task::spawn_blocking(move || Runtime::load(&app, variables, &options));
         let runtime = loading.await.map_err(Failure::because("loading components"))??;
         phase.done(&summary(&runtime));
+        for line in link_lines(&runtime) {
+            self.progress.say(&line);
+        }
         Ok(runtime)
     }
 
@@ -158,4 +165,23 @@ fn summary(runtime: &Runtime) -> String {
         _ if cached == all => format!("{all} {noun} loaded, from cache"),
         _ => format!("{all} {noun} loaded, {cached} from cache"),
     }
+}
+
+/// `patients calls billing`, or what became a part of what and why; each said once.
+fn link_lines(runtime: &Runtime) -> Vec<String> {
+    let mut lines = Vec::new();
+    for component in runtime.loaded() {
+        for link in &component.links {
+            let line = match &link.kind {
+                LinkKind::Live => format!("{} calls {}", component.id, link.target),
+                LinkKind::Composed { reason } => {
+                    format!("{} contains {} ({reason})", component.id, link.target)
+                }
+            };
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    lines
 }

@@ -1,0 +1,123 @@
+//! One revision of a component, as something that can be called: what it exports, how an instance
+//! of it is made, and the instances that are warm.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use wasmtime::component::types::{ComponentFunc, ComponentItem};
+use wasmtime::component::{Component, ComponentExportIndex, Instance, InstancePre, Val};
+use wasmtime::{PoolConcurrencyLimitError, Store};
+
+use super::pool::Pool;
+use super::worker::{self, Job};
+use super::{CallContext, CallError};
+use crate::state::{ComponentShared, State};
+
+/// Interfaces that are called in another way, or by nobody.
+const NOT_CALLED: &str = "wasi:";
+
+/// A component that can be called.
+pub(crate) struct Callee {
+    pub(super) component: Arc<ComponentShared>,
+    pub(super) pool: Pool,
+    pre: InstancePre<State>,
+    /// Interface, with its version, to its functions.
+    exports: HashMap<String, HashMap<String, Exported>>,
+}
+
+impl std::fmt::Debug for Callee {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Callee").field("component", &self.component.id).finish_non_exhaustive()
+    }
+}
+
+/// An exported function.
+pub(crate) struct Exported {
+    pub(crate) ty: ComponentFunc,
+    index: ComponentExportIndex,
+}
+
+impl Callee {
+    /// The component that `pre` makes instances of.
+    pub(crate) fn new(component: Arc<ComponentShared>, pre: InstancePre<State>) -> Self {
+        let exports = exports(pre.component());
+        Self { component, pool: Pool::default(), pre, exports }
+    }
+
+    /// The compiled component.
+    pub(crate) fn compiled(&self) -> &Component {
+        self.pre.component()
+    }
+
+    /// The name, with its version, of an exported interface that is named with it or without.
+    pub(crate) fn interface(&self, name: &str) -> Option<&str> {
+        let mut names = self.exports.keys().map(String::as_str);
+        if self.exports.contains_key(name) {
+            return names.find(|exported| *exported == name);
+        }
+        let unversioned = |exported: &&str| exported.split_once('@').map(|(n, _)| n) == Some(name);
+        let mut matching = names.filter(unversioned);
+        matching.next().filter(|_| matching.next().is_none())
+    }
+
+    /// An exported function; `interface` is written as the component writes it.
+    pub(crate) fn function(&self, interface: &str, name: &str) -> Option<&Exported> {
+        self.exports.get(interface)?.get(name)
+    }
+
+    /// Calls `function` with arguments of its types, and waits for its results. The call goes on to
+    /// its end, or to the deadline, whether somebody waits for it or not.
+    pub(crate) async fn call(
+        self: &Arc<Self>,
+        function: &Exported,
+        arguments: Vec<Val>,
+        mut context: CallContext,
+    ) -> Result<Vec<Val>, CallError> {
+        let own = Instant::now() + self.component.settings.deadline;
+        let until = context.until.map_or(own, |until| until.min(own));
+        context.until = Some(until);
+        let permit = self.pool.admit(until).await?;
+        let (reply, answer) = oneshot::channel();
+        let (function, results) = (function.index, function.ty.results().len());
+        let job = Job { function, arguments, results, until, context, reply, permit };
+        if let Err(job) = self.pool.hand_over(job) {
+            tokio::spawn(worker::run(self.clone(), job));
+        }
+        // The worker says what went wrong, unless it panicked.
+        answer.await.unwrap_or_else(|_| Err(CallError::Trapped("its instance is gone".to_owned())))
+    }
+
+    /// Makes an instance.
+    pub(super) async fn instantiate(&self) -> Result<(Store<State>, Instance), CallError> {
+        let failed = |error: wasmtime::Error| match error.is::<PoolConcurrencyLimitError>() {
+            true => CallError::Overloaded,
+            false => CallError::Instantiate(error.root_cause().to_string()),
+        };
+        let mut store = self.component.store().map_err(failed)?;
+        let instance = self.pre.instantiate_async(&mut store).await.map_err(failed)?;
+        Ok((store, instance))
+    }
+}
+
+fn exports(component: &Component) -> HashMap<String, HashMap<String, Exported>> {
+    let engine = component.engine();
+    let mut exports = HashMap::new();
+    for (interface, item) in component.component_type().exports(engine) {
+        let ComponentItem::ComponentInstance(instance) = item.ty else { continue };
+        let Some(at) = component.get_export_index(None, interface) else { continue };
+        if interface.starts_with(NOT_CALLED) {
+            continue;
+        }
+        let functions = instance.exports(engine).filter_map(|(name, export)| match export.ty {
+            ComponentItem::ComponentFunc(ty) => {
+                let index = component.get_export_index(Some(&at), name)?;
+                Some((name.to_owned(), Exported { ty, index }))
+            }
+            _ => None,
+        });
+        exports.insert(interface.to_owned(), functions.collect());
+    }
+    exports
+}

@@ -1,0 +1,136 @@
+//! Calls into components other than HTTP requests: from triggers, and over live links from other
+//! components. A call has an instance for itself, out of a pool of warm ones, on a tokio task of
+//! its own: wasmtime does not let one store run inside another's.
+//! Start at [`Function::call`], then `Callee::call`.
+
+mod alarm;
+mod callee;
+mod pool;
+mod registry;
+mod value;
+mod worker;
+
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio::time::Instant;
+use ward_wire::Value;
+
+pub(crate) use callee::Callee;
+pub(crate) use registry::{Registry, Slot};
+
+/// On whose behalf a call is made.
+#[derive(Debug, Clone)]
+pub struct CallContext {
+    /// When the caller stops waiting; the component's own deadline holds as well.
+    pub until: Option<Instant>,
+    /// The id of the request that the call belongs to, for log lines; empty for none.
+    pub request_id: Arc<str>,
+    /// The W3C trace context that the call belongs to, as a `traceparent` header has it.
+    pub traceparent: Option<Arc<str>>,
+}
+
+impl Default for CallContext {
+    fn default() -> Self {
+        Self { until: None, request_id: "".into(), traceparent: None }
+    }
+}
+
+/// Why a call came to nothing. The texts are for the log: none holds a value of the call, and none
+/// is for the caller of the application.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CallError {
+    /// No answer within the deadline.
+    #[error("no answer within the deadline")]
+    Deadline,
+    /// The instance trapped.
+    #[error("the component trapped: {0}")]
+    Trapped(String),
+    /// No instance could be made, or the component does not have the function any more.
+    #[error("the component could not be called: {0}")]
+    Instantiate(String),
+    /// Too many calls into the component at once, or every instance slot is in use. The same call
+    /// may succeed later.
+    #[error("too many calls into the component at once")]
+    Overloaded,
+    /// The arguments are not of the types the function takes.
+    #[error("the arguments do not fit the function: {0}")]
+    Arguments(String),
+}
+
+/// A function that a component exports in an interface. It is looked up by its names at each call,
+/// so that it goes on to work when the component is replaced by another revision.
+#[derive(Debug, Clone)]
+pub struct Function {
+    slot: Arc<Slot>,
+    interface: Arc<str>,
+    name: Arc<str>,
+}
+
+impl Function {
+    /// The function `name` of `interface`, which the component has now.
+    pub(crate) fn find(slot: &Arc<Slot>, interface: &str, name: &str) -> Option<Self> {
+        let interface = slot.current()?.interface(interface)?.to_owned();
+        let found = Self { slot: slot.clone(), interface: interface.into(), name: name.into() };
+        found.slot.current()?.function(&found.interface, name).is_some().then_some(found)
+    }
+
+    /// The id of the component that has the function.
+    pub fn component(&self) -> &str {
+        self.slot.id()
+    }
+
+    /// The interface, with its version.
+    pub fn interface(&self) -> &str {
+        &self.interface
+    }
+
+    /// The function's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many arguments it takes.
+    pub fn parameters(&self) -> usize {
+        let callee = self.slot.current();
+        let function = callee.as_ref().and_then(|c| c.function(&self.interface, &self.name));
+        function.map_or(0, |function| function.ty.params().len())
+    }
+
+    /// Calls the function and waits for its result, which is `None` where it has none. Dropping the
+    /// future does not end the call. Must be called on a tokio runtime.
+    pub async fn call(
+        &self,
+        arguments: Vec<Value>,
+        context: &CallContext,
+    ) -> Result<Option<Value>, CallError> {
+        let callee = self.slot.current().ok_or_else(|| self.gone())?;
+        let function = callee.function(&self.interface, &self.name).ok_or_else(|| self.gone())?;
+        let types = function.ty.params();
+        if types.len() != arguments.len() {
+            let problem = format!("it takes {}, and there are {}", types.len(), arguments.len());
+            return Err(CallError::Arguments(problem));
+        }
+        let arguments = types
+            .zip(arguments)
+            .map(|((_, ty), argument)| value::lower(argument, &ty).map_err(CallError::Arguments))
+            .collect::<Result<_, _>>()?;
+        let mut results = callee.call(function, arguments, context.clone()).await?.into_iter();
+        match (results.next(), function.ty.results().next()) {
+            (Some(result), Some(ty)) => {
+                let lifted = value::lift(result, &ty);
+                lifted.map(Some).map_err(CallError::Trapped)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn gone(&self) -> CallError {
+        CallError::Instantiate(format!(
+            "`{}` does not export `{}` of `{}`",
+            self.component(),
+            self.name,
+            self.interface
+        ))
+    }
+}

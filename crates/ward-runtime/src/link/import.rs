@@ -1,0 +1,146 @@
+//! Satisfies the imports of a component that are live links. The values cross as they are: a
+//! caller's arguments are copied once, because wasmtime only lends them, results are moved.
+
+use std::sync::Arc;
+
+use wasmtime::AsContextMut;
+use wasmtime::component::types::{ComponentFunc, ComponentItem};
+use wasmtime::component::{Component, Linker, LinkerInstance, Val};
+
+use super::plan::LiveLink;
+use super::refusal;
+use crate::call::{CallContext, CallError, Registry, Slot};
+use crate::state::State;
+
+/// Defines every function of `links` in the linker that will make instances of `component`, which
+/// is called `id`.
+pub(crate) fn define(
+    linker: &mut Linker<State>,
+    component: &Component,
+    id: &str,
+    links: &[LiveLink],
+    registry: &Registry,
+) -> wasmtime::Result<()> {
+    let engine = component.engine();
+    for link in links {
+        let import = component.component_type().get_import(engine, &link.import);
+        let Some(ComponentItem::ComponentInstance(interface)) = import.map(|item| item.ty) else {
+            continue;
+        };
+        let slot = registry
+            .slot(&link.component)
+            .ok_or_else(|| wasmtime::Error::msg("a link to a component that is not loaded"))?;
+        let mut instance = linker.instance(&link.import)?;
+        for (name, item) in interface.exports(engine) {
+            if let ComponentItem::ComponentFunc(function) = item.ty {
+                let target = Target {
+                    caller: id.into(),
+                    slot: slot.clone(),
+                    interface: link.export.clone(),
+                    function: name.to_owned(),
+                    refusal: refusal::value(&function),
+                };
+                define_function(&mut instance, name, &function, Arc::new(target))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn define_function(
+    instance: &mut LinkerInstance<'_, State>,
+    name: &str,
+    function: &ComponentFunc,
+    target: Arc<Target>,
+) -> wasmtime::Result<()> {
+    if function.async_() {
+        instance.func_new_concurrent(name, move |accessor, _, arguments, results| {
+            let target = target.clone();
+            Box::pin(async move {
+                let context = accessor.with(context);
+                target.call(context, arguments, results).await
+            })
+        })
+    } else {
+        instance.func_new_async(name, move |store, _, arguments, results| {
+            let target = target.clone();
+            Box::new(async move {
+                let context = context(store);
+                target.call(context, arguments, results).await
+            })
+        })
+    }
+}
+
+/// On whose behalf the guest calls that is running in this store.
+fn context(mut store: impl AsContextMut<Data = State>) -> CallContext {
+    let mut store = store.as_context_mut();
+    let serving = store.data().serving().clone();
+    let context = match store.async_call_stack() {
+        Ok(stack) => serving.context(stack),
+        Err(_) => None,
+    };
+    context.unwrap_or_default()
+}
+
+/// The function at the other end of a link.
+struct Target {
+    caller: Arc<str>,
+    slot: Arc<Slot>,
+    interface: String,
+    function: String,
+    /// What the caller reads when there is no answer, if its type can say so.
+    refusal: Option<Val>,
+}
+
+impl Target {
+    async fn call(
+        &self,
+        context: CallContext,
+        arguments: &[Val],
+        results: &mut [Val],
+    ) -> wasmtime::Result<()> {
+        let request_id = context.request_id.clone();
+        match (self.attempt(context, arguments).await, results) {
+            (Ok(values), results) => {
+                for (result, value) in results.iter_mut().zip(values) {
+                    *result = value;
+                }
+                Ok(())
+            }
+            (Err(error), results) => {
+                let (component, interface) = (self.slot.id(), &*self.interface);
+                let (caller, function) = (&*self.caller, &*self.function);
+                tracing::warn!(
+                    component, caller, interface, function, %request_id, %error,
+                    "a linked call failed"
+                );
+                match (&self.refusal, results) {
+                    (Some(refusal), [result]) => {
+                        *result = refusal.clone();
+                        Ok(())
+                    }
+                    _ => {
+                        let text = format!("the linked component `{component}` did not answer");
+                        Err(wasmtime::Error::msg(text))
+                    }
+                }
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        context: CallContext,
+        arguments: &[Val],
+    ) -> Result<Vec<Val>, CallError> {
+        let callee = self.slot.current();
+        let found = callee.as_ref().and_then(|c| c.function(&self.interface, &self.function));
+        match (&callee, found) {
+            (Some(callee), Some(function)) => {
+                callee.call(function, arguments.to_vec(), context).await
+            }
+            _ => Err(CallError::Instantiate("the export is gone".to_owned())),
+        }
+    }
+}

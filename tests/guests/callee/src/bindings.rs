@@ -1,0 +1,17 @@
+//! What the macro makes of `wit/`; it must hold nothing else.
+
+#![allow(
+    missing_docs,
+    unsafe_code,
+    unreachable_pub,
+    clippy::all,
+    reason = "generated code: its shape is decided by the macro"
+)]
+
+spin_sdk::wit_bindgen::generate!({
+    path: "wit",
+    world: "callee",
+    runtime_path: "::spin_sdk::wit_bindgen::rt",
+    pub_export_macro: true,
+    default_bindings_module: "crate::bindings",
+});
