@@ -22,7 +22,8 @@ mod supervisor;
 
 pub use binaries::{Installation, VERSION_MIN, installations};
 pub use broker::{
-    Broker, BrokerOptions, EphemeralBroker, NISSHI_VERSION, broker_program, install_broker,
+    Broker, BrokerOptions, EphemeralBroker, NISSHI_VERSION, ReservedBroker, broker_program,
+    install_broker,
 };
 pub use ephemeral::Ephemeral;
 pub use error::EmbeddedError;

@@ -82,6 +82,10 @@ pub(crate) struct ConfigArgs {
     /// there
     #[arg(long, value_name = "URL", env = "WARD_DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
+
+    /// Kafka brokers that already run: HOST:PORT, several with commas between
+    #[arg(long, value_name = "ADDRESSES", env = "WARD_KAFKA_BROKERS")]
+    pub(crate) kafka_brokers: Option<String>,
 }
 
 /// How much is said, and how.
@@ -127,6 +131,10 @@ pub(crate) struct UpArgs {
     /// Do not give components ports of their own beside the gateway
     #[arg(long)]
     pub(crate) no_listeners: bool,
+
+    /// Build the Kafka broker in the background, where none is given and none is there
+    #[arg(long)]
+    pub(crate) install_broker: bool,
 
     /// Set an environment variable for every component; may be repeated
     #[arg(short, long = "env", value_name = "NAME=VALUE", value_parser = assignment)]

@@ -9,7 +9,7 @@ mod process;
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
@@ -21,10 +21,33 @@ use crate::cluster::{free_port, is_free};
 use crate::error::EmbeddedError;
 use process::{Launch, supervise};
 
+/// The place of a broker: its address, and that nothing of an earlier one is left there.
+pub struct ReservedBroker {
+    state: PathBuf,
+    cluster: String,
+    port: u16,
+}
+
+impl ReservedBroker {
+    /// Reserves the place of a state directory, which exists and is ours: the port of the last
+    /// time, if it is free. A broker that a killed ward left behind is ended; it keeps nothing of
+    /// its own.
+    pub async fn reserve(state: &Path) -> Result<ReservedBroker, EmbeddedError> {
+        let cluster = cluster_id(state);
+        process::end_leftover(&state.join("nisshi.pid"), &cluster).await?;
+        let port = remembered_port(&state.join("nisshi.port"))?;
+        Ok(ReservedBroker { state: state.to_owned(), cluster, port })
+    }
+
+    /// `127.0.0.1:<port>`, where nobody answers until a broker is started.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+}
+
 /// How to start a broker.
 pub struct BrokerOptions {
-    /// The state directory, which exists and is ours.
-    pub state: PathBuf,
     /// The program, from [`broker_program`].
     pub program: PathBuf,
     /// The address of the database that it keeps everything in: a secret.
@@ -34,23 +57,22 @@ pub struct BrokerOptions {
 /// A running, supervised broker. Call [`Broker::stop`]; a value that is only dropped asks its
 /// supervisor to stop the broker, but does not wait.
 pub struct Broker {
-    port: u16,
+    address: String,
     stop: oneshot::Sender<oneshot::Sender<()>>,
 }
 
 impl Broker {
-    /// Starts a broker and does not wait for it to answer: clients try again until it does. One
-    /// that a killed ward left behind is ended first; it keeps nothing of its own.
-    pub async fn start(options: BrokerOptions) -> Result<Broker, EmbeddedError> {
-        let cluster = cluster_id(&options);
-        let port_file = options.state.join("nisshi.port");
-        let pid_file = options.state.join("nisshi.pid");
-        process::end_leftover(&pid_file, &cluster).await?;
-        let port = remembered_port(&port_file)?;
+    /// Starts a broker and does not wait for it to answer: clients try again until it does.
+    pub fn start(
+        reserved: ReservedBroker,
+        options: BrokerOptions,
+    ) -> Result<Broker, EmbeddedError> {
+        let address = reserved.address();
+        let ReservedBroker { state, cluster, port } = reserved;
         let launch = Launch {
             program: options.program,
-            log: options.state.join("nisshi.log"),
-            pid_file,
+            log: state.join("nisshi.log"),
+            pid_file: state.join("nisshi.pid"),
             database_url: options.database_url,
             cluster,
             port,
@@ -58,13 +80,13 @@ impl Broker {
         let child = launch.spawn()?;
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(supervise(launch, child, stopped));
-        Ok(Broker { port, stop })
+        Ok(Broker { address, stop })
     }
 
     /// `127.0.0.1:<port>`.
     #[must_use]
-    pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Stops the broker and waits until it has.
@@ -78,14 +100,14 @@ impl Broker {
 }
 
 /// A name that only brokers of this state directory have: by it they are known again.
-fn cluster_id(options: &BrokerOptions) -> String {
-    let digest = Sha256::digest(options.state.as_os_str().as_encoded_bytes());
+fn cluster_id(state: &Path) -> String {
+    let digest = Sha256::digest(state.as_os_str().as_encoded_bytes());
     let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("ward-{hash}")
 }
 
 /// The port of the last time, if it is free; otherwise a new one, which is remembered.
-fn remembered_port(file: &PathBuf) -> Result<u16, EmbeddedError> {
+fn remembered_port(file: &Path) -> Result<u16, EmbeddedError> {
     let remembered = match fs::read_to_string(file) {
         Ok(text) => text.trim().parse().ok(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
