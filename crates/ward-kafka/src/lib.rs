@@ -11,6 +11,7 @@ pub mod limits;
 mod producer;
 mod relay;
 mod stats;
+mod tools;
 mod topics;
 mod trigger;
 mod wire;
@@ -20,6 +21,7 @@ pub use events::{Events, EventsOptions};
 pub use producer::{Outgoing, Producer, SendError};
 pub use relay::{Connect, DatabaseError, EncodeEvent, Link, RelayHandle, RelayOptions};
 pub use stats::{Counter, RelayStats, TriggerStats};
+pub use tools::{Place, Reader, ToolError};
 pub use topics::{TopicShape, ensure_topics};
 pub use trigger::{
     CallError, Consume, DeadLetter, From, Incoming, Outcome, TriggerHandle, TriggerOptions,

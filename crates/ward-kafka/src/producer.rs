@@ -25,15 +25,19 @@ pub struct Outgoing {
 }
 
 /// Why a record was not sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// The same record may pass later; or it has passed, and nobody could tell.
+    #[error("{0}")]
     Later(String),
     /// This record, or one that went in a request with it, is not acceptable.
+    #[error("{0}")]
     Refused(String),
     /// This record is not acceptable to the client already.
+    #[error("{0}")]
     Unsendable(String),
     /// Too much is on its way.
+    #[error("too much is on its way")]
     Full,
 }
 

@@ -51,6 +51,8 @@ pub(crate) enum Command {
     App(AppArgs),
     /// Check what is needed to run, and say what to do about what is missing
     Doctor(DoctorArgs),
+    /// Look at what goes over Kafka, send to it, and move its consumers
+    Events(Box<EventsArgs>),
     /// Print a script that completes ward's commands and options in a shell
     Completions(CompletionsArgs),
 }
@@ -243,6 +245,98 @@ pub(crate) enum Check {
     Ports,
     /// The state directory
     State,
+}
+
+/// `ward events`
+#[derive(Debug, Args)]
+pub(crate) struct EventsArgs {
+    #[command(subcommand)]
+    pub(crate) command: EventsCommand,
+
+    #[command(flatten)]
+    pub(crate) from: FromArgs,
+
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+/// What to do with events.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventsCommand {
+    /// Print events as they come, one JSON object a line, with patient data masked
+    Tail(TailArgs),
+    /// Send one event, given as JSON
+    Produce(ProduceArgs),
+    /// Move a consumer group to another place; its consumers have to be stopped
+    Replay(ReplayArgs),
+    /// List what could not be consumed, or send it again
+    DeadLetters(DeadLettersArgs),
+}
+
+/// `ward events tail`
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    /// The topic
+    pub(crate) topic: String,
+
+    /// Begin with the oldest event
+    #[arg(long)]
+    pub(crate) from_start: bool,
+
+    /// Stop at the end instead of waiting for more
+    #[arg(long)]
+    pub(crate) once: bool,
+
+    /// Show patient data
+    #[arg(long)]
+    pub(crate) reveal: bool,
+}
+
+/// `ward events produce`
+#[derive(Debug, Args)]
+pub(crate) struct ProduceArgs {
+    /// The topic
+    pub(crate) topic: String,
+
+    /// The event; from standard input when left out or `-`
+    #[arg(long, value_name = "JSON")]
+    pub(crate) json: Option<String>,
+
+    /// The record's key: events with the same key keep their order
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+}
+
+/// `ward events replay`
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The group
+    #[arg(long)]
+    pub(crate) group: String,
+
+    /// Where to: earliest, latest, or a time such as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) from: String,
+
+    /// Only on this topic; otherwise on all that the group's triggers read
+    #[arg(long)]
+    pub(crate) topic: Option<String>,
+}
+
+/// `ward events dead-letters`
+#[derive(Debug, Args)]
+pub(crate) struct DeadLettersArgs {
+    /// Only what came from this topic
+    #[arg(long)]
+    pub(crate) topic: Option<String>,
+
+    /// Send them to where they came from; they are not listed any more then
+    #[arg(long)]
+    pub(crate) resend: bool,
+
+    /// Show patient data
+    #[arg(long)]
+    pub(crate) reveal: bool,
 }
 
 /// `ward completions`

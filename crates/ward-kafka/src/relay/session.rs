@@ -18,7 +18,7 @@ use super::queue::{Lane, Queue, Row};
 use super::table::{DatabaseError, Fetched, LANES, Table, Wanted};
 use crate::limits::{
     OUTAGE_PAUSE_MAX, OUTAGE_PAUSE_MIN, RELAY_BATCH_ROWS_MAX, RELAY_DRAIN_MAX, RELAY_HOUSEKEEPING,
-    RELAY_POLL, pause, reason,
+    RELAY_POLL, RELAY_REMOVE_ROWS_MAX, pause, reason,
 };
 use crate::producer::{Outgoing, Producer, SendError};
 use crate::stats::RelayStats;
@@ -51,9 +51,8 @@ enum Done {
     Fetched(Fetched),
     Marked(Vec<i64>),
     SetAside(i64),
-    Shared { share: usize, taken: BTreeSet<Lane> },
+    KeptHouse { share: usize, taken: BTreeSet<Lane>, removed: u64 },
     GaveBack(Lane),
-    Removed(u64),
 }
 
 type Statement = BoxFuture<'static, Result<Done, DatabaseError>>;
@@ -67,6 +66,8 @@ struct Session<'r> {
     marking: bool,
     setting_aside: bool,
     housekeeping: bool,
+    /// There is more to be removed.
+    untidy: bool,
     /// Something may be there that was not fetched.
     wanted: bool,
     /// The last fetch left out aggregates that had enough rows here.
@@ -114,6 +115,7 @@ impl Relay {
             marking: false,
             setting_aside: false,
             housekeeping: false,
+            untidy: false,
             wanted: false,
             crowded: false,
             leaving: BTreeSet::new(),
@@ -197,6 +199,9 @@ impl Session<'_> {
                 self.relay.send();
             }
             self.start();
+            if self.untidy && !self.housekeeping {
+                self.start_housekeeping();
+            }
             let paused = self.relay.resume_at > Instant::now();
             tokio::select! {
                 _ = self.relay.answers.recv_many(&mut answers, ANSWERS_MAX) => {
@@ -208,7 +213,7 @@ impl Session<'_> {
                     self.wanted = true;
                     poll_at = Instant::now() + RELAY_POLL;
                 }
-                () = sleep_until(housekeeping_at), if !self.housekeeping => {
+                () = sleep_until(housekeeping_at), if !self.housekeeping && !self.untidy => {
                     self.start_housekeeping();
                     housekeeping_at = Instant::now() + RELAY_HOUSEKEEPING;
                 }
@@ -319,10 +324,9 @@ impl Session<'_> {
             let missing = if stopping { 0 } else { share.saturating_sub(held.len()) };
             let free = (0..LANES).filter(|lane| !held.contains(lane) && !leaving.contains(lane));
             let taken = table.take(free.collect(), missing).await?;
-            Ok(Done::Shared { share, taken })
+            let removed = table.remove(keep).await?;
+            Ok(Done::KeptHouse { share, taken, removed })
         });
-        let table = self.table.clone();
-        self.run_statement(async move { table.remove(keep).await.map(Done::Removed) });
     }
 
     fn done(&mut self, done: Done) {
@@ -342,16 +346,20 @@ impl Session<'_> {
                 self.relay.stats.set_aside.add(1);
                 self.relay.queue.set_aside(seq);
             }
-            Done::Shared { share, taken } => self.shared(share, taken),
+            Done::KeptHouse { share, taken, removed } => {
+                self.housekeeping = false;
+                self.relay.stats.removed.add(removed);
+                // As many as one statement may: there are more.
+                self.untidy = i64::try_from(removed) >= Ok(RELAY_REMOVE_ROWS_MAX);
+                self.share_out(share, taken);
+            }
             Done::GaveBack(lane) => {
                 tracing::debug!(outbox = self.relay.name, lane, "a lane went to another relay");
             }
-            Done::Removed(rows) => self.relay.stats.removed.add(rows),
         }
     }
 
-    fn shared(&mut self, share: usize, taken: BTreeSet<Lane>) {
-        self.housekeeping = false;
+    fn share_out(&mut self, share: usize, taken: BTreeSet<Lane>) {
         for lane in taken {
             self.relay.queue.hold(lane);
             self.wanted = true;

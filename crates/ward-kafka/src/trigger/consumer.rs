@@ -243,8 +243,10 @@ impl Consumer {
 
     /// Asks the thread to leave the group; `Event::Ended` comes when it has.
     pub(super) fn leave(self) {
-        self.stop.store(true, Ordering::Relaxed);
+        let Consumer { inner, stop, .. } = self;
         // The last handle to the consumer has to be the thread's, because its end blocks.
+        drop(inner);
+        stop.store(true, Ordering::Relaxed);
     }
 }
 

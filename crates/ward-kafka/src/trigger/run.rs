@@ -309,6 +309,8 @@ impl Session<'_> {
     /// ids when their records come again.
     async fn ended(mut self, why: Option<String>) -> Result<(), String> {
         self.calls.detach_all();
+        // The consumer's last words find nobody, and are not waited for.
+        drop(self.events);
         if let Some(consumer) = self.consumer.take() {
             // Its end may block.
             drop(tokio::task::spawn_blocking(move || drop(consumer)).await);

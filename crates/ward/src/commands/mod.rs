@@ -4,6 +4,7 @@ mod app;
 mod build;
 mod completions;
 mod doctor;
+mod events;
 mod migrate;
 mod up;
 
@@ -20,6 +21,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Migrate(args) => migrate::run(&args),
         Command::App(args) => app::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Events(args) => events::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }
