@@ -92,8 +92,7 @@ pub(super) async fn end_leftover(pid_file: &Path, cluster: &str) -> Result<(), E
         if !is_ours(pid, cluster) {
             return Ok(());
         }
-        // It may have ended by itself in the meantime.
-        drop(kill_process(pid, signal));
+        send(pid, signal);
         let gone = async {
             while is_ours(pid, cluster) {
                 sleep(POLL).await;
@@ -147,16 +146,24 @@ pub(super) async fn supervise(
     if let Err(error) = fs::remove_file(&launch.pid_file) {
         tracing::debug!(%error, "removing the broker's pid file");
     }
-    // The one who asked may have given up waiting, or never have been there.
-    if let Ok(answer) = asked {
-        drop(answer.send(()));
+    if let Ok(answer) = asked
+        && answer.send(()).is_err()
+    {
+        tracing::debug!("whoever asked for the broker's end has given up waiting");
+    }
+}
+
+/// Sends a signal to a process that may have ended by itself in the meantime.
+fn send(pid: Pid, signal: Signal) {
+    if let Err(error) = kill_process(pid, signal) {
+        tracing::debug!(%error, "a broker was not there to be ended");
     }
 }
 
 async fn end(child: &mut Child) {
     let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     if let Some(pid) = pid {
-        drop(kill_process(pid, Signal::TERM));
+        send(pid, Signal::TERM);
     }
     if timeout(END_MAX, child.wait()).await.is_err()
         && let Err(error) = child.kill().await

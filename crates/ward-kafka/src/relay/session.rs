@@ -350,7 +350,7 @@ impl Session<'_> {
                 self.housekeeping = false;
                 self.relay.stats.removed.add(removed);
                 // As many as one statement may: there are more.
-                self.untidy = i64::try_from(removed) >= Ok(RELAY_REMOVE_ROWS_MAX);
+                self.untidy = removed >= RELAY_REMOVE_ROWS_MAX.unsigned_abs();
                 self.share_out(share, taken);
             }
             Done::GaveBack(lane) => {
