@@ -5,6 +5,7 @@
 
 mod hello;
 mod instantiate;
+mod link;
 mod patients;
 mod start;
 mod tools;
@@ -13,7 +14,7 @@ mod wrk;
 
 use anyhow::{Result, bail};
 
-const NAMES: [&str; 4] = ["instantiate", "hello", "start", "patients"];
+const NAMES: [&str; 5] = ["instantiate", "link", "hello", "start", "patients"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -28,6 +29,7 @@ async fn main() -> Result<()> {
         println!("== {name}");
         match name.as_str() {
             "instantiate" => instantiate::run().await?,
+            "link" => link::run().await?,
             "hello" => hello::run().await?,
             "start" => start::run().await?,
             _ => patients::run().await?,

@@ -4,8 +4,9 @@
 use crate::run::{cargo, program, release_directory, run};
 use crate::toolchain::{WASM, ensure_wasm_target};
 
-/// Components of the application and the guest that answers `hello`.
-const MEASURED: [&str; 4] = ["auth", "guard", "patients", "guest-hello"];
+/// Components of the application, the guest that answers `hello`, and those that call each other.
+const MEASURED: [&str; 7] =
+    ["auth", "guard", "patients", "guest-hello", "guest-callee", "guest-caller", "guest-relay"];
 
 /// Runs the named benchmarks, or all.
 pub(crate) fn bench(names: &[String]) -> Result<(), String> {

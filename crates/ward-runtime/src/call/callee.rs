@@ -82,7 +82,7 @@ impl Callee {
         let (reply, answer) = oneshot::channel();
         let (function, results) = (function.index, function.ty.results().len());
         let job = Job { function, arguments, results, until, context, reply, permit };
-        if let Err(job) = self.pool.hand_over(job) {
+        if let Some(job) = self.pool.hand_over(job) {
             tokio::spawn(worker::run(self.clone(), job));
         }
         // The worker says what went wrong, unless it panicked.

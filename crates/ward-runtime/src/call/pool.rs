@@ -45,15 +45,12 @@ impl Pool {
         }
     }
 
-    /// Gives a call to an idle instance, or gives it back where there is none.
-    pub(super) fn hand_over(&self, mut job: Job) -> Result<(), Job> {
+    /// Gives a call to an idle instance. It comes back where there is none.
+    pub(super) fn hand_over(&self, mut job: Job) -> Option<Job> {
         loop {
-            let Some(idle) = self.lock().pop() else { return Err(job) };
-            match idle.send(job) {
-                Ok(()) => return Ok(()),
-                // That instance has ended in the meantime.
-                Err(returned) => job = returned,
-            }
+            let Some(idle) = self.lock().pop() else { return Some(job) };
+            // What comes back was sent to an instance that has ended in the meantime.
+            job = idle.send(job).err()?;
         }
     }
 
@@ -122,7 +119,8 @@ mod tests {
         for wait in &mut waiting {
             assert!(futures::poll!(wait).is_pending());
         }
-        assert_eq!(pool.admit(late).now_or_never(), Some(Err(CallError::Overloaded)).map(|r| r));
+        let refused = pool.admit(late).now_or_never().unwrap();
+        assert_eq!(refused.unwrap_err(), CallError::Overloaded);
         // One that gives up makes room for another.
         waiting.pop();
         assert!(pool.admit(late).now_or_never().is_none());

@@ -54,7 +54,8 @@ pub(crate) fn check_types(
         };
         let component = caller.compiled();
         let engine = component.engine();
-        let import = component.component_type().get_import(engine, &link.import);
+        let ty = component.component_type();
+        let import = ty.get_import(engine, &link.import);
         let Some(ComponentItem::ComponentInstance(interface)) = import.map(|item| item.ty) else {
             continue;
         };

@@ -23,7 +23,8 @@ pub(crate) fn define(
 ) -> wasmtime::Result<()> {
     let engine = component.engine();
     for link in links {
-        let import = component.component_type().get_import(engine, &link.import);
+        let ty = component.component_type();
+        let import = ty.get_import(engine, &link.import);
         let Some(ComponentItem::ComponentInstance(interface)) = import.map(|item| item.ty) else {
             continue;
         };
@@ -57,7 +58,7 @@ fn define_function(
         instance.func_new_concurrent(name, move |accessor, _, arguments, results| {
             let target = target.clone();
             Box::pin(async move {
-                let context = accessor.with(context);
+                let context = accessor.with(|access| context(access));
                 target.call(context, arguments, results).await
             })
         })
