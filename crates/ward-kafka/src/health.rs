@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 
 /// What is known of the broker.
@@ -43,6 +44,8 @@ impl ClientContext for Quiet {
         tracing::debug!(%error, reason, "kafka client");
     }
 }
+
+impl ConsumerContext for Quiet {}
 
 /// Passes on a line of librdkafka's. Its errors come once for each attempt of each connection, so
 /// they are details; what matters is logged through [`Health`].

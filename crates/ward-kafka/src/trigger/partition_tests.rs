@@ -368,7 +368,9 @@ impl World {
                 _ => Outcome::Done,
             };
             match outcome {
-                Outcome::Retry(_) => drop(held.insert(key)),
+                Outcome::Retry(_) => {
+                    held.insert(key);
+                }
                 Outcome::Done => self.apply(*offset),
                 Outcome::Reject(_) => {}
             }
