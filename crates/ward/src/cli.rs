@@ -206,12 +206,12 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
     pub(crate) format: DoctorFormat,
 
-    /// Mend what can be mended: add the wasm target, install PostgreSQL
+    /// Mend what can be mended: add the wasm target, install PostgreSQL, build the broker
     #[arg(long)]
     pub(crate) fix: bool,
 
     /// Check only these, separated by commas: manifest, toolchain, target, components, postgresql,
-    /// ports, state
+    /// broker, ports, state
     #[arg(long, value_name = "CHECKS", value_delimiter = ',', hide_possible_values = true)]
     pub(crate) only: Vec<Check>,
 
@@ -241,6 +241,8 @@ pub(crate) enum Check {
     Components,
     /// PostgreSQL's server programs, or the server of --database-url
     Postgresql,
+    /// The Kafka broker, where the application has events and no other is given
+    Broker,
     /// The ports to listen on
     Ports,
     /// The state directory
