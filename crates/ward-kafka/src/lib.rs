@@ -24,6 +24,6 @@ pub use stats::{Counter, RelayStats, TriggerStats};
 pub use tools::{Place, Reader, ToolError};
 pub use topics::{TopicShape, ensure_topics};
 pub use trigger::{
-    CallError, Consume, DeadLetter, From, Incoming, Outcome, TriggerHandle, TriggerOptions,
+    CallError, Consume, DeadLetter, Incoming, Outcome, StartAt, TriggerHandle, TriggerOptions,
 };
 pub use wire::EventType;

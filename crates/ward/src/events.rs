@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use uuid::Uuid;
 use ward_kafka::{
-    CallError, Connection, Consume, EventType, Events, EventsOptions, From, RelayOptions,
+    CallError, Connection, Consume, EventType, Events, EventsOptions, RelayOptions, StartAt,
     TopicShape, TriggerOptions,
 };
 use ward_manifest::{App, KafkaSettings, KafkaTrigger, Outbox, StartFrom, Variables};
@@ -54,9 +54,9 @@ pub(crate) fn start(options: Option<EventsOptions>) -> Option<Events> {
 /// The contracts: each subdirectory is a package.
 pub(crate) fn contract(settings: &KafkaSettings) -> Result<Contract, Failure> {
     let directory = &settings.contracts;
-    let unreadable = || Failure::because(format!("the contracts in {}", directory.display()));
-    let packages = packages(directory).map_err(unreadable())?;
-    Contract::from_directories(&packages).map_err(unreadable())
+    let what = format!("the contracts in {}", directory.display());
+    let packages = packages(directory).map_err(Failure::because(&what))?;
+    Contract::from_directories(&packages).map_err(Failure::because(&what))
 }
 
 /// Directories that have WIT in them, in order of their names.
@@ -141,8 +141,8 @@ fn consumer(
         group: trigger.group.clone(),
         topics: trigger.topics.clone(),
         from: match trigger.from {
-            StartFrom::Earliest => From::Earliest,
-            StartFrom::Latest => From::Latest,
+            StartFrom::Earliest => StartAt::Earliest,
+            StartFrom::Latest => StartAt::Latest,
         },
         batch_records_max: most(trigger.batch_records_max),
         batch_wait: trigger.batch_wait,

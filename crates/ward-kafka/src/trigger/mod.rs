@@ -40,19 +40,19 @@ pub trait Consume: Send + Sync + 'static {
 
 /// Where a group without a position begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum From {
+pub enum StartAt {
     /// With the oldest record.
     Earliest,
     /// With what comes next.
     Latest,
 }
 
-impl From {
+impl StartAt {
     /// As the client's setting has it.
     pub(crate) fn reset(self) -> &'static str {
         match self {
-            From::Earliest => "earliest",
-            From::Latest => "latest",
+            StartAt::Earliest => "earliest",
+            StartAt::Latest => "latest",
         }
     }
 }
@@ -68,7 +68,7 @@ pub struct TriggerOptions {
     /// Its topics.
     pub topics: Vec<String>,
     /// Where the group begins when it has no position.
-    pub from: From,
+    pub from: StartAt,
     /// The most records in one call; at least 1.
     pub batch_records_max: usize,
     /// How long a batch that is not full waits for more.

@@ -17,8 +17,8 @@ use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 use ward_embedded::{Ephemeral, EphemeralBroker, Postgres};
 use ward_kafka::{
-    CallError, Connect, Connection, Consume, DatabaseError, EventType, From, Link, Producer,
-    RelayHandle, RelayOptions, TopicShape, TriggerHandle, TriggerOptions, ensure_topics,
+    CallError, Connect, Connection, Consume, DatabaseError, EventType, Link, Producer, RelayHandle,
+    RelayOptions, StartAt, TopicShape, TriggerHandle, TriggerOptions, ensure_topics,
 };
 use ward_wire::{Contract, Value};
 
@@ -395,7 +395,7 @@ pub(crate) fn consume(
         component: "analytics".to_owned(),
         group: group.to_owned(),
         topics: vec![topic.to_owned()],
-        from: From::Earliest,
+        from: StartAt::Earliest,
         batch_records_max: 50,
         batch_wait: Duration::ZERO,
         concurrency: 4,

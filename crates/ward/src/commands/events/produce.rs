@@ -33,10 +33,10 @@ pub(super) fn run(context: &Context, args: &ProduceArgs) -> Result<(), Failure> 
     let kind = json.get("eventType").and_then(|kind| kind.as_str()).unwrap_or("event");
     let headers = [
         ("ce_specversion", "1.0"),
-        ("ce_id", &id),
+        ("ce_id", id.as_str()),
         ("ce_type", kind),
         ("ce_source", "/ward/events/produce"),
-        ("ce_time", &time),
+        ("ce_time", time.as_str()),
         ("content-type", "application/protobuf"),
     ];
     let record = Outgoing {
