@@ -3,6 +3,7 @@
 //! compiles is this and nothing else.
 
 mod bench;
+mod chaos;
 mod run;
 mod summary;
 mod test;
@@ -14,9 +15,14 @@ use std::process::ExitCode;
 /// A command: its name, what it does, and the function that does it with the arguments left.
 type Command = (&'static str, &'static str, fn(&[String]) -> Result<(), String>);
 
-const COMMANDS: [Command; 3] = [
+const COMMANDS: [Command; 4] = [
     ("up", "build everything and serve it with demo data; arguments go to `ward up`", up::up),
     ("test", "lint, build and test everything; arguments go to `cargo test`", test::test),
+    (
+        "chaos",
+        "`chaos events`: kill everything in turn under load, and count; --rounds NUMBER",
+        chaos::chaos,
+    ),
     ("bench", "measure; arguments name benchmarks, all by default", bench::bench),
 ];
 

@@ -36,10 +36,12 @@ fn all(arguments: &[String], steps: &mut Steps) -> Result<(), String> {
         command
     };
     steps.step("native: lint and build", || run(&mut native(&["--no-run"])))?;
-    steps.step("PostgreSQL", || {
-        let ward = release_directory()?.join("ward");
-        run(program(&ward.display().to_string()).args(["doctor", "--fix", "--only", "postgresql"]))
-    })?;
+    for (step, check) in [("PostgreSQL", "postgresql"), ("Kafka broker", "broker")] {
+        steps.step(step, || {
+            let ward = release_directory()?.join("ward");
+            run(program(&ward.display().to_string()).args(["doctor", "--fix", "--only", check]))
+        })?;
+    }
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let mut command = native(&["--no-fail-fast"]);
     command.args(arguments);

@@ -176,7 +176,8 @@ pub(crate) fn port(place: &Place) -> Result<u16, EmbeddedError> {
     Ok(port)
 }
 
-fn is_free(port: u16) -> bool {
+/// Whether nobody listens on a port of the loopback address.
+pub(crate) fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 

@@ -54,8 +54,9 @@ pub(crate) fn is_ours(pid: Pid, data: &Path) -> bool {
     server && arguments.iter().any(|argument| OsStr::new(argument) == data.as_os_str())
 }
 
+/// A process's command line; `None` when there is no such process.
 #[cfg(target_os = "linux")]
-fn arguments(pid: Pid) -> Option<Vec<std::ffi::OsString>> {
+pub(crate) fn arguments(pid: Pid) -> Option<Vec<std::ffi::OsString>> {
     use std::os::unix::ffi::OsStrExt;
     let line = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok()?;
     let parts = line.split(|byte| *byte == 0).filter(|part| !part.is_empty());
@@ -65,7 +66,7 @@ fn arguments(pid: Pid) -> Option<Vec<std::ffi::OsString>> {
 /// Without /proc: `ps` joins the arguments with spaces, so a directory with a space in its name is
 /// not recognised, and its server is stopped by PostgreSQL's own lock instead of adopted.
 #[cfg(not(target_os = "linux"))]
-fn arguments(pid: Pid) -> Option<Vec<std::ffi::OsString>> {
+pub(crate) fn arguments(pid: Pid) -> Option<Vec<std::ffi::OsString>> {
     let id = pid.as_raw_nonzero().to_string();
     let output = std::process::Command::new("ps").args(["-o", "args=", "-p", &id]).output().ok()?;
     let line = String::from_utf8(output.stdout).ok()?;

@@ -54,7 +54,8 @@ impl Launch {
     }
 }
 
-fn open_log(path: &Path) -> std::io::Result<File> {
+/// Opens a log to write on, readable by its owner only.
+pub(crate) fn open_log(path: &Path) -> std::io::Result<File> {
     if fs::metadata(path).is_ok_and(|meta| meta.len() > LOG_BYTES_MAX) {
         fs::rename(path, path.with_extension("log.1"))?;
     }

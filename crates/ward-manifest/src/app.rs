@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::finding::Finding;
 use crate::grpc::{GrpcSettings, GrpcTrigger};
+use crate::kafka::{KafkaSettings, KafkaTrigger};
 
 /// One application, as `spin.toml` describes it.
 #[derive(Debug, Clone)]
@@ -31,6 +32,10 @@ pub struct App {
     pub grpc_triggers: Vec<GrpcTrigger>,
     /// `[application.trigger.grpc]`, with defaults filled in.
     pub grpc: GrpcSettings,
+    /// `[application.trigger.kafka]`, if there is one.
+    pub kafka: Option<KafkaSettings>,
+    /// `[[trigger.kafka]]` in the order of the file.
+    pub kafka_triggers: Vec<KafkaTrigger>,
     /// `[component.<id>]` by id.
     pub components: BTreeMap<String, Component>,
     /// `[application.tool.ward]`, with defaults filled in.
@@ -48,6 +53,7 @@ impl App {
         let mut used: BTreeSet<&str> =
             self.http_triggers.iter().filter_map(|t| t.component()).collect();
         used.extend(self.grpc_triggers.iter().map(|trigger| trigger.component.as_str()));
+        used.extend(self.kafka_triggers.iter().map(|trigger| trigger.component.as_str()));
         let periodic = self.components.values().filter(|c| !c.settings.periodic.is_empty());
         used.extend(periodic.map(|component| component.id.as_str()));
         let mut open: Vec<&str> = used.iter().copied().collect();

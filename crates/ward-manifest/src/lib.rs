@@ -7,6 +7,7 @@ mod app;
 mod finding;
 mod grpc;
 mod hosts;
+mod kafka;
 mod manifest;
 mod names;
 mod networks;
@@ -24,6 +25,7 @@ pub use app::{
 pub use finding::{Finding, Findings};
 pub use grpc::{GrpcSettings, GrpcTrigger, TlsFiles, TokenSettings};
 pub use hosts::{AllowedHosts, HostError, default_port};
+pub use kafka::{KafkaSettings, KafkaTrigger, Outbox, StartFrom};
 pub use networks::OutboundNetworking;
 pub use overrides::{OverrideError, read_overrides};
 pub use runtime_config::{KeyValueStore, OutboundHttp, RuntimeConfig, VariablesProvider};

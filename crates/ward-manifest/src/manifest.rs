@@ -7,6 +7,7 @@ mod application;
 mod component;
 mod dependency;
 mod grpc;
+mod kafka;
 mod links;
 mod rings;
 mod tool;
@@ -76,6 +77,7 @@ fn read_root(root: &Section<'_>, file: &Path) -> Option<App> {
     let components = component::read_all(root, &directory);
     let triggers = trigger::read_all(root, &directory);
     let grpc = grpc::read(root, &directory);
+    let kafka = kafka::read(root, &directory);
     links::settle(links::Parts {
         report: root.report,
         file,
@@ -85,6 +87,7 @@ fn read_root(root: &Section<'_>, file: &Path) -> Option<App> {
         components,
         triggers,
         grpc,
+        kafka,
     })
 }
 

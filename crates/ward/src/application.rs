@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use ward_manifest::{App, Database, RuntimeConfig, Source, Variables, read_overrides};
 
 use crate::cli::{ConfigArgs, FromArgs};
+use crate::events::BROKERS;
 use crate::failure::Failure;
 
 /// The application and everything that configures it.
@@ -23,8 +24,11 @@ impl Application {
     /// Reads it all; everything that is wrong with the manifest is reported at once.
     pub(crate) fn load(from: &FromArgs, config: &ConfigArgs) -> Result<Self, Failure> {
         let app = App::load(&from.from)?;
-        let overrides = read_overrides(&config.variables)
+        let mut overrides = read_overrides(&config.variables)
             .map_err(|error| Failure::new(format!("--variable: {error}")))?;
+        if let Some(brokers) = &config.kafka_brokers {
+            overrides.insert(BROKERS.to_owned(), brokers.clone());
+        }
         let runtime_config = match &config.runtime_config_file {
             Some(path) => RuntimeConfig::load(path)?,
             None => RuntimeConfig::default(),

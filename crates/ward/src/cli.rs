@@ -54,6 +54,8 @@ pub(crate) enum Command {
     /// Check the contracts, or print the protobuf that follows from them
     #[command(subcommand)]
     Wit(WitCommand),
+    /// Look at what goes over Kafka, send to it, and move its consumers
+    Events(Box<EventsArgs>),
     /// Print a script that completes ward's commands and options in a shell
     Completions(CompletionsArgs),
 }
@@ -85,6 +87,10 @@ pub(crate) struct ConfigArgs {
     /// there
     #[arg(long, value_name = "URL", env = "WARD_DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
+
+    /// Kafka brokers that already run: HOST:PORT, several with commas between
+    #[arg(long, value_name = "ADDRESSES", env = "WARD_KAFKA_BROKERS")]
+    pub(crate) kafka_brokers: Option<String>,
 }
 
 /// How much is said, and how.
@@ -134,6 +140,10 @@ pub(crate) struct UpArgs {
     /// Do not give components ports of their own beside the gateway
     #[arg(long)]
     pub(crate) no_listeners: bool,
+
+    /// Build the Kafka broker in the background, where none is given and none is there
+    #[arg(long)]
+    pub(crate) install_broker: bool,
 
     /// Set an environment variable for every component; may be repeated
     #[arg(short, long = "env", value_name = "NAME=VALUE", value_parser = assignment)]
@@ -203,12 +213,12 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
     pub(crate) format: DoctorFormat,
 
-    /// Mend what can be mended: add the wasm target, install PostgreSQL
+    /// Mend what can be mended: add the wasm target, install PostgreSQL, build the broker
     #[arg(long)]
     pub(crate) fix: bool,
 
     /// Check only these, separated by commas: manifest, toolchain, target, components, postgresql,
-    /// ports, state
+    /// broker, ports, state
     #[arg(long, value_name = "CHECKS", value_delimiter = ',', hide_possible_values = true)]
     pub(crate) only: Vec<Check>,
 
@@ -238,6 +248,8 @@ pub(crate) enum Check {
     Components,
     /// PostgreSQL's server programs, or the server of --database-url
     Postgresql,
+    /// The Kafka broker, where the application has events and no other is given
+    Broker,
     /// The ports to listen on
     Ports,
     /// The state directory
@@ -288,6 +300,98 @@ pub(crate) struct WitProtoArgs {
     /// A record that is no part of messages, because the trigger supplies it; may be repeated
     #[arg(long, value_name = "TYPE", default_value = "pms:common/types.caller")]
     pub(crate) ambient: Vec<String>,
+}
+
+/// `ward events`
+#[derive(Debug, Args)]
+pub(crate) struct EventsArgs {
+    #[command(subcommand)]
+    pub(crate) command: EventsCommand,
+
+    #[command(flatten)]
+    pub(crate) from: FromArgs,
+
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+/// What to do with events.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventsCommand {
+    /// Print events as they come, one JSON object a line, with patient data masked
+    Tail(TailArgs),
+    /// Send one event, given as JSON
+    Produce(ProduceArgs),
+    /// Move a consumer group to another place; its consumers have to be stopped
+    Replay(ReplayArgs),
+    /// List what could not be consumed, or send it again
+    DeadLetters(DeadLettersArgs),
+}
+
+/// `ward events tail`
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    /// The topic
+    pub(crate) topic: String,
+
+    /// Begin with the oldest event
+    #[arg(long)]
+    pub(crate) from_start: bool,
+
+    /// Stop at the end instead of waiting for more
+    #[arg(long)]
+    pub(crate) once: bool,
+
+    /// Show patient data
+    #[arg(long)]
+    pub(crate) reveal: bool,
+}
+
+/// `ward events produce`
+#[derive(Debug, Args)]
+pub(crate) struct ProduceArgs {
+    /// The topic
+    pub(crate) topic: String,
+
+    /// The event; from standard input when left out or `-`
+    #[arg(long, value_name = "JSON")]
+    pub(crate) json: Option<String>,
+
+    /// The record's key: events with the same key keep their order
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+}
+
+/// `ward events replay`
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The group
+    #[arg(long)]
+    pub(crate) group: String,
+
+    /// Where to: earliest, latest, or a time such as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) from: String,
+
+    /// Only on this topic; otherwise on all that the group's triggers read
+    #[arg(long)]
+    pub(crate) topic: Option<String>,
+}
+
+/// `ward events dead-letters`
+#[derive(Debug, Args)]
+pub(crate) struct DeadLettersArgs {
+    /// Only what came from this topic
+    #[arg(long)]
+    pub(crate) topic: Option<String>,
+
+    /// Send them to where they came from; they are not listed any more then
+    #[arg(long)]
+    pub(crate) resend: bool,
+
+    /// Show patient data
+    #[arg(long)]
+    pub(crate) reveal: bool,
 }
 
 /// `ward completions`

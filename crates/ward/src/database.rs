@@ -8,6 +8,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
+use ward_kafka::{DatabaseError, Link};
 
 use crate::failure::Failure;
 
@@ -36,6 +37,24 @@ pub(crate) async fn connect(url: &str) -> Result<Client, Failure> {
         false => drive(config.connect(MakeRustlsConnect::new(tls()?)).await),
     };
     connected.map_err(|error| sql_error(&format!("connecting to {place}"), &error))
+}
+
+/// Connects for a relay, which listens for notifications as well.
+pub(crate) async fn link(url: Arc<str>) -> Result<Link, DatabaseError> {
+    // Said where the address is first used; here it has been.
+    let mut config: Config =
+        url.parse().map_err(|_| DatabaseError("its address cannot be read".to_owned()))?;
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_MAX);
+    }
+    config.application_name("ward-relay");
+    if plain(&config) {
+        let (client, connection) = config.connect(NoTls).await?;
+        return Ok(Link::new(client, connection));
+    }
+    let tls = tls().map_err(|failure| DatabaseError(failure.messages().join("; ")))?;
+    let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await?;
+    Ok(Link::new(client, connection))
 }
 
 /// `host:port/database`, for messages.

@@ -3,10 +3,12 @@
 //! below do.
 
 mod application;
+mod broker;
 mod cli;
 mod commands;
 mod database;
 mod demo;
+mod events;
 mod failure;
 mod grpc;
 mod guide;

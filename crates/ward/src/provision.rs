@@ -5,11 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use url::Url;
-use ward_embedded::{ExistingRole, Options, Origin, Postgres, StateLock, ensure_database};
-use ward_manifest::Database;
+use ward_embedded::{
+    ExistingRole, Options, Origin, Postgres, ReservedBroker, StateLock, ensure_database,
+};
+use ward_manifest::{Database, Source};
 
 use crate::application::Application;
+use crate::broker::LocalBroker;
 use crate::database::{connect, is_loopback};
+use crate::events::BROKERS;
 use crate::failure::Failure;
 use crate::keys;
 use crate::progress::Progress;
@@ -17,6 +21,9 @@ use crate::secrets::Secrets;
 
 /// The variable with the database server's `host:port`.
 const DB_HOST: &str = "db_host";
+
+/// The database and role of the Kafka broker.
+const BROKER_DATABASE: &str = "nisshi";
 
 /// The oldest server that is supported, as the server writes it.
 const SERVER_VERSION_MIN: i32 = 150_000;
@@ -57,6 +64,70 @@ impl Provision {
             values.extend(keys::load_or_generate(&application.state)?);
         }
         Ok(Self { values, backing })
+    }
+
+    /// Starts a Kafka broker, where the application wants one and the user gives none. Its address
+    /// is among the values from then on. That there can be none is said, and stops nothing.
+    pub(crate) async fn broker(
+        &mut self,
+        application: &Application,
+        admin_url: Option<&str>,
+        install: bool,
+        progress: Progress,
+    ) -> Option<LocalBroker> {
+        if application.app.kafka.is_none() || !application.has_variable(BROKERS) {
+            return None;
+        }
+        match self.reserve_broker(application, admin_url).await {
+            Ok(None) => None,
+            Ok(Some((reserved, url))) => {
+                self.values.insert(BROKERS.to_owned(), reserved.address());
+                Some(LocalBroker::start(reserved, url, install, progress))
+            }
+            Err(failure) => {
+                let text = failure.messages().join("; ");
+                tracing::warn!("no Kafka broker, so events wait in their outboxes: {text}");
+                None
+            }
+        }
+    }
+
+    /// A broker's place, and the address of its database; `None` where the user gives a broker.
+    async fn reserve_broker(
+        &self,
+        application: &Application,
+        admin_url: Option<&str>,
+    ) -> Result<Option<(ReservedBroker, String)>, Failure> {
+        let variables = application.variables(&self.values)?;
+        if variables.source(BROKERS).is_some_and(|source| source != Source::Default) {
+            return Ok(None);
+        }
+        let mut secrets = Secrets::load(&application.state)?;
+        let password = secrets.password(BROKER_DATABASE)?;
+        let url = match (&self.backing, admin_url) {
+            (Backing::Embedded(server), _) => {
+                let client = server.client().await?;
+                ensure_database(&client, BROKER_DATABASE, &password, ExistingRole::SetPassword)
+                    .await?;
+                local_url(server, BROKER_DATABASE, &password)
+            }
+            (Backing::Elsewhere { .. }, Some(admin_url)) => {
+                let admin = connect(admin_url).await?;
+                ensure_database(&admin, BROKER_DATABASE, &password, ExistingRole::KeepPassword)
+                    .await?;
+                let url = Url::parse(admin_url).ok();
+                let url = url.and_then(|url| role_url(&url, BROKER_DATABASE, &password));
+                url.ok_or_else(|| Failure::new("--database-url is no address"))?.into()
+            }
+            (Backing::Elsewhere { .. }, None) => {
+                return Err(Failure::new(
+                    "there is no PostgreSQL of ward's own to keep its records; \
+                                         give one with --kafka-brokers",
+                ));
+            }
+        };
+        let reserved = ReservedBroker::reserve(&application.state).await?;
+        Ok(Some((reserved, url)))
     }
 
     /// Stops what was started.
@@ -140,13 +211,18 @@ async fn roles(
         let name = &database.name;
         let password = secrets.password(name)?;
         ensure_database(&client, name, &password, ExistingRole::SetPassword).await?;
-        let url = ward_embedded::database_url(&server.host(), name, &password, name);
-        // Loopback without certificates: asking for TLS first would cost a round trip.
-        let url = format!("{url}?sslmode=disable");
+        let url = local_url(server, name, &password);
         secrets.remember_url(name, &url)?;
         values.insert(database.variable.clone(), url);
     }
     Ok(values)
+}
+
+/// The address of a role's database on the embedded server.
+fn local_url(server: &Postgres, name: &str, password: &str) -> String {
+    let url = ward_embedded::database_url(&server.host(), name, password, name);
+    // Loopback without certificates: asking for TLS first would cost a round trip.
+    format!("{url}?sslmode=disable")
 }
 
 async fn on_server(

@@ -60,8 +60,8 @@ fn check_trigger_settings(section: &Section<'_>) {
     for (kind, settings) in section.sections("trigger") {
         match kind.value {
             "http" => {}
-            // Read by `grpc`.
-            "grpc" => continue,
+            // Each is read by the module of its name.
+            "grpc" | "kafka" => continue,
             _ => {
                 refuse_trigger_type(&settings, &kind);
                 continue;
@@ -79,7 +79,7 @@ fn check_trigger_settings(section: &Section<'_>) {
 /// Reports that this Ward does not serve a trigger type.
 pub(super) fn refuse_trigger_type(section: &Section<'_>, kind: &Text<'_>) {
     let problem = format!("triggers of type `{}` are not supported yet", kind.value);
-    let help = "this Ward serves `http` and `grpc` triggers";
+    let help = "this Ward serves `http`, `grpc` and `kafka` triggers";
     section.report.error_help(&kind.span, problem, help.to_owned());
 }
 

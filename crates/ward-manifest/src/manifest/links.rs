@@ -17,6 +17,7 @@ use super::application::Application;
 use super::component::ComponentDraft;
 use super::dependency::{DependencyDraft, Target};
 use super::grpc::{GrpcDraft, GrpcTriggerDraft};
+use super::kafka::KafkaDraft;
 use super::rings::{self, Link};
 use super::trigger::{ActionDraft, TriggerDraft};
 
@@ -30,6 +31,7 @@ pub(super) struct Parts<'a> {
     pub(super) components: Vec<ComponentDraft<'a>>,
     pub(super) triggers: Vec<TriggerDraft<'a>>,
     pub(super) grpc: GrpcDraft<'a>,
+    pub(super) kafka: KafkaDraft<'a>,
 }
 
 /// Looks everything up; `None` only together with an error in the report.
@@ -41,6 +43,7 @@ pub(super) fn settle(mut parts: Parts<'_>) -> Option<App> {
     linker.check_settings(&parts.application);
     parts.components.iter().for_each(|draft| linker.check_component(draft));
     parts.grpc.templates.iter().for_each(|template| linker.check_template(template));
+    parts.kafka.templates.iter().for_each(|template| linker.check_template(template));
     rings::refuse(parts.report, &linker.links(&parts.components));
     warn_of_duplicate_routes(&parts, &ids);
     let origin = origin(&parts);
@@ -52,6 +55,9 @@ pub(super) fn settle(mut parts: Parts<'_>) -> Option<App> {
     let components = parts.components.iter().map(|draft| linker.component(draft));
     let components: BTreeMap<_, _> =
         components.map(|component| (component.id.clone(), component)).collect();
+    let taken = ids.into_iter().chain(parts.kafka.own_ids().map(|id| id.value.to_owned()));
+    let taken = taken.collect();
+    let (kafka, kafka_triggers) = parts.kafka.settle(parts.report, &components, taken);
     let Application { name, version, description, settings } = parts.application;
     let listeners = settings.listeners.iter().map(|(id, at)| (id.value.to_owned(), *at));
     Some(App {
@@ -61,6 +67,8 @@ pub(super) fn settle(mut parts: Parts<'_>) -> Option<App> {
         http_triggers: triggers.into_iter().collect::<Option<_>>()?,
         grpc_triggers: grpc.into_iter().collect::<Option<_>>()?,
         grpc: parts.grpc.settings,
+        kafka,
+        kafka_triggers,
         components,
         settings: Settings { listen: settings.listen, listeners: listeners.collect() },
         warnings: Vec::new(),
@@ -73,7 +81,8 @@ pub(super) fn settle(mut parts: Parts<'_>) -> Option<App> {
 /// Gives every trigger its id, with Spin's names for those that have none.
 fn trigger_ids(parts: &Parts<'_>) -> Vec<String> {
     let mut taken = BTreeSet::new();
-    for id in parts.triggers.iter().filter_map(|trigger| trigger.id.as_ref()) {
+    let own = parts.triggers.iter().filter_map(|trigger| trigger.id.as_ref());
+    for id in own.chain(parts.kafka.own_ids()) {
         if !taken.insert(id.value.to_owned()) {
             parts.report.error(&id.span, format!("two triggers have the id `{}`", id.value));
         }

@@ -215,7 +215,8 @@ pub(super) fn size_at(
     bytes
 }
 
-fn duration_at(ward: &Section<'_>, key: &str) -> Option<(Duration, Span)> {
+/// A duration, with the place of its text.
+pub(super) fn duration_at(ward: &Section<'_>, key: &str) -> Option<(Duration, Span)> {
     let text = ward.text(key)?;
     let read = duration(text.value);
     if read.is_none() {
@@ -226,7 +227,8 @@ fn duration_at(ward: &Section<'_>, key: &str) -> Option<(Duration, Span)> {
     Some((read?, text.span))
 }
 
-fn positive(ward: &Section<'_>, key: &str) -> Option<u32> {
+/// A number that counts something there has to be.
+pub(super) fn positive(ward: &Section<'_>, key: &str) -> Option<u32> {
     let (number, span) = ward.integer(key)?;
     let count = u32::try_from(number).ok().filter(|count| *count > 0);
     if count.is_none() {

@@ -1,4 +1,5 @@
-//! `[[trigger.http]]`, read on its own; other types of trigger are refused.
+//! `[[trigger.http]]`, read on its own. `kafka` has a module of its own; other types of trigger
+//! are refused.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -46,8 +47,8 @@ pub(super) fn read_all<'a>(root: &Section<'a>, directory: &Path) -> Vec<TriggerD
     for (kind, _) in types.entries() {
         match kind.value {
             "http" => {}
-            // Read by `grpc`.
-            "grpc" => continue,
+            // Each is read by the module of its name.
+            "grpc" | "kafka" => continue,
             _ => {
                 refuse_trigger_type(&types, &kind);
                 continue;

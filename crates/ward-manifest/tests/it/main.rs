@@ -12,6 +12,7 @@
 mod fold;
 mod grpc;
 mod hosts;
+mod kafka;
 mod manifest_errors;
 mod manifest_files;
 mod manifest_links;

@@ -289,24 +289,24 @@ fn what_ward_does_not_support_yet_is_refused() {
         expect![[r#"
             spin.toml:10:11: triggers of type `redis` are not supported yet
               10 | [[trigger.redis]]
-              help: this Ward serves `http` and `grpc` triggers
+              help: this Ward serves `http`, `grpc` and `kafka` triggers
             spin.toml:12:22: triggers of type `redis` are not supported yet
               12 | [application.trigger.redis]
-              help: this Ward serves `http` and `grpc` triggers"#]],
+              help: this Ward serves `http`, `grpc` and `kafka` triggers"#]],
     );
     check_rest(
-        "[[trigger.kafka]]\ntopic = 'x'\n[[trigger.grpc]]\n[[trigger.cron]]",
+        "[[trigger.mqtt]]\ntopic = 'x'\n[[trigger.grpc]]\n[[trigger.cron]]",
         expect![[r#"
-            spin.toml:10:11: triggers of type `kafka` are not supported yet
-              10 | [[trigger.kafka]]
-              help: this Ward serves `http` and `grpc` triggers
+            spin.toml:10:11: triggers of type `mqtt` are not supported yet
+              10 | [[trigger.mqtt]]
+              help: this Ward serves `http`, `grpc` and `kafka` triggers
             spin.toml:12:1: `component` is missing here; it must be the id of a component
               12 | [[trigger.grpc]]
             spin.toml:12:1: `interface` is missing here; it must be a string
               12 | [[trigger.grpc]]
             spin.toml:13:11: triggers of type `cron` are not supported yet
               13 | [[trigger.cron]]
-              help: this Ward serves `http` and `grpc` triggers"#]],
+              help: this Ward serves `http`, `grpc` and `kafka` triggers"#]],
     );
     check_rest(
         "[[trigger.http]]\nroute = '/w'\ncomponent = 'main'\nexecutor.type = 'wagi'",

@@ -4,6 +4,7 @@ mod app;
 mod build;
 mod completions;
 mod doctor;
+mod events;
 mod migrate;
 mod up;
 mod wit;
@@ -22,6 +23,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::App(args) => app::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Wit(command) => wit::run(&command),
+        Command::Events(args) => events::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

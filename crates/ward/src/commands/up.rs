@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ward_http::Server;
+use ward_kafka::EventsOptions;
 use ward_manifest::{App, Variables};
 use ward_runtime::{Function, HttpHandler, LinkKind, Runtime, RuntimeOptions};
 
@@ -18,7 +19,7 @@ use crate::periodic::Periodic;
 use crate::progress::{Progress, seconds};
 use crate::provision::Provision;
 use crate::signals::Stop;
-use crate::{grpc, guide, output, ports, schema};
+use crate::{events, grpc, guide, output, ports, schema};
 
 /// How long abandoned work may hold up the end of the process.
 const LEFTOVERS_MAX: Duration = Duration::from_secs(1);
@@ -68,6 +69,7 @@ struct Ready {
     server: Server<HttpHandler>,
     grpc: Option<ward_grpc::Server<Function>>,
     periodic: Periodic,
+    events: Option<EventsOptions>,
     /// Kept for as long as its handlers serve.
     _runtime: Runtime,
 }
@@ -77,9 +79,15 @@ impl Up<'_> {
         let stop = Stop::on_signals()?;
         let admin_url = self.args.config.database_url.as_deref();
         // Not given up when a stop is asked for: what it starts has to be stopped in order.
-        let provision = Provision::new(&self.application, admin_url, self.progress).await?;
+        let install = self.args.install_broker;
+        let mut provision = Provision::new(&self.application, admin_url, self.progress).await?;
+        let broker = provision.broker(&self.application, admin_url, install, self.progress).await;
         let served = self.serve(&provision, stop).await;
-        // Stopped after a failure, too; the failure is the news then.
+        // Stopped after a failure, too; the failure is the news then. The broker keeps its records
+        // in PostgreSQL, which ends after it.
+        if let Some(broker) = broker {
+            broker.stop().await;
+        }
         let stopped = provision.stop(self.progress).await;
         served.and(stopped)
     }
@@ -92,6 +100,7 @@ impl Up<'_> {
         };
         self.announce(&ready)?;
         let _periodic = ready.periodic.start(&stop);
+        let events = events::start(ready.events);
         let grpc = async {
             match ready.grpc {
                 Some(server) => server.run(stop.clone().requested()).await.cut,
@@ -99,6 +108,9 @@ impl Up<'_> {
             }
         };
         let (drained, calls_cut) = tokio::join!(ready.server.run(stop.clone().requested()), grpc);
+        if let Some(events) = events {
+            events.stop().await;
+        }
         if drained.cut + calls_cut > 0 {
             tracing::warn!(cut = drained.cut + calls_cut, "requests were cut at the deadline");
         }
@@ -121,7 +133,8 @@ impl Up<'_> {
             .map_err(|error| Failure::new(error).help("choose another address with --listen"))?;
         let grpc = grpc::bind(&self.application.app, &runtime, &variables).await?;
         let periodic = Periodic::find(&self.application.app, &runtime)?;
-        Ok(Ready { server, grpc, periodic, _runtime: runtime })
+        let events = events::prepare(&self.application.app, &variables, &runtime)?;
+        Ok(Ready { server, grpc, periodic, events, _runtime: runtime })
     }
 
     async fn load(&self, variables: Arc<Variables>) -> Result<Runtime, Failure> {

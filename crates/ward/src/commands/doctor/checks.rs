@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use clap::ValueEnum;
-use ward_embedded::{StateLock, ensure_installed, how_to_install, installations};
+use ward_embedded::{
+    NISSHI_VERSION, StateLock, broker_program, ensure_installed, how_to_install, install_broker,
+    installations,
+};
 use ward_manifest::{App, RuntimeConfig};
 
 use super::{Finding, Status};
@@ -29,9 +32,10 @@ pub(super) async fn run(args: &DoctorArgs, wanted: &[Check]) -> Vec<Finding> {
             (Check::Target, _) => vec![target(args.fix)],
             (Check::Postgresql, _) => vec![postgresql(args).await],
             (Check::Components, Ok(app)) => components(app),
+            (Check::Broker, Ok(app)) => broker(args, app),
             (Check::Ports, Ok(app)) => vec![free_ports(app)],
             (Check::State, Ok(app)) => vec![state(args, app)],
-            (Check::Components | Check::Ports | Check::State, Err(_)) => Vec::new(),
+            (Check::Components | Check::Broker | Check::Ports | Check::State, Err(_)) => Vec::new(),
         };
         findings.extend(found.into_iter().map(|finding| finding.of(*check)));
     }
@@ -162,6 +166,27 @@ async fn postgresql(args: &DoctorArgs) -> Finding {
         }
         None => Finding::error("no PostgreSQL 15 or newer was found", how_to_install()),
     }
+}
+
+/// Its absence is no error: events wait, and everything else goes on.
+fn broker(args: &DoctorArgs, app: &App) -> Vec<Finding> {
+    if app.kafka.is_none() || args.config.kafka_brokers.is_some() {
+        return Vec::new();
+    }
+    if args.fix {
+        let installing = Progress::Lines.phase("building the Kafka broker");
+        if let Err(error) = install_broker(&installing.notes()) {
+            return vec![Failure::from(error).into()];
+        }
+    }
+    vec![match broker_program() {
+        Some(program) => Finding::ok(format!("Nisshi {NISSHI_VERSION}: {}", program.display())),
+        None => {
+            let text = "the Kafka broker Nisshi is not built; events would wait in their outboxes";
+            let help = "`ward doctor --fix --only broker`, or give brokers with --kafka-brokers";
+            Finding::new(Status::Warning, text, Some(help.to_owned()))
+        }
+    }]
 }
 
 fn free_ports(app: &App) -> Finding {

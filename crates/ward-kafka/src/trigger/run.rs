@@ -1,0 +1,331 @@
+//! The trigger at work: one task between the consumer's thread, the component and the dead letters.
+//! It never waits for one of them while another has something to say; what may be handed out when
+//! is `partition`'s to decide.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use ward_wire::Value;
+
+use super::consumer::{Consumer, Event, Farewell, Incoming};
+use super::dead_letter::{self, DeadLetter};
+use super::group::{Addressed, Call, Epoch, Group, Place};
+use super::partition::{CallError, Moment, Next, Outcome, Rules};
+use super::{TriggerOptions, TriggerStats};
+use crate::client::Connection;
+use crate::limits::{COMMIT_EVERY, REVOKE_MAX, STOP_MAX};
+use crate::producer::Producer;
+use crate::wire;
+
+/// How many events of the thread's may wait. It is small: what waits is held twice.
+const EVENTS_MAX: usize = 8;
+
+/// A record with its event, where it could be read.
+pub(super) struct Delivery {
+    record: Incoming,
+    event: Option<Value>,
+}
+
+type Shared = Arc<Delivery>;
+
+/// What a call came to.
+type Ended = (Place, Epoch, Result<Vec<Outcome>, CallError>);
+
+/// Partitions that are being taken away once their calls have ended.
+struct Revoking {
+    places: Vec<Place>,
+    farewell: Farewell,
+    until: Instant,
+}
+
+/// One consumer's life.
+pub(super) struct Session<'t> {
+    options: &'t Arc<TriggerOptions>,
+    producer: &'t Producer,
+    stats: &'t TriggerStats,
+    consumer: Option<Consumer>,
+    events: mpsc::Receiver<Event>,
+    group: Group<Shared>,
+    calls: JoinSet<Ended>,
+    letters: JoinSet<(Place, Epoch, i64)>,
+    revoking: Vec<Revoking>,
+    started: Instant,
+    /// When a stop was asked for, this is when it is carried out at the latest.
+    stop_at: Option<Instant>,
+}
+
+/// Consumes until a stop is asked for (`Ok`) or the client gives up (`Err`).
+pub(super) async fn session(
+    options: &Arc<TriggerOptions>,
+    connection: &Connection,
+    producer: &Producer,
+    stats: &TriggerStats,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<(), String> {
+    let (sender, events) = mpsc::channel(EVENTS_MAX);
+    let place = (options.group.as_str(), options.from.reset());
+    let consumer = Consumer::start(connection, place, &options.topics, sender)?;
+    let rules = Rules {
+        batch_max: options.batch_records_max,
+        batch_wait: options.batch_wait,
+        retries: options.retries,
+        patience: options.patience,
+    };
+    let session = Session {
+        options,
+        producer,
+        stats,
+        consumer: Some(consumer),
+        events,
+        group: Group::new(rules, options.concurrency),
+        calls: JoinSet::new(),
+        letters: JoinSet::new(),
+        revoking: Vec::new(),
+        started: Instant::now(),
+        stop_at: None,
+    };
+    session.run(stop).await
+}
+
+impl Session<'_> {
+    async fn run(mut self, stop: &mut watch::Receiver<bool>) -> Result<(), String> {
+        let mut commits = interval(COMMIT_EVERY);
+        commits.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            if *stop.borrow() && self.stop_at.is_none() {
+                self.stop_at = Some(Instant::now() + STOP_MAX);
+                self.group.close_all();
+            }
+            self.leave_when_quiet();
+            let wake = self.start_calls();
+            let wake = wake.into_iter().chain(self.deadline()).min();
+            let wake_at = wake.unwrap_or_else(|| Instant::now() + COMMIT_EVERY);
+            tokio::select! {
+                event = self.events.recv() => match event {
+                    Some(Event::Ended(why)) => return self.ended(why).await,
+                    Some(event) => self.happened(event),
+                    None => return self.ended(Some("its thread is gone".to_owned())).await,
+                },
+                Some(ended) = self.calls.join_next() => self.call_ended(ended),
+                Some(sent) = self.letters.join_next() => {
+                    if let Ok((place, epoch, offset)) = sent {
+                        self.group.set_aside(&place, epoch, offset);
+                    }
+                }
+                _ = commits.tick() => self.commit(),
+                () = sleep_until(wake_at), if wake.is_some() => {}
+                asked = stop.changed(), if self.stop_at.is_none() => if asked.is_err() {
+                    self.stop_at = Some(Instant::now() + STOP_MAX);
+                    self.group.close_all();
+                },
+            }
+            self.say_farewell();
+            self.pause();
+        }
+    }
+
+    fn now(&self) -> Moment {
+        self.started.elapsed()
+    }
+
+    /// Makes every call that may be made; says when there may be another.
+    fn start_calls(&mut self) -> Option<Instant> {
+        loop {
+            match self.group.next(self.now()) {
+                Next::Now(call) => self.start_call(call),
+                Next::At(at) => return Some(self.started + at),
+                Next::Nothing => return None,
+            }
+        }
+    }
+
+    fn start_call(&mut self, call: Call<Shared>) {
+        let Call { place, epoch, records } = call;
+        let options = self.options.clone();
+        self.stats.calls.add(1);
+        self.calls.spawn(async move {
+            // On a task of its own, so that a panic on the way costs this call and no more.
+            let called = tokio::spawn(consume(options, records)).await;
+            let result = called.unwrap_or_else(|error| Err(CallError::Failed(error.to_string())));
+            (place, epoch, result)
+        });
+    }
+
+    fn call_ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+        let Ok((place, epoch, result)) = ended else { return };
+        match &result {
+            Ok(outcomes) => self.count(outcomes),
+            Err(error) => {
+                self.stats.failed.add(1);
+                let (topic, partition) = (&place.0, place.1);
+                tracing::warn!(
+                    trigger = self.options.id, topic = %topic, partition, reason = %error,
+                    "a call came to nothing; its records are tried again"
+                );
+            }
+        }
+        let letters = self.group.ended(&place, epoch, result, self.now());
+        letters.into_iter().for_each(|letter| self.set_aside(letter));
+    }
+
+    fn count(&self, outcomes: &[Outcome]) {
+        let count = |which: fn(&&Outcome) -> bool| {
+            u64::try_from(outcomes.iter().filter(which).count()).unwrap_or(u64::MAX)
+        };
+        self.stats.done.add(count(|outcome| **outcome == Outcome::Done));
+        self.stats.retried.add(count(|outcome| matches!(outcome, Outcome::Retry(_))));
+    }
+
+    /// Sends a record to the dead letters, for as long as it takes.
+    fn set_aside(&mut self, addressed: Addressed<Shared>) {
+        let Addressed { place, epoch, letter } = addressed;
+        let options = self.options;
+        let dead = DeadLetter {
+            reason: letter.reason,
+            component: options.component.clone(),
+            revision: options.consume.revision(),
+            group: options.group.clone(),
+            topic: place.0.to_string(),
+            partition: place.1,
+            offset: letter.offset,
+            attempts: letter.attempts,
+            at: DeadLetter::now(),
+        };
+        tracing::warn!(
+            trigger = options.id,
+            topic = dead.topic,
+            partition = dead.partition,
+            offset = dead.offset,
+            attempts = dead.attempts,
+            reason = dead.reason,
+            "a record goes to the dead letters"
+        );
+        self.stats.dead.add(1);
+        let (record, topic) =
+            (dead.wrap(&letter.record.record), (options.dead_letter_of)(&place.0));
+        let producer = self.producer.clone();
+        let offset = letter.offset;
+        self.letters.spawn(async move {
+            dead_letter::deliver(&producer, &topic, record).await;
+            (place, epoch, offset)
+        });
+    }
+
+    fn happened(&mut self, event: Event) {
+        match event {
+            Event::Records(records) => records.into_iter().for_each(|record| self.arrived(record)),
+            Event::Assigned(places) => {
+                tracing::debug!(trigger = self.options.id, count = places.len(), "partitions came");
+                self.group.assign(places);
+                if self.stop_at.is_some() {
+                    self.group.close_all();
+                }
+            }
+            Event::Revoked(places, farewell) => {
+                self.group.close(&places);
+                let until = Instant::now() + REVOKE_MAX;
+                self.revoking.push(Revoking { places, farewell, until });
+            }
+            Event::Lost(places) => {
+                tracing::warn!(
+                    trigger = self.options.id,
+                    count = places.len(),
+                    "partitions went to another consumer before this one had let go"
+                );
+                self.group.remove(&places);
+            }
+            Event::Ended(_) => {}
+        }
+    }
+
+    fn arrived(&mut self, record: Incoming) {
+        let place = (record.topic.clone(), record.partition);
+        let (event, unreadable) = match self.options.event.decode(record.value.as_deref()) {
+            Ok(event) => (Some(event), None),
+            Err(reason) => (None, Some(format!("it cannot be read: {reason}"))),
+        };
+        let key = record.key.clone().unwrap_or_default();
+        let position = (record.offset, key.as_slice(), record.bytes());
+        let delivery = Arc::new(Delivery { record, event });
+        let now = self.now();
+        if let Some(letter) = self.group.push(&place, position, delivery, unreadable, now) {
+            self.set_aside(letter);
+        }
+    }
+
+    /// Lets go of partitions whose calls have ended, or have taken too long to.
+    fn say_farewell(&mut self) {
+        for revoking in std::mem::take(&mut self.revoking) {
+            let Revoking { places, farewell, until } = revoking;
+            if !self.group.are_quiet(&places) && until > Instant::now() {
+                self.revoking.push(Revoking { places, farewell, until });
+                continue;
+            }
+            let positions = self.group.positions(&places);
+            self.group.remove(&places);
+            // The other end has given up waiting when it is not there.
+            drop(farewell.try_send(positions));
+        }
+    }
+
+    /// When something is due that nothing announces.
+    fn deadline(&self) -> Option<Instant> {
+        let leaving = self.stop_at.filter(|_| self.consumer.is_some());
+        self.revoking.iter().map(|revoking| revoking.until).chain(leaving).min()
+    }
+
+    /// After a stop was asked for: leaves the group when the component has nothing any more.
+    fn leave_when_quiet(&mut self) {
+        let Some(stop_at) = self.stop_at else { return };
+        let places = self.group.places();
+        if self.group.are_quiet(&places) || stop_at <= Instant::now() {
+            // Its partitions are revoked on the way, which commits their positions.
+            self.consumer.take().into_iter().for_each(Consumer::leave);
+        }
+    }
+
+    fn commit(&mut self) {
+        let Some(consumer) = &self.consumer else { return };
+        if consumer.commit_failed() {
+            self.group.forget_commits();
+        }
+        let positions = self.group.to_commit();
+        if !positions.is_empty() {
+            consumer.commit(positions);
+        }
+        self.stats.waiting.set(u64::try_from(self.group.len()).unwrap_or(u64::MAX));
+    }
+
+    fn pause(&mut self) {
+        let changes = self.group.pausing();
+        if let Some(consumer) = self.consumer.as_ref().filter(|_| !changes.is_empty()) {
+            consumer.pause(&changes);
+        }
+    }
+
+    /// The thread has ended. Calls that still run are let run: what they do is known by its event
+    /// ids when their records come again.
+    async fn ended(mut self, why: Option<String>) -> Result<(), String> {
+        self.calls.detach_all();
+        // The consumer's last words find nobody, and are not waited for.
+        drop(self.events);
+        if let Some(consumer) = self.consumer.take() {
+            // Its end may block.
+            drop(tokio::task::spawn_blocking(move || drop(consumer)).await);
+        }
+        why.map_or(Ok(()), Err)
+    }
+}
+
+async fn consume(
+    options: Arc<TriggerOptions>,
+    records: Vec<Shared>,
+) -> Result<Vec<Outcome>, CallError> {
+    let deliver =
+        |delivery: &Shared| Some(wire::delivery(&delivery.record, delivery.event.clone()?));
+    let deliveries: Vec<Value> = records.iter().filter_map(deliver).collect();
+    let result = options.consume.consume(vec![Value::List(deliveries)]).await?;
+    wire::outcomes(result).map_err(CallError::Failed)
+}

@@ -1,0 +1,421 @@
+//! What the tests are made of: servers, an outbox, a component that does what it is told, and a
+//! reader of topics.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Headers as _, Message as _};
+use tokio::sync::{OnceCell, watch};
+use tokio::time::{Instant, sleep};
+use tokio_postgres::{Client, NoTls};
+use uuid::Uuid;
+use ward_embedded::{Ephemeral, EphemeralBroker, Postgres};
+use ward_kafka::{
+    CallError, Connect, Connection, Consume, DatabaseError, EventType, Link, Producer, RelayHandle,
+    RelayOptions, StartAt, TopicShape, TriggerHandle, TriggerOptions, ensure_topics,
+};
+use ward_wire::{Contract, Value};
+
+/// Longer than anything takes on a machine that builds something else at the time.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The table, as the service patients has it.
+const OUTBOX: &str = concat!(
+    "CREATE TABLE outbox (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), \
+     seq bigint GENERATED ALWAYS AS IDENTITY, aggregate_id uuid NOT NULL, \
+     aggregate_version bigint NOT NULL, type text NOT NULL, payload jsonb NOT NULL, \
+     occurred_at timestamptz NOT NULL DEFAULT now(), published_at timestamptz, \
+     UNIQUE (aggregate_id, aggregate_version)); \
+     CREATE INDEX outbox_unpublished ON outbox (seq) WHERE published_at IS NULL; \
+     CREATE FUNCTION outbox_notify() RETURNS trigger LANGUAGE plpgsql AS \
+     $$ BEGIN PERFORM pg_notify('outbox', ''); RETURN NULL; END $$; \
+     CREATE TRIGGER outbox_notify AFTER INSERT ON outbox \
+     FOR EACH STATEMENT EXECUTE FUNCTION outbox_notify();",
+    include_str!("../../../../components/patients/migrations/V3__outbox_relay.sql")
+);
+
+/// A PostgreSQL and a broker that keeps its records there.
+pub(crate) struct System {
+    pub(crate) postgres: Ephemeral,
+    pub(crate) broker: EphemeralBroker,
+}
+
+impl System {
+    pub(crate) async fn start() -> System {
+        let postgres = Postgres::ephemeral().await.unwrap();
+        let storage = postgres.create_database().await.unwrap();
+        let broker = EphemeralBroker::start(&storage).await.unwrap();
+        System { postgres, broker }
+    }
+
+    pub(crate) fn connection(&self) -> Connection {
+        Connection::new(&self.broker.address(), BTreeMap::new()).unwrap()
+    }
+
+    /// A topic that nobody else has.
+    pub(crate) async fn topic(&self, partitions: u32) -> String {
+        let topic = unique("topic");
+        let shape = TopicShape { partitions, replicas: 1 };
+        let topics = [topic.clone(), format!("{topic}.dead-letter")];
+        until("the topics are made", async || {
+            ensure_topics(&self.connection(), &topics, shape).await.ok()
+        })
+        .await;
+        topic
+    }
+}
+
+/// The system that most tests share. A static is never dropped; its guardians end with the process.
+pub(crate) async fn shared() -> &'static System {
+    static SYSTEM: OnceCell<System> = OnceCell::const_new();
+    // The servers must outlive the runtime of the test that happens to start them.
+    SYSTEM.get_or_init(System::start).await
+}
+
+pub(crate) fn unique(what: &str) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{what}-{}-{number}", std::process::id())
+}
+
+/// Waits until there is something.
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A service's outbox.
+pub(crate) struct Outbox {
+    pub(crate) client: Client,
+    url: String,
+}
+
+impl Outbox {
+    pub(crate) async fn new(system: &System) -> Outbox {
+        let url = system.postgres.create_database().await.unwrap();
+        let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(OUTBOX).await.unwrap();
+        Outbox { client, url }
+    }
+
+    fn connect(&self) -> Connect {
+        let url = self.url.clone();
+        Arc::new(move || {
+            let url = url.clone();
+            Box::pin(async move {
+                let connected = tokio_postgres::connect(&url, NoTls).await;
+                let (client, connection) = connected.map_err(DatabaseError::from)?;
+                Ok(Link::new(client, connection))
+            })
+        })
+    }
+
+    /// Writes the next event of an aggregate.
+    pub(crate) async fn write(&self, aggregate: Uuid, version: i64) {
+        let payload = serde_json::json!({"name": format!("{version}"), "address": "elsewhere"});
+        self.write_payload(aggregate, version, &payload).await;
+    }
+
+    pub(crate) async fn write_payload(
+        &self,
+        aggregate: Uuid,
+        version: i64,
+        payload: &serde_json::Value,
+    ) {
+        let sql = "INSERT INTO outbox (aggregate_id, aggregate_version, type, payload) \
+                   VALUES ($1, $2, 'PATIENT_UPDATED', $3)";
+        self.client.execute(sql, &[&aggregate, &version, payload]).await.unwrap();
+    }
+
+    pub(crate) async fn count(&self, condition: &str) -> i64 {
+        let sql = format!("SELECT count(*) FROM outbox WHERE {condition}");
+        self.client.query_one(&sql, &[]).await.unwrap().get(0)
+    }
+
+    pub(crate) async fn drained(&self) {
+        until("the outbox is drained", async || {
+            (self.count("published_at IS NULL").await == 0).then_some(())
+        })
+        .await;
+    }
+
+    pub(crate) fn relay(&self, system: &System, topic: &str, keep: Duration) -> Running {
+        let (stop, stopped) = watch::channel(false);
+        let options = RelayOptions {
+            name: "patients".to_owned(),
+            connect: self.connect(),
+            encoder: Arc::new(
+                EventType::derive(&contract(), "pms:patients/events@1.0.0", "patient-event")
+                    .unwrap(),
+            ),
+            key: "patient-id".to_owned(),
+            source: "/patients".to_owned(),
+            topic: topic.to_owned(),
+            keep_published: keep,
+        };
+        let handle = RelayHandle::spawn(options, Producer::new(system.connection()), stopped);
+        Running { handle, stop }
+    }
+}
+
+pub(crate) fn contract() -> Contract {
+    let wit = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit"));
+    Contract::from_directories(&[wit.join("common"), wit.join("patients")]).unwrap()
+}
+
+/// A relay that can be stopped.
+pub(crate) struct Running {
+    pub(crate) handle: RelayHandle,
+    stop: watch::Sender<bool>,
+}
+
+impl Running {
+    pub(crate) async fn stop(self) {
+        self.stop.send_replace(true);
+        self.handle.ended().await;
+    }
+}
+
+/// A record as the tests look at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) partition: i32,
+    pub(crate) key: String,
+    pub(crate) value: Vec<u8>,
+    pub(crate) headers: BTreeMap<String, String>,
+}
+
+/// Reads a topic from its beginning until `enough` says so.
+pub(crate) async fn read(
+    system: &System,
+    topic: &str,
+    enough: impl Fn(&[Seen]) -> bool + Send + 'static,
+) -> Vec<Seen> {
+    let (address, topic) = (system.broker.address(), topic.to_owned());
+    let reading = tokio::task::spawn_blocking(move || {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &address)
+            .set("group.id", unique("reader"))
+            .set("auto.offset.reset", "earliest")
+            .create()
+            .unwrap();
+        consumer.subscribe(&[&topic]).unwrap();
+        let deadline = std::time::Instant::now() + PATIENCE;
+        let mut seen = Vec::new();
+        while !enough(&seen) {
+            assert!(std::time::Instant::now() < deadline, "after {seen:?}");
+            let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) else { continue };
+            let text = |bytes: Option<&[u8]>| {
+                String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
+            };
+            let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+            seen.push(Seen {
+                partition: message.partition(),
+                key: text(message.key()),
+                value: message.payload().unwrap_or_default().to_vec(),
+                headers: headers
+                    .map(|header| (header.key.to_owned(), text(header.value)))
+                    .collect(),
+            });
+        }
+        seen
+    });
+    reading.await.unwrap()
+}
+
+/// What a record was about: the version in its `name`.
+pub(crate) fn version(value: &Value) -> i64 {
+    let Value::Record(fields) = value else { panic!("{value:?}") };
+    let Value::S64(version) = fields[5] else { panic!("{value:?}") };
+    version
+}
+
+/// One delivery, as a component sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Delivered {
+    pub(crate) key: String,
+    pub(crate) version: i64,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) event_id: String,
+}
+
+impl Delivered {
+    fn read(delivery: &Value) -> Delivered {
+        let Value::Record(parts) = delivery else { panic!("{delivery:?}") };
+        let [Value::Record(position), Value::Record(event)] = parts.as_slice() else {
+            panic!("{delivery:?}")
+        };
+        let [_, Value::S32(partition), Value::S64(offset), Value::String(key), _] =
+            position.as_slice()
+        else {
+            panic!("{delivery:?}")
+        };
+        let (Value::String(event_id), Value::S64(version)) = (&event[4], &event[5]) else {
+            panic!("{delivery:?}")
+        };
+        Delivered {
+            key: key.clone(),
+            version: *version,
+            partition: *partition,
+            offset: *offset,
+            event_id: event_id.clone(),
+        }
+    }
+}
+
+/// What a component does with one batch.
+pub(crate) type Behaviour =
+    Arc<dyn Fn(Vec<Delivered>) -> BoxFuture<'static, Result<Vec<Answer>, CallError>> + Send + Sync>;
+
+/// An outcome, as a component says it.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    Done,
+    Retry(u32),
+    Reject(&'static str),
+}
+
+/// A component that keeps an inbox by event id, and does what its behaviour says.
+pub(crate) struct Component {
+    pub(crate) calls: Mutex<Vec<Vec<Delivered>>>,
+    /// First effects, in their order.
+    pub(crate) applied: Mutex<Vec<Delivered>>,
+    behaviour: Behaviour,
+}
+
+impl Component {
+    /// Applies everything.
+    pub(crate) fn willing() -> Arc<Component> {
+        Component::new(|batch| Ok(batch.iter().map(|_| Answer::Done).collect()))
+    }
+
+    pub(crate) fn new(
+        behaviour: impl Fn(Vec<Delivered>) -> Result<Vec<Answer>, CallError> + Send + Sync + 'static,
+    ) -> Arc<Component> {
+        Component::slow(move |batch| Box::pin(std::future::ready(behaviour(batch))))
+    }
+
+    pub(crate) fn slow(
+        behaviour: impl Fn(Vec<Delivered>) -> BoxFuture<'static, Result<Vec<Answer>, CallError>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Arc<Component> {
+        let behaviour: Behaviour = Arc::new(behaviour);
+        Arc::new(Component { calls: Mutex::default(), applied: Mutex::default(), behaviour })
+    }
+
+    pub(crate) fn applied(&self) -> Vec<Delivered> {
+        self.applied.lock().unwrap().clone()
+    }
+
+    /// Waits until so many different events have been applied.
+    pub(crate) async fn has_applied(&self, count: usize) -> Vec<Delivered> {
+        until("events are applied", async || {
+            let applied = self.applied();
+            (applied.len() >= count).then_some(applied)
+        })
+        .await
+    }
+}
+
+struct Calls(Arc<Component>);
+
+impl Consume for Calls {
+    fn consume(&self, arguments: Vec<Value>) -> BoxFuture<'static, Result<Value, CallError>> {
+        let component = self.0.clone();
+        Box::pin(async move {
+            let [Value::List(deliveries)] = arguments.as_slice() else { panic!("{arguments:?}") };
+            let batch: Vec<Delivered> = deliveries.iter().map(Delivered::read).collect();
+            component.calls.lock().unwrap().push(batch.clone());
+            let answers = (component.behaviour)(batch.clone()).await?;
+            let mut applied = component.applied.lock().unwrap();
+            let mut outcomes = Vec::new();
+            for (delivered, answer) in batch.into_iter().zip(answers) {
+                let known = applied.iter().any(|own| own.event_id == delivered.event_id);
+                outcomes.push(match answer {
+                    Answer::Done => {
+                        if !known {
+                            applied.push(delivered);
+                        }
+                        Value::Variant(0, None)
+                    }
+                    Answer::Retry(ms) => Value::Variant(1, Some(Box::new(Value::U32(ms)))),
+                    Answer::Reject(reason) => {
+                        Value::Variant(2, Some(Box::new(Value::String(reason.to_owned()))))
+                    }
+                });
+            }
+            Ok(Value::List(outcomes))
+        })
+    }
+
+    fn revision(&self) -> String {
+        "rev-1".to_owned()
+    }
+}
+
+/// A trigger that can be stopped.
+pub(crate) struct Consuming {
+    pub(crate) handle: TriggerHandle,
+    stop: watch::Sender<bool>,
+}
+
+impl Consuming {
+    pub(crate) async fn stop(self) {
+        self.stop.send_replace(true);
+        self.handle.ended().await;
+    }
+}
+
+pub(crate) fn consume(
+    system: &System,
+    (topic, group): (&str, &str),
+    component: &Arc<Component>,
+) -> Consuming {
+    let (stop, stopped) = watch::channel(false);
+    let event =
+        EventType::of_consumer(&contract(), "pms:patients/consumer@1.0.0", "consume").unwrap();
+    let options = TriggerOptions {
+        id: "test".to_owned(),
+        component: "analytics".to_owned(),
+        group: group.to_owned(),
+        topics: vec![topic.to_owned()],
+        from: StartAt::Earliest,
+        batch_records_max: 50,
+        batch_wait: Duration::ZERO,
+        concurrency: 4,
+        retries: 2,
+        patience: Duration::from_secs(600),
+        dead_letter_of: Box::new(|topic| format!("{topic}.dead-letter")),
+        event,
+        consume: Arc::new(Calls(component.clone())),
+    };
+    let connection = system.connection();
+    let producer = Producer::new(connection.clone());
+    let handle = TriggerHandle::spawn(options, connection, producer, stopped);
+    Consuming { handle, stop }
+}
+
+/// First effects of each key are in order of their versions, without gaps.
+pub(crate) fn assert_in_order(applied: &[Delivered]) {
+    let mut last: BTreeMap<&str, i64> = BTreeMap::new();
+    for delivered in applied {
+        let before = last.insert(&delivered.key, delivered.version).unwrap_or(0);
+        assert_eq!(before + 1, delivered.version, "{applied:?}");
+    }
+}

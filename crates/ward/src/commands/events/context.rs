@@ -1,0 +1,102 @@
+//! What every `ward events` command works on: the broker, and the types of what is on its topics.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use ward_kafka::{Connection, EventType, Incoming, ToolError};
+use ward_manifest::{App, KafkaSettings};
+use ward_wire::Contract;
+
+use super::mask::mask;
+use crate::application::Application;
+use crate::cli::{ConfigArgs, FromArgs};
+use crate::events::{BROKERS, connection, contract};
+use crate::failure::Failure;
+
+/// The broker and the contracts of an application.
+pub(super) struct Context {
+    pub(super) app: App,
+    pub(super) connection: Connection,
+    contract: Contract,
+}
+
+impl Context {
+    /// Reads the manifest. The broker is the one the user names or, failing that, the one that
+    /// `ward up` runs for this state directory.
+    pub(super) fn load(from: &FromArgs, config: &ConfigArgs) -> Result<Context, Failure> {
+        let application = Application::load(from, config)?;
+        let app = application.app.clone();
+        let Some(settings) = app.kafka.clone() else {
+            return Err(Failure::new("the application has no [application.trigger.kafka]"));
+        };
+        // Variables that have nothing to do with the broker need no values here.
+        let mut provided: BTreeMap<String, String> =
+            app.variables.keys().map(|name| (name.clone(), String::new())).collect();
+        let port = fs::read_to_string(application.state.join("nisshi.port")).ok();
+        if let Some(port) = port {
+            provided.insert(BROKERS.to_owned(), format!("127.0.0.1:{}", port.trim()));
+        }
+        let variables = application.variables(&provided)?;
+        let connection = connection(&settings, &variables)?.ok_or_else(|| {
+            Failure::new("there is no Kafka broker")
+                .help("start `ward up` for this state directory, or give one with --kafka-brokers")
+        })?;
+        let contract = contract(&settings)?;
+        Ok(Context { app, connection, contract })
+    }
+
+    /// The type of what is on a topic, from the outbox that fills it or a trigger that reads it.
+    pub(super) fn event_type(&self, topic: &str) -> Result<EventType, Failure> {
+        let outboxes = self.app.kafka.iter().flat_map(|kafka: &KafkaSettings| &kafka.outboxes);
+        let named = Failure::because(format!("the topic {topic}"));
+        if let Some(outbox) = outboxes.into_iter().find(|outbox| outbox.topic == topic) {
+            let derived = EventType::derive(&self.contract, &outbox.interface, &outbox.record);
+            return derived.map_err(named);
+        }
+        let reads = |topics: &Vec<String>| topics.iter().any(|own| own == topic);
+        match self.app.kafka_triggers.iter().find(|trigger| reads(&trigger.topics)) {
+            Some(trigger) => {
+                EventType::of_consumer(&self.contract, &trigger.interface, &trigger.function)
+                    .map_err(named)
+            }
+            None => Err(Failure::new(format!("the manifest says nothing of a topic `{topic}`"))),
+        }
+    }
+
+    /// One record as a JSON object. Without `reveal`, values that may be about a person are masked.
+    pub(super) fn shown(
+        &self,
+        event: Option<&EventType>,
+        record: &Incoming,
+        reveal: bool,
+    ) -> serde_json::Value {
+        let value = record.value.as_deref().zip(event).map(|(bytes, event)| {
+            let message = event.message();
+            match message.decode(bytes).ok().and_then(|value| message.to_json(&value).ok()) {
+                Some(value) if reveal => value,
+                Some(value) => mask(value),
+                None => serde_json::Value::from("(cannot be read)"),
+            }
+        });
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let headers: serde_json::Map<_, _> = record
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), text(value.as_deref().unwrap_or_default()).into()))
+            .collect();
+        serde_json::json!({
+            "topic": record.topic.as_ref(),
+            "partition": record.partition,
+            "offset": record.offset,
+            "key": record.key.as_deref().map(text),
+            "headers": headers,
+            "event": value,
+        })
+    }
+}
+
+impl From<ToolError> for Failure {
+    fn from(error: ToolError) -> Self {
+        Self::new(error)
+    }
+}

@@ -1,0 +1,75 @@
+//! `ward events dead-letters`: lists what could not be consumed, and sends it again. What was sent
+//! again is not listed any more: how far that came is the position of a group of its own.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use ward_kafka::{DeadLetter, Incoming, Place, Producer, Reader, ToolError};
+
+use super::context::Context;
+use crate::cli::DeadLettersArgs;
+use crate::failure::Failure;
+use crate::output;
+
+/// Whose positions say what has been sent again.
+const GROUP: &str = "ward-dead-letters";
+
+/// Lists or sends again, topic by topic.
+pub(super) fn run(context: &Context, args: &DeadLettersArgs) -> Result<(), Failure> {
+    let mut count = 0;
+    for (topic, dead) in topics(context, args) {
+        let reader = match Reader::open(&context.connection, &dead, GROUP) {
+            Err(ToolError::NoTopic(_)) => continue,
+            other => other?,
+        };
+        let mut letters = Vec::new();
+        reader.read(&Place::Group, false, |record| {
+            letters.push(record);
+            ControlFlow::Continue(())
+        })?;
+        count += letters.len();
+        match args.resend {
+            true => resend(context, &reader, &letters)?,
+            false => list(context, &topic, &letters, args.reveal)?,
+        }
+    }
+    let what = if args.resend { "sent again" } else { "dead letters" };
+    output::print(&format!("{count} {what}\n"))
+}
+
+/// Topics that triggers read, each with the topic of its dead letters; each once.
+fn topics(context: &Context, args: &DeadLettersArgs) -> BTreeMap<String, String> {
+    let triggers = context.app.kafka_triggers.iter();
+    let pairs = triggers.flat_map(|trigger| {
+        let dead = |topic: &String| (topic.clone(), trigger.dead_letter_of(topic));
+        trigger.topics.iter().map(dead).collect::<Vec<_>>()
+    });
+    pairs.filter(|(topic, _)| args.topic.as_ref().is_none_or(|only| only == topic)).collect()
+}
+
+fn list(context: &Context, topic: &str, letters: &[Incoming], reveal: bool) -> Result<(), Failure> {
+    let event = context.event_type(topic).ok();
+    for letter in letters {
+        let mut shown = context.shown(event.as_ref(), letter, reveal);
+        if let (Some(shown), Some(dead)) = (shown.as_object_mut(), DeadLetter::read(letter)) {
+            shown.insert("reason".to_owned(), dead.reason.into());
+        }
+        output::print(&format!("{shown}\n"))?;
+    }
+    Ok(())
+}
+
+/// Sends each letter to where it came from, and remembers it before the next.
+fn resend(context: &Context, reader: &Reader, letters: &[Incoming]) -> Result<(), Failure> {
+    let runtime = crate::commands::runtime()?;
+    let producer = Producer::new(context.connection.clone());
+    for letter in letters {
+        if let Some(dead) = DeadLetter::read(letter) {
+            let record = DeadLetter::unwrap_record(letter);
+            let sent = runtime.block_on(producer.deliver(&dead.topic, &record));
+            sent.map_err(|error| Failure::new(format!("the broker did not take it: {error}")))?;
+        }
+        reader.commit(&BTreeMap::from([(letter.partition, letter.offset + 1)]))?;
+    }
+    Ok(())
+}

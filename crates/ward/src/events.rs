@@ -1,0 +1,205 @@
+//! Events between services, put together from the manifest: which outboxes are shipped, which
+//! components consume what, and how both reach the broker. What is wrong with the contracts is told
+//! before anything is served; that the broker is away is nobody's failure.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use uuid::Uuid;
+use ward_kafka::{
+    CallError, Connection, Consume, EventType, Events, EventsOptions, RelayOptions, StartAt,
+    TopicShape, TriggerOptions,
+};
+use ward_manifest::{App, KafkaSettings, KafkaTrigger, Outbox, StartFrom, Variables};
+use ward_runtime::{CallContext, Function, Runtime};
+use ward_wire::{Contract, Value};
+
+use crate::database;
+use crate::failure::Failure;
+
+/// The variable with the broker's address.
+pub(crate) const BROKERS: &str = "kafka_brokers";
+
+/// What the application has of relays and triggers; nothing runs yet. `None` where it has neither,
+/// or no broker.
+pub(crate) fn prepare(
+    app: &App,
+    variables: &Variables,
+    runtime: &Runtime,
+) -> Result<Option<EventsOptions>, Failure> {
+    let Some(settings) = &app.kafka else { return Ok(None) };
+    let contract = contract(settings)?;
+    let relays = settings.outboxes.iter().map(|outbox| {
+        relay(app, variables, &contract, (settings, outbox))
+            .map_err(Failure::because(format!("the outbox of {}", outbox.component)))
+    });
+    let relays = relays.collect::<Result<Vec<_>, Failure>>()?;
+    let triggers = app.kafka_triggers.iter().map(|trigger| {
+        consumer(&contract, runtime, trigger)
+            .map_err(Failure::because(format!("the trigger {}", trigger.id)))
+    });
+    let triggers = triggers.collect::<Result<Vec<_>, Failure>>()?;
+    let Some(connection) = connection(settings, variables)? else { return Ok(None) };
+    let shape = TopicShape { partitions: settings.partitions, replicas: settings.replicas };
+    Ok(Some(EventsOptions { connection, shape, relays, triggers }))
+}
+
+/// Starts what was prepared.
+pub(crate) fn start(options: Option<EventsOptions>) -> Option<Events> {
+    options.map(Events::start)
+}
+
+/// The contracts: each subdirectory is a package.
+pub(crate) fn contract(settings: &KafkaSettings) -> Result<Contract, Failure> {
+    let directory = &settings.contracts;
+    let what = format!("the contracts in {}", directory.display());
+    let packages = packages(directory).map_err(Failure::because(&what))?;
+    Contract::from_directories(&packages).map_err(Failure::because(&what))
+}
+
+/// Directories that have WIT in them, in order of their names.
+fn packages(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut packages = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        let wit = |file: std::fs::DirEntry| file.path().extension().is_some_and(|e| e == "wit");
+        if path.is_dir() && std::fs::read_dir(&path)?.flatten().any(wit) {
+            packages.push(path);
+        }
+    }
+    packages.sort();
+    Ok(packages)
+}
+
+/// How the broker is reached; `None` where there is none.
+pub(crate) fn connection(
+    settings: &KafkaSettings,
+    variables: &Variables,
+) -> Result<Option<Connection>, Failure> {
+    let brokers = variables
+        .expand(&settings.brokers)
+        .map_err(Failure::because("brokers of [application.trigger.kafka]"))?;
+    if brokers.trim().is_empty() {
+        return Ok(None);
+    }
+    let mut options = BTreeMap::new();
+    for (name, template) in &settings.client {
+        let value = variables
+            .expand(template)
+            .map_err(Failure::because(format!("`{name}` of [application.trigger.kafka]")))?;
+        options.insert(name.clone(), value);
+    }
+    let refused = |error: ward_kafka::ConnectionError| {
+        let failure = Failure::new(&error);
+        match error.help() {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    };
+    Connection::new(&brokers, options).map(Some).map_err(refused)
+}
+
+fn relay(
+    app: &App,
+    variables: &Variables,
+    contract: &Contract,
+    (settings, outbox): (&KafkaSettings, &Outbox),
+) -> Result<RelayOptions, String> {
+    let encoder = EventType::derive(contract, &outbox.interface, &outbox.record)?;
+    let component = app.components.get(&outbox.component);
+    let database = component.and_then(|component| component.settings.database.as_ref());
+    let url = database.and_then(|database| variables.app_value(&database.variable));
+    let url: Arc<str> = url.ok_or("its database has no address")?.into();
+    Ok(RelayOptions {
+        name: outbox.component.clone(),
+        connect: Arc::new(move || Box::pin(database::link(url.clone()))),
+        encoder: Arc::new(encoder),
+        key: outbox.key.clone(),
+        source: outbox.source.clone(),
+        topic: outbox.topic.clone(),
+        keep_published: settings.keep_published,
+    })
+}
+
+fn consumer(
+    contract: &Contract,
+    runtime: &Runtime,
+    trigger: &KafkaTrigger,
+) -> Result<TriggerOptions, String> {
+    let KafkaTrigger { component, interface, function, .. } = trigger;
+    let event = EventType::of_consumer(contract, interface, function)?;
+    let found = runtime.function(component, interface, function);
+    let function =
+        found.ok_or_else(|| format!("{component} does not export `{function}` of {interface}"))?;
+    let dead = trigger.clone();
+    let most = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    Ok(TriggerOptions {
+        id: trigger.id.clone(),
+        component: component.clone(),
+        group: trigger.group.clone(),
+        topics: trigger.topics.clone(),
+        from: match trigger.from {
+            StartFrom::Earliest => StartAt::Earliest,
+            StartFrom::Latest => StartAt::Latest,
+        },
+        batch_records_max: most(trigger.batch_records_max),
+        batch_wait: trigger.batch_wait,
+        concurrency: most(trigger.concurrency),
+        retries: trigger.retries,
+        patience: trigger.patience,
+        dead_letter_of: Box::new(move |topic| dead.dead_letter_of(topic)),
+        event,
+        consume: Arc::new(Component(function)),
+    })
+}
+
+/// A component's function as the trigger calls it.
+struct Component(Function);
+
+impl Consume for Component {
+    fn consume(&self, arguments: Vec<Value>) -> BoxFuture<'static, Result<Value, CallError>> {
+        let function = self.0.clone();
+        Box::pin(async move {
+            let request_id = Uuid::now_v7().to_string();
+            let context =
+                CallContext { request_id: request_id.as_str().into(), ..Default::default() };
+            let result = function.call(arguments, &context).await.map_err(call_error)?;
+            result.ok_or_else(|| CallError::Failed("it answered nothing".to_owned()))
+        })
+    }
+
+    fn revision(&self) -> String {
+        self.0.component().to_owned()
+    }
+}
+
+/// Whether a record may be at fault. Arguments that do not fit mean that the component was built
+/// for another contract, which no record can help.
+fn call_error(error: ward_runtime::CallError) -> CallError {
+    use ward_runtime::CallError as Error;
+    let text = error.to_string();
+    match error {
+        Error::Deadline | Error::Trapped(_) => CallError::Failed(text),
+        Error::Instantiate(_) | Error::Overloaded | Error::Arguments(_) => {
+            CallError::Unavailable(text)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ward_kafka::CallError;
+    use ward_runtime::CallError as Error;
+
+    use super::call_error;
+
+    #[test]
+    fn only_what_a_record_may_have_caused_counts_against_it() {
+        let failed = |error| matches!(call_error(error), CallError::Failed(_));
+        assert!(failed(Error::Deadline) && failed(Error::Trapped("x".to_owned())));
+        assert!(!failed(Error::Overloaded) && !failed(Error::Instantiate("x".to_owned())));
+        assert!(!failed(Error::Arguments("x".to_owned())));
+    }
+}

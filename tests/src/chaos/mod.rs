@@ -1,0 +1,48 @@
+//! Chaos: clients change patients while ward, its broker and its PostgreSQL are killed and frozen,
+//! in turn and together. Afterwards every accepted change has to be everywhere, once and in order.
+//! What the clients were told is the ledger; what the databases and the topic say is compared to it.
+
+mod check;
+mod faults;
+mod load;
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::{Options, Random, Ward};
+pub use check::Ledger;
+
+/// How much of it.
+#[derive(Debug, Clone)]
+pub struct Chaos {
+    /// Rounds, each with one fault.
+    pub rounds: u32,
+    /// Changes a second, over all clients.
+    pub rate: u32,
+    /// Clients at a time.
+    pub clients: u32,
+}
+
+/// The longest time between two faults.
+const BETWEEN_MAX_MS: u64 = 2500;
+
+impl Chaos {
+    /// Runs it all and returns the ledger, which says what was lost or doubled. A seed is printed;
+    /// `WARD_TEST_SEED` repeats the choice of faults.
+    pub async fn run(&self) -> Ledger {
+        let mut random = Random::seeded("chaos");
+        let mut ward = Ward::start(Options::default());
+        let load = load::Load::start(self, &ward);
+        for round in 1..=self.rounds {
+            sleep(Duration::from_millis(200 + random.below(BETWEEN_MAX_MS))).await;
+            let fault = faults::Fault::choose(&mut random);
+            println!("round {round}: {fault}");
+            fault.happen(&mut ward, &mut random).await;
+            load.went_to(&ward);
+        }
+        sleep(Duration::from_secs(1)).await;
+        let told = load.stop().await;
+        check::when_quiet(&ward, told).await
+    }
+}
