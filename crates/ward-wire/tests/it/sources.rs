@@ -95,7 +95,12 @@ fn refusals_of_components_have_paths_alone() {
     // Without a name for the caller it is a parameter like any other, and the request a second.
     let naming = Naming::default();
     let refusals = Service::derive(&component, "pms:billing/accounts", &naming).unwrap_err();
-    expect![[""]].assert_eq(&crate::tools::lines(&refusals));
+    expect![[r#"
+        pms:billing/accounts.list-accounts-request:
+            `pms.billing.v1.ListAccountsRequest` is already the protobuf name of
+            the request of `list-accounts`
+    "#]]
+    .assert_eq(&crate::tools::lines(&refusals));
 }
 
 #[test]
