@@ -143,7 +143,41 @@ fn variants() {
         "variant v { none, text(string), many(list<u32>), both(tuple<u32, option<string>>) }
          record r { a: v, b: option<v>, c: list<v> }
          f: func(r: r);",
-        expect![[""]],
+        expect![[r#"
+
+            import "google/protobuf/empty.proto";
+
+            service I {
+              rpc F(R) returns (FResponse);
+            }
+
+            message R {
+              V a = 1;
+              optional V b = 2;
+              repeated V c = 3;
+            }
+
+            message V {
+              oneof kind {
+                google.protobuf.Empty none = 1;
+                string text = 2;
+                U32List many = 3;
+                TupleU32OptionalString both = 4;
+              }
+            }
+
+            message U32List {
+              repeated uint32 values = 1;
+            }
+
+            message TupleU32OptionalString {
+              uint32 f0 = 1;
+              optional string f1 = 2;
+            }
+
+            // What F answers.
+            message FResponse {}
+        "#]],
     );
 }
 
@@ -154,7 +188,57 @@ fn tuples_and_results() {
          record r { a: tuple<u32, u32>, b: pair, c: result<u32, string>, d: result,
          e: result<_, pair>, f: list<tuple<u32, u32>> }
          f: func(r: r);",
-        expect![[""]],
+        expect![[r#"
+
+            import "google/protobuf/empty.proto";
+
+            service I {
+              rpc F(R) returns (FResponse);
+            }
+
+            message R {
+              TupleU32U32 a = 1;
+              Pair b = 2;
+              ResultU32String c = 3;
+              ResultEmptyEmpty d = 4;
+              ResultEmptyPair e = 5;
+              repeated TupleU32U32 f = 6;
+            }
+
+            message TupleU32U32 {
+              uint32 f0 = 1;
+              uint32 f1 = 2;
+            }
+
+            message Pair {
+              string f0 = 1;
+              repeated string f1 = 2;
+            }
+
+            message ResultU32String {
+              oneof result {
+                uint32 ok = 1;
+                string err = 2;
+              }
+            }
+
+            message ResultEmptyEmpty {
+              oneof result {
+                google.protobuf.Empty ok = 1;
+                google.protobuf.Empty err = 2;
+              }
+            }
+
+            message ResultEmptyPair {
+              oneof result {
+                google.protobuf.Empty ok = 1;
+                Pair err = 2;
+              }
+            }
+
+            // What F answers.
+            message FResponse {}
+        "#]],
     );
 }
 
@@ -194,7 +278,49 @@ fn requests() {
          one: func(r: r);
          several: async func(a: u32, b: option<r>);
          scalar: func(id: string);",
-        expect![[""]],
+        expect![[r#"
+
+            service I {
+              // Takes nothing, answers nothing.
+              rpc Nothing(NothingRequest) returns (NothingResponse);
+
+              rpc One(R) returns (OneResponse);
+
+              rpc Several(SeveralRequest) returns (SeveralResponse);
+
+              rpc Scalar(ScalarRequest) returns (ScalarResponse);
+            }
+
+            // What Nothing takes.
+            message NothingRequest {}
+
+            // What Nothing answers.
+            message NothingResponse {}
+
+            message R {
+              uint32 a = 1;
+            }
+
+            // What One answers.
+            message OneResponse {}
+
+            // What Several takes.
+            message SeveralRequest {
+              uint32 a = 1;
+              optional R b = 2;
+            }
+
+            // What Several answers.
+            message SeveralResponse {}
+
+            // What Scalar takes.
+            message ScalarRequest {
+              string id = 1;
+            }
+
+            // What Scalar answers.
+            message ScalarResponse {}
+        "#]],
     );
 }
 
@@ -208,7 +334,57 @@ fn responses() {
          scalar: func() -> result<string, e>;
          maybe: func() -> result<option<r>, e>;
          checked: func() -> result<_, e>;",
-        expect![[""]],
+        expect![[r#"
+
+            service I {
+              rpc One(OneRequest) returns (R);
+
+              rpc Several(SeveralRequest) returns (SeveralResponse);
+
+              rpc Scalar(ScalarRequest) returns (ScalarResponse);
+
+              rpc Maybe(MaybeRequest) returns (MaybeResponse);
+
+              rpc Checked(CheckedRequest) returns (CheckedResponse);
+            }
+
+            // What One takes.
+            message OneRequest {}
+
+            message R {
+              uint32 a = 1;
+            }
+
+            // What Several takes.
+            message SeveralRequest {}
+
+            // What Several answers.
+            message SeveralResponse {
+              repeated R result = 1;
+            }
+
+            // What Scalar takes.
+            message ScalarRequest {}
+
+            // What Scalar answers.
+            message ScalarResponse {
+              string result = 1;
+            }
+
+            // What Maybe takes.
+            message MaybeRequest {}
+
+            // What Maybe answers.
+            message MaybeResponse {
+              optional R result = 1;
+            }
+
+            // What Checked takes.
+            message CheckedRequest {}
+
+            // What Checked answers.
+            message CheckedResponse {}
+        "#]],
     );
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use expect_test::{Expect, expect};
+use expect_test::{ExpectFile, expect_file};
 
 use crate::{project, ward};
 
@@ -44,7 +44,7 @@ source = "other.wasm"
 dependencies = { "a:b" = { path = "callee.wasm" } }
 "#;
 
-fn check(arguments: &[&str], expected: Expect) {
+fn check(arguments: &[&str], expected: ExpectFile) {
     let directory = project(LINKED);
     let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/wasm32-wasip2/release");
     for guest in ["caller", "callee"] {
@@ -60,127 +60,10 @@ fn check(arguments: &[&str], expected: Expect) {
 
 #[test]
 fn as_tables() {
-    check(
-        &[],
-        expect![[r#"
-        code 0
-        linked 1.2.3
-
-        component  trigger   on                         middleware
-        caller     http      /...                       guard.wasm
-        caller     periodic  every 2s: t:c/upkeep#tidy
-
-        component  calls                    of         link
-        caller     test:links/shapes@1.0.0  copy.wasm  composed: its file is no component of the application
-        caller     test:links/work@1.0.0    callee     live
-        other      ?                        ?          not built
-
-        component  granted      names
-        caller     variables    other_url (inherited only), url
-        caller     hosts        http://{{ url }}.example
-        caller     stores       default
-        caller     environment  KEY
-        caller     files        1 entries
-    "#]],
-    );
+    check(&[], expect_file!["snapshots/app.txt"]);
 }
 
 #[test]
 fn as_json() {
-    check(
-        &["--format", "json"],
-        expect![[r#"
-        code 0
-        {
-          "name": "linked",
-          "version": "1.2.3",
-          "components": [
-            {
-              "id": "callee",
-              "triggers": [],
-              "links": [],
-              "grants": {
-                "variables": [],
-                "allowed_outbound_hosts": [],
-                "key_value_stores": [],
-                "environment": [],
-                "files": 0
-              },
-              "inherited_only": {
-                "variables": [],
-                "allowed_outbound_hosts": []
-              }
-            },
-            {
-              "id": "caller",
-              "triggers": [
-                {
-                  "type": "http",
-                  "on": "/...",
-                  "middleware": [
-                    "guard.wasm"
-                  ]
-                },
-                {
-                  "type": "periodic",
-                  "on": "every 2s: t:c/upkeep#tidy",
-                  "middleware": []
-                }
-              ],
-              "links": [
-                {
-                  "import": "test:links/shapes@1.0.0",
-                  "target": "copy.wasm",
-                  "kind": "composed",
-                  "reason": "its file is no component of the application"
-                },
-                {
-                  "import": "test:links/work@1.0.0",
-                  "target": "callee",
-                  "kind": "live"
-                }
-              ],
-              "grants": {
-                "variables": [
-                  "other_url",
-                  "url"
-                ],
-                "allowed_outbound_hosts": [
-                  "http://{{ url }}.example"
-                ],
-                "key_value_stores": [
-                  "default"
-                ],
-                "environment": [
-                  "KEY"
-                ],
-                "files": 1
-              },
-              "inherited_only": {
-                "variables": [
-                  "other_url"
-                ],
-                "allowed_outbound_hosts": []
-              }
-            },
-            {
-              "id": "other",
-              "triggers": [],
-              "links": null,
-              "grants": {
-                "variables": [],
-                "allowed_outbound_hosts": [],
-                "key_value_stores": [],
-                "environment": [],
-                "files": 0
-              },
-              "inherited_only": {
-                "variables": [],
-                "allowed_outbound_hosts": []
-              }
-            }
-          ]
-        }
-    "#]],
-    );
+    check(&["--format", "json"], expect_file!["snapshots/app.json"]);
 }
