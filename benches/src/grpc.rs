@@ -66,7 +66,8 @@ pub(crate) async fn run() -> Result<()> {
         values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
     };
     println!(
-        "ward / native tonic, median of {ROUNDS}: calls/s {:.2}, processor time {:.2}, one call {:.2}",
+        "ward / native tonic, median of {ROUNDS}: calls/s {:.2}, processor time {:.2}, \
+         one call {:.2}",
         median(|ratio| ratio.0),
         median(|ratio| ratio.1),
         median(|ratio| ratio.2)

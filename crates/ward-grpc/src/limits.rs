@@ -50,7 +50,7 @@ pub struct Limits {
 }
 
 /// Answers shorter than this are sent as they are, whatever the client understands: most clients
-/// say that they do, and deflating a few hundred bytes costs more time than it saves on any network.
+/// say that they do, and deflating a few hundred bytes costs more time than it saves anywhere.
 pub(crate) const COMPRESSED_BYTES_MIN: usize = 1024;
 
 /// Room taken for an answer before its length is known; most fit.

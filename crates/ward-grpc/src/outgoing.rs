@@ -13,10 +13,17 @@ use crate::access::Ticket;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
+/// Bytes handed over at once. HTTP/2's library takes a piece when the stream's window is open and
+/// buffers it whole; an answer in one piece would be taken from us, and its call be over, though
+/// its client reads nothing.
+const PIECE_BYTES_MAX: usize = 16 * 1024;
+
 /// An answer's body.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     body: tonic::body::Body,
+    /// What is left of the piece that came last.
+    rest: Bytes,
     ticket: Ticket,
 }
 
@@ -27,7 +34,7 @@ impl Outgoing {
         if let Some(code) = code(response.headers()) {
             ticket.answered(code);
         }
-        response.map(|body| Self { body, ticket })
+        response.map(|body| Self { body, rest: Bytes::new(), ticket })
     }
 }
 
@@ -44,20 +51,30 @@ impl Body for Outgoing {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        if let Some(Ok(frame)) = &frame
-            && let Some(code) = frame.trailers_ref().and_then(code)
-        {
-            self.ticket.answered(code);
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(frame) => {
+                        if let Some(code) = frame.trailers_ref().and_then(code) {
+                            self.ticket.answered(code);
+                        }
+                        return Poll::Ready(Some(Ok(frame)));
+                    }
+                },
+                end => return Poll::Ready(end),
+            }
         }
-        Poll::Ready(frame)
+        let length = self.rest.len().min(PIECE_BYTES_MAX);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        // Of what is left of a piece nothing is said; gRPC's answers have no length anyway.
+        if self.rest.is_empty() { self.body.size_hint() } else { SizeHint::default() }
     }
 }

@@ -162,7 +162,9 @@ async fn stopping_lets_a_call_end_and_takes_no_other() {
     client.call(CREATE, &request("Ada")).await.unwrap();
     assert!(ward.stop().success(), "{}", ward.log());
     let again = client.call(CREATE, &request("Ada")).await;
-    assert_eq!(again.unwrap_err().code(), Code::Unavailable);
+    // There is no server any more; the code is the client library's own, by how it noticed.
+    let code = again.unwrap_err().code();
+    assert!(matches!(code, Code::Unavailable | Code::Unknown), "{code:?}");
     assert!(!ward.log().contains("were cut"), "{}", ward.log());
 }
 
@@ -193,7 +195,7 @@ async fn a_client_in_another_language_does_the_same() {
     let address = ward.listener("grpc").unwrap().trim_start_matches("http://").to_owned();
     let token = ward.forge().sign(&claims());
     let output = tokio::task::spawn_blocking(move || {
-        let script = Repository::here().root().join("tests/tests/it/grpc.py");
+        let script = Repository::here().root().join("tests/tests/it/generic_client.py");
         let mut command = Command::new(python());
         command.arg(script).args([&address, &token]).output().expect("Python runs")
     });

@@ -23,7 +23,8 @@ async fn lines_to_try_work_when_they_are_pasted() {
     let output = paste(&lines.replace("http://127.0.0.1:4004", ward.gateway()));
     // A body ends without a line of its own, so that the next answer may begin in its last line.
     let statuses: Vec<&str> = output.split("HTTP/1.1 ").skip(1).map(|text| &text[..3]).collect();
-    assert_eq!(statuses, ["200", "200", "201", "200", "204"], "{output}");
+    assert_eq!(statuses, ["200", "200", "201", "200", "204", "201", "201"], "{output}");
+    assert!(output.contains("\"description\":\"Card\",\"balanceAfter\""), "{output}");
     assert!(output.contains("rel=\"next\"") && output.contains("\"/colour\""), "{output}");
 }
 

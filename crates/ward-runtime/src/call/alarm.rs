@@ -1,6 +1,6 @@
 //! A timer for an end that moves with every call. Arming a timer costs more than a short call
-//! does; so it is armed once, goes off now and then, and looks whether the end has come. Only an end
-//! that is nearer than the next look moves it.
+//! does; so it is armed once, goes off now and then, and looks whether the end has come. Only an
+//! end that is nearer than the next look moves it.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

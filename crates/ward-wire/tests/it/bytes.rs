@@ -27,7 +27,9 @@ fn what_is_missing_has_its_default() {
         "record s { a: u32, b: list<string> } flags f { x, y }
          record r { s: s, o: option<s>, t: tuple<s, u32>, f: f }",
         "",
-        expect![[""]],
+        expect![[r#"
+            Record([Record([U32(0), List([])]), Option(None), Tuple([Record([U32(0),
+                List([])]), U32(0)]), Flags([false, false])])"#]],
     );
 }
 
@@ -70,8 +72,20 @@ fn messages_that_are_there_twice_are_merged() {
         record s { a: u32, b: u32, t: t } record r { s: s, o: option<t> }";
     // s { a: 1, t { y: 5 } } s { b: 2, t { x: 3, y: 6 } }
     let twice = "0a 07 08 01 1a 03 12 01 05 0a 09 10 02 1a 05 08 03 12 01 06";
-    check(interface, twice, expect![[""]]);
-    check(interface, "12 02 08 01 12 03 12 01 02", expect![[""]]);
+    check(
+        interface,
+        twice,
+        expect![[r#"
+        Record([Record([U32(1), U32(2), Record([U32(3), List([U32(5), U32(6)])])]),
+            Option(None)])"#]],
+    );
+    check(
+        interface,
+        "12 02 08 01 12 03 12 01 02",
+        expect![[r#"
+        Record([Record([U32(0), U32(0), Record([U32(0), List([])])]),
+            Option(Some(Record([U32(1), List([U32(2)])])))])"#]],
+    );
     // An enum that the first half lacks and the second has.
     let interface = "enum e { a, b } record s { a: u32, e: e } record r { s: s }";
     check(interface, "0a 02 08 07 0a 02 10 02", expect!["Record([Record([U32(7), Enum(1)])])"]);
@@ -137,7 +151,13 @@ fn a_oneof_has_to_be_set() {
 #[test]
 fn lists_may_be_packed_or_not() {
     let interface = "enum e { a, b } record r { l: list<u32>, e: list<e>, f: list<f32> }";
-    check(interface, "0a 03 01 02 03 08 04 0a 01 05 12 01 02 10 01", expect![[""]]);
+    check(
+        interface,
+        "0a 03 01 02 03 08 04 0a 01 05 12 01 02 10 01",
+        expect![[r#"
+        Record([List([U32(1), U32(2), U32(3), U32(4), U32(5)]), List([Enum(1),
+            Enum(0)]), List([])])"#]],
+    );
     check(
         interface,
         "1a 08 00 00 80 3f 00 00 00 40 1d 00 00 40 40 12 00",
@@ -179,7 +199,13 @@ fn flags() {
         "08 03 08 01 08 03",
         expect!["Record([Flags([true, false, true]), List([])])"],
     );
-    check(interface, "0a 02 01 02 12 03 0a 01 03 12 00", expect![[""]]);
+    check(
+        interface,
+        "0a 02 01 02 12 03 0a 01 03 12 00",
+        expect![[r#"
+        Record([Flags([true, true, false]), List([Flags([false, false, true]),
+            Flags([false, false, false])])])"#]],
+    );
     check(interface, "0a 02 01 04", expect!["error: `f` is none of its cases"]);
     check(interface, "12 00 12 02 08 00", expect!["error: `l[1]` is not set, and has no default"]);
     check(interface, "0d 00 00 00 00", expect!["error: `f` is not laid out as its type is"]);

@@ -138,12 +138,10 @@ fn enums_and_flags() {
 }
 
 #[test]
-fn variants_tuples_and_results() {
+fn variants() {
     check(
         "variant v { none, text(string), many(list<u32>), both(tuple<u32, option<string>>) }
-         type pair = tuple<string, list<string>>;
-         record r { a: v, b: tuple<u32, u32>, c: pair, d: result<u32, string>, e: result,
-         f: result<_, v>, g: option<v>, h: list<tuple<u32, u32>> }
+         record r { a: v, b: option<v>, c: list<v> }
          f: func(r: r);",
         expect![[r#"
 
@@ -155,13 +153,8 @@ fn variants_tuples_and_results() {
 
             message R {
               V a = 1;
-              TupleU32U32 b = 2;
-              Pair c = 3;
-              ResultU32String d = 4;
-              ResultEmptyEmpty e = 5;
-              ResultEmptyV f = 6;
-              optional V g = 7;
-              repeated TupleU32U32 h = 8;
+              optional V b = 2;
+              repeated V c = 3;
             }
 
             message V {
@@ -180,6 +173,36 @@ fn variants_tuples_and_results() {
             message TupleU32OptionalString {
               uint32 f0 = 1;
               optional string f1 = 2;
+            }
+
+            // What F answers.
+            message FResponse {}
+        "#]],
+    );
+}
+
+#[test]
+fn tuples_and_results() {
+    check(
+        "type pair = tuple<string, list<string>>;
+         record r { a: tuple<u32, u32>, b: pair, c: result<u32, string>, d: result,
+         e: result<_, pair>, f: list<tuple<u32, u32>> }
+         f: func(r: r);",
+        expect![[r#"
+
+            import "google/protobuf/empty.proto";
+
+            service I {
+              rpc F(R) returns (FResponse);
+            }
+
+            message R {
+              TupleU32U32 a = 1;
+              Pair b = 2;
+              ResultU32String c = 3;
+              ResultEmptyEmpty d = 4;
+              ResultEmptyPair e = 5;
+              repeated TupleU32U32 f = 6;
             }
 
             message TupleU32U32 {
@@ -206,10 +229,10 @@ fn variants_tuples_and_results() {
               }
             }
 
-            message ResultEmptyV {
+            message ResultEmptyPair {
               oneof result {
                 google.protobuf.Empty ok = 1;
-                V err = 2;
+                Pair err = 2;
               }
             }
 
@@ -247,32 +270,25 @@ fn a_oneof_steps_aside_for_its_cases() {
 }
 
 #[test]
-fn functions() {
+fn requests() {
     check(
         "record r { a: u32 }
-         variant e { not-found }
          /// Takes nothing, answers nothing.
          nothing: func();
-         one: func(r: r) -> r;
-         several: async func(a: u32, b: option<r>) -> list<r>;
-         scalar: func(id: string) -> result<string, e>;
-         maybe: func(id: string) -> result<option<r>, e>;
-         checked: func() -> result<_, e>;",
+         one: func(r: r);
+         several: async func(a: u32, b: option<r>);
+         scalar: func(id: string);",
         expect![[r#"
 
             service I {
               // Takes nothing, answers nothing.
               rpc Nothing(NothingRequest) returns (NothingResponse);
 
-              rpc One(R) returns (R);
+              rpc One(R) returns (OneResponse);
 
               rpc Several(SeveralRequest) returns (SeveralResponse);
 
               rpc Scalar(ScalarRequest) returns (ScalarResponse);
-
-              rpc Maybe(MaybeRequest) returns (MaybeResponse);
-
-              rpc Checked(CheckedRequest) returns (CheckedResponse);
             }
 
             // What Nothing takes.
@@ -285,6 +301,9 @@ fn functions() {
               uint32 a = 1;
             }
 
+            // What One answers.
+            message OneResponse {}
+
             // What Several takes.
             message SeveralRequest {
               uint32 a = 1;
@@ -292,9 +311,7 @@ fn functions() {
             }
 
             // What Several answers.
-            message SeveralResponse {
-              repeated R result = 1;
-            }
+            message SeveralResponse {}
 
             // What Scalar takes.
             message ScalarRequest {
@@ -302,14 +319,60 @@ fn functions() {
             }
 
             // What Scalar answers.
+            message ScalarResponse {}
+        "#]],
+    );
+}
+
+#[test]
+fn responses() {
+    check(
+        "record r { a: u32 }
+         variant e { not-found }
+         one: func() -> r;
+         several: func() -> list<r>;
+         scalar: func() -> result<string, e>;
+         maybe: func() -> result<option<r>, e>;
+         checked: func() -> result<_, e>;",
+        expect![[r#"
+
+            service I {
+              rpc One(OneRequest) returns (R);
+
+              rpc Several(SeveralRequest) returns (SeveralResponse);
+
+              rpc Scalar(ScalarRequest) returns (ScalarResponse);
+
+              rpc Maybe(MaybeRequest) returns (MaybeResponse);
+
+              rpc Checked(CheckedRequest) returns (CheckedResponse);
+            }
+
+            // What One takes.
+            message OneRequest {}
+
+            message R {
+              uint32 a = 1;
+            }
+
+            // What Several takes.
+            message SeveralRequest {}
+
+            // What Several answers.
+            message SeveralResponse {
+              repeated R result = 1;
+            }
+
+            // What Scalar takes.
+            message ScalarRequest {}
+
+            // What Scalar answers.
             message ScalarResponse {
               string result = 1;
             }
 
             // What Maybe takes.
-            message MaybeRequest {
-              string id = 1;
-            }
+            message MaybeRequest {}
 
             // What Maybe answers.
             message MaybeResponse {

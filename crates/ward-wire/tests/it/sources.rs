@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use expect_test::{Expect, expect};
+use expect_test::{Expect, expect, expect_file};
 use ward_wire::{Contract, Naming, Service, merge};
 
 use crate::protoc;
@@ -95,7 +95,12 @@ fn refusals_of_components_have_paths_alone() {
     // Without a name for the caller it is a parameter like any other, and the request a second.
     let naming = Naming::default();
     let refusals = Service::derive(&component, "pms:billing/accounts", &naming).unwrap_err();
-    expect![[""]].assert_eq(&crate::tools::lines(&refusals));
+    expect![[r#"
+        pms:billing/accounts.list-accounts-request:
+            `pms.billing.v1.ListAccountsRequest` is already the protobuf name of
+            the request of `list-accounts`
+    "#]]
+    .assert_eq(&crate::tools::lines(&refusals));
 }
 
 #[test]
@@ -164,81 +169,27 @@ fn services_that_share_a_name_do_not_mix() {
     .assert_eq(&crate::tools::lines(&check("u64").unwrap_err()));
 }
 
+const IMPORTING: [(&str, &str); 3] = [
+    ("a.wit", "/// All that is.\npackage x:a@0.2.0; interface t { record r { a: u32 } }"),
+    ("b.wit", "package a:x@1.0.0; interface t { use x:a/t@0.2.0.{r}; variant v { n, r(r) } }"),
+    (
+        "c.wit",
+        "package x:c; interface i {
+           use a:x/t@1.0.0.{v as w};
+           use x:a/t@0.2.0.{r};
+           f: func(w: w) -> list<r>;
+         }",
+    ),
+];
+
 #[test]
 fn types_of_other_packages_are_imported() {
-    let sources = [
-        ("a.wit", "/// All that is.\npackage x:a@0.2.0; interface t { record r { a: u32 } }"),
-        ("b.wit", "package a:x@1.0.0; interface t { use x:a/t@0.2.0.{r}; variant v { n, r(r) } }"),
-        (
-            "c.wit",
-            "package x:c; interface i {
-               use a:x/t@1.0.0.{v as w};
-               use x:a/t@0.2.0.{r};
-               f: func(w: w) -> list<r>;
-             }",
-        ),
-    ];
-    let contract = Contract::from_sources(&sources).unwrap();
+    let contract = Contract::from_sources(&IMPORTING).unwrap();
     // The package's second part hides the first part of the others.
     let naming = Naming { package: Some("b.x.a".to_owned()), ..Naming::default() };
     let service = Service::derive(&contract, "x:c/i", &naming).unwrap();
     let theirs = protoc::compile(&service.proto_files());
     let ours = service.file_descriptor_set();
     assert_eq!(protoc::without_comments(theirs), protoc::without_comments(ours));
-    expect![[r#"
-        // file: x/a/v0_2/a.proto
-        // Derived from the WIT package x:a@0.2.0. Do not edit.
-        //
-        // All that is.
-
-        syntax = "proto3";
-
-        package x.a.v0_2;
-
-        message R {
-          uint32 a = 1;
-        }
-
-        // file: a/x/v1/x.proto
-        // Derived from the WIT package a:x@1.0.0. Do not edit.
-
-        syntax = "proto3";
-
-        package a.x.v1;
-
-        import "google/protobuf/empty.proto";
-        import "x/a/v0_2/a.proto";
-
-        message V {
-          oneof kind {
-            google.protobuf.Empty n = 1;
-            .x.a.v0_2.R r = 2;
-          }
-        }
-
-        // file: b/x/a/c.proto
-        // Derived from the WIT package x:c. Do not edit.
-
-        syntax = "proto3";
-
-        package b.x.a;
-
-        import "a/x/v1/x.proto";
-        import "x/a/v0_2/a.proto";
-
-        service I {
-          rpc F(FRequest) returns (FResponse);
-        }
-
-        // What F takes.
-        message FRequest {
-          .a.x.v1.V w = 1;
-        }
-
-        // What F answers.
-        message FResponse {
-          repeated .x.a.v0_2.R result = 1;
-        }
-    "#]]
-    .assert_eq(&service.proto_text());
+    expect_file!["snapshots/imports.proto"].assert_eq(&service.proto_text());
 }

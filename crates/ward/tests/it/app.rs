@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use expect_test::{Expect, expect};
+use expect_test::{ExpectFile, expect_file};
 
 use crate::{project, ward};
 
@@ -44,7 +44,7 @@ source = "other.wasm"
 dependencies = { "a:b" = { path = "callee.wasm" } }
 "#;
 
-fn check(arguments: &[&str], expected: Expect) {
+fn check(arguments: &[&str], expected: ExpectFile) {
     let directory = project(LINKED);
     let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/wasm32-wasip2/release");
     for guest in ["caller", "callee"] {
@@ -60,10 +60,10 @@ fn check(arguments: &[&str], expected: Expect) {
 
 #[test]
 fn as_tables() {
-    check(&[], expect![[r#""#]]);
+    check(&[], expect_file!["snapshots/app.txt"]);
 }
 
 #[test]
 fn as_json() {
-    check(&["--format", "json"], expect![[r#""#]]);
+    check(&["--format", "json"], expect_file!["snapshots/app.json"]);
 }

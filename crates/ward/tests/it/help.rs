@@ -18,7 +18,10 @@ fn the_commands() {
               up           Start the application and serve it
               build        Build the components, each by the command in spin.toml
               migrate      Bring the databases to the newest migration, and stop
+              app          Show the application: triggers, links between components, what each was
+                           granted
               doctor       Check what is needed to run, and say what to do about what is missing
+              wit          Check the contracts, or print the protobuf that follows from them
               completions  Print a script that completes ward's commands and options in a shell
               help         Print this message or the help of the given subcommand(s)
 
@@ -56,6 +59,8 @@ fn up() {
                       Load demo data into databases that are empty
                   --listen <ADDRESS:PORT>
                       Where to serve [default: `listen` in the manifest, or 127.0.0.1:4004]
+                  --grpc-listen <ADDRESS:PORT>
+                      Where to serve gRPC [default: `listen` of the gRPC trigger, or 127.0.0.1:9001]
                   --no-listeners
                       Do not give components ports of their own beside the gateway
               -e, --env <NAME=VALUE>

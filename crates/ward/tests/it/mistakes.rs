@@ -14,15 +14,15 @@ fn a_mistyped_command() {
     check(
         &["upp"],
         expect![[r#"
-        code 2
-        error: unrecognized subcommand 'upp'
+            code 2
+            error: unrecognized subcommand 'upp'
 
-          tip: a similar subcommand exists: 'up'
+              tip: some similar subcommands exist: 'app', 'up'
 
-        Usage: ward <COMMAND>
+            Usage: ward <COMMAND>
 
-        For more information, try '--help'.
-    "#]],
+            For more information, try '--help'.
+        "#]],
     );
 }
 
