@@ -12,6 +12,7 @@ mod audit_outbox;
 mod authz;
 mod cli;
 mod elsewhere;
+mod events;
 mod guide;
 mod http_files;
 mod limits;
