@@ -3,6 +3,8 @@
 //! same run on the same machine. Nothing here is a test: it judges nothing and fails only when it
 //! cannot measure.
 
+mod grpc;
+mod grpc_native;
 mod hello;
 mod instantiate;
 mod link;
@@ -10,15 +12,19 @@ mod patients;
 mod start;
 mod tools;
 mod ward;
+mod wire;
 mod wrk;
 
 use anyhow::{Result, bail};
 
-const NAMES: [&str; 5] = ["instantiate", "link", "hello", "start", "patients"];
+const NAMES: [&str; 7] = ["instantiate", "link", "wire", "grpc", "hello", "start", "patients"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let mut names: Vec<String> = std::env::args().skip(1).collect();
+    if names == [grpc_native::ARGUMENT] {
+        return grpc_native::serve().await;
+    }
     if names.is_empty() {
         names = NAMES.map(str::to_owned).to_vec();
     }
@@ -30,8 +36,10 @@ async fn main() -> Result<()> {
         match name.as_str() {
             "instantiate" => instantiate::run().await?,
             "link" => link::run().await?,
+            "grpc" => grpc::run().await?,
             "hello" => hello::run().await?,
             "start" => start::run().await?,
+            "wire" => wire::run()?,
             _ => patients::run().await?,
         }
     }

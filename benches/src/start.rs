@@ -43,6 +43,7 @@ pub(crate) async fn up_on(postgres: &Ephemeral, state: &Path, port: u16) -> Resu
     let mut command = Command::new(tools::ward()?);
     command.arg("up").arg("--from").arg(tools::root()).args(["--demo", "--no-listeners"]);
     command.args(["--database-url", &postgres.admin_url()]).arg("--state-dir").arg(state);
-    command.args(["--listen", &format!("127.0.0.1:{port}")]).env("WARD_LOG", "warn");
+    command.args(["--listen", &format!("127.0.0.1:{port}"), "--grpc-listen", "127.0.0.1:0"]);
+    command.env("WARD_LOG", "warn");
     Server::start(command, &format!("http://127.0.0.1:{port}/.well-known/spin/health")).await
 }

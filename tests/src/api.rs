@@ -99,11 +99,11 @@ impl Api {
         self.send_json("POST", "/api/patients", body).await
     }
 
-    /// Creates a patient, insists on 201 and returns its JSON.
+    /// Creates a patient, insists on 201 and returns the patient's JSON.
     pub async fn created(&self, body: &Value) -> Value {
         let answer = self.create(body).await;
         assert_eq!(answer.status, 201, "{answer:?}");
-        answer.json()
+        answer.patient()
     }
 }
 
@@ -141,6 +141,14 @@ impl Answer {
     pub fn json(&self) -> Value {
         assert!(self.header("content-type").starts_with("application/json"), "{self:?}");
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The patient in the answer that created one: the JSON without what it says of billing.
+    pub fn patient(&self) -> Value {
+        let mut patient = self.json();
+        let billing = patient.as_object_mut().expect("an object").remove("billing");
+        assert!(billing.is_some_and(|billing| billing["status"].is_string()), "{self:?}");
+        patient
     }
 
     /// The problem document, insisting on RFC 9457's media type and members, and on this status

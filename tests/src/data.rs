@@ -83,6 +83,11 @@ impl Random {
         Random { state }
     }
 
+    /// Another generator, whose numbers follow from this one's.
+    pub fn split(&mut self) -> Random {
+        Random { state: self.below(u64::MAX) }
+    }
+
     /// A number below `bound`, which is above zero.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);

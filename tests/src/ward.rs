@@ -122,6 +122,13 @@ impl Ward {
         self.addresses = self.wait_until_ready(&log);
     }
 
+    /// Starts ward once more over the same state, with another manifest; `None` is the repository's
+    /// own.
+    pub fn start_again_from(&mut self, manifest: Option<PathBuf>) {
+        self.options.from = manifest;
+        self.start_again();
+    }
+
     /// The command line of `ward up` over this state.
     fn command(&self) -> Command {
         let repository = Repository::here();

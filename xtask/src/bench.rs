@@ -5,8 +5,17 @@ use crate::run::{cargo, program, release_directory, run};
 use crate::toolchain::{WASM, ensure_wasm_target};
 
 /// Components of the application, the guest that answers `hello`, and those that call each other.
-const MEASURED: [&str; 7] =
-    ["auth", "guard", "patients", "guest-hello", "guest-callee", "guest-caller", "guest-relay"];
+const MEASURED: [&str; 9] = [
+    "auth",
+    "billing",
+    "guard",
+    "patients",
+    "guest-hello",
+    "guest-callee",
+    "guest-caller",
+    "guest-relay",
+    "guest-clerk",
+];
 
 /// Runs the named benchmarks, or all.
 pub(crate) fn bench(names: &[String]) -> Result<(), String> {

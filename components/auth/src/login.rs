@@ -81,7 +81,7 @@ fn read(document: serde_json::Value) -> Result<Credentials, Problem> {
 /// leaves without its row.
 async fn log_in(headers: &HeaderMap, given: &Credentials) -> Result<Option<String>, Failure> {
     let signer = settings::signer().await?;
-    let database = Database::open().await?;
+    let database = Database::open("db_url").await?;
     let user = users::find(&database, &given.email).await?;
     let stored = user.as_ref().map(|user| user.password_hash.as_str());
     let verdict = password::verify(&given.password, stored);

@@ -1,6 +1,6 @@
 //! Who may pass: the decision, from headers to an identity or a problem.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::header::WWW_AUTHENTICATE;
@@ -8,24 +8,19 @@ use http::{HeaderMap, HeaderValue};
 use kit::log;
 use kit::problem::{INTERNAL, Problem, UNAUTHORIZED};
 use spin_sdk::wasip3::http::types::Fields;
-use token::{Credentials, Identity};
+use token::{Identity, Refusal};
 
 use crate::settings;
 
 /// Who is asking, or the answer that keeps them out. Every token that is no good gets the same.
-pub(crate) async fn admit(headers: &Fields) -> Result<Rc<Identity>, Problem> {
+pub(crate) async fn admit(headers: &Fields) -> Result<Arc<Identity>, Problem> {
     let values = headers.get("authorization");
-    let token = match token::bearer(&values) {
-        Credentials::Missing => return Err(unauthorized(token::CHALLENGE)),
-        Credentials::Unusable => return Err(unauthorized(token::CHALLENGE_INVALID)),
-        Credentials::Token(token) => token,
-    };
     let now = now();
     let trust = settings::trust(now).await.map_err(|unusable| {
         log::failure("guard", unusable.0, &request_id(headers));
         Problem::new(INTERNAL)
     })?;
-    trust.verify(token, now).map_err(|_| unauthorized(token::CHALLENGE_INVALID))
+    trust.admit(&values, now).map_err(refuse)
 }
 
 /// The one header a problem document and a log line want to know. The others stay with the host.
@@ -39,7 +34,11 @@ pub(crate) fn request_id(headers: &Fields) -> HeaderMap {
     map
 }
 
-fn unauthorized(challenge: &'static str) -> Problem {
+fn refuse(refusal: Refusal) -> Problem {
+    let challenge = match refusal {
+        Refusal::Missing => token::CHALLENGE,
+        Refusal::Invalid => token::CHALLENGE_INVALID,
+    };
     Problem::new(UNAUTHORIZED).header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
 

@@ -10,7 +10,6 @@
 //! of, which must therefore have `jwt_public_key`, `jwt_issuer` and `jwt_audience`.
 
 mod admit;
-mod cache;
 mod forward;
 mod settings;
 

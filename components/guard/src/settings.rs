@@ -1,17 +1,15 @@
 //! The public key and the names a token must carry, from the variables of the component behind,
-//! and the cache of tokens that were verified with them.
+//! and what was verified with them.
 //!
 //! Asking the host for three variables costs more than everything else on a request with a known
-//! token, so they are kept, for at most [`KEPT_SECONDS`]. The cache goes when they change: what an
-//! old key signed is not good for a new one.
+//! token, so they are kept, for at most [`KEPT_SECONDS`]. What is known of tokens goes when they
+//! change: what an old key signed is not good for a new one.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use spin_sdk::variables;
-use token::{Identity, Rejection, Verifier};
-
-use crate::cache::{self, Cache};
+use token::{Settings, Trust};
 
 /// How long variables are kept, which is how long a key that was taken back is still believed by
 /// an instance. Instances that idle for a second are gone anyway.
@@ -21,64 +19,45 @@ const KEPT_SECONDS: u64 = 30;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unusable(pub(crate) &'static str);
 
-#[derive(PartialEq)]
-struct Settings {
-    public_key: String,
-    issuer: String,
-    audience: String,
-}
-
-/// A verifier with its settings, the time of their reading, and what it found to be good.
-pub(crate) struct Trust {
-    settings: Settings,
+/// What tokens are verified with, and when that was read.
+struct Kept {
     read_at: u64,
-    verifier: Verifier,
-    known: RefCell<Cache>,
+    trust: Rc<Trust>,
 }
 
 thread_local! {
-    static TRUST: RefCell<Option<Rc<Trust>>> = const { RefCell::new(None) };
+    static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
 }
 
-impl Trust {
-    /// Verifies a token, or remembers that it did, at `now` (seconds of the Unix epoch).
-    pub(crate) fn verify(&self, token: &str, now: u64) -> Result<Rc<Identity>, Rejection> {
-        // What is too long to be verified is too long to be hashed.
-        if token.len() > token::TOKEN_BYTES_MAX {
-            return Err(Rejection::TooLong);
-        }
-        let key = cache::key(token);
-        if let Some(identity) = self.known.borrow().get(&key, now) {
-            return Ok(identity);
-        }
-        let identity = Rc::new(self.verifier.verify(token, now)?);
-        self.known.borrow_mut().insert(key, Rc::clone(&identity));
-        Ok(identity)
-    }
-
+impl Kept {
     fn is_fresh(&self, now: u64) -> bool {
         (self.read_at..self.read_at.saturating_add(KEPT_SECONDS)).contains(&now)
     }
 }
 
-/// What tokens are verified with at `now`.
+/// What tokens are verified with at `now` (seconds of the Unix epoch).
 pub(crate) async fn trust(now: u64) -> Result<Rc<Trust>, Unusable> {
-    let kept = TRUST.with_borrow(|kept| kept.as_ref().filter(|kept| kept.is_fresh(now)).cloned());
+    let kept = KEPT.with_borrow(|kept| {
+        kept.as_ref().filter(|kept| kept.is_fresh(now)).map(|kept| Rc::clone(&kept.trust))
+    });
     match kept {
         Some(kept) => Ok(kept),
         None => renew(read().await?, now),
     }
 }
 
-/// Puts settings just read into place. The cache stays where they are the ones it was filled with.
+/// Puts settings just read into place. What is known of tokens stays where they are the same.
 fn renew(settings: Settings, now: u64) -> Result<Rc<Trust>, Unusable> {
-    let verifier = Verifier::new(&settings.public_key, &settings.issuer, &settings.audience)
-        .map_err(|_| Unusable("jwt_public_key-no-key"))?;
-    TRUST.with_borrow_mut(|kept| {
-        let known = kept.take().filter(|kept| kept.settings == settings);
-        let known = known.map(|kept| kept.known.take()).unwrap_or_default();
-        let trust = Trust { settings, read_at: now, verifier, known: RefCell::new(known) };
-        Ok(Rc::clone(kept.insert(Rc::new(trust))))
+    KEPT.with_borrow_mut(|kept| {
+        let same = kept.take().filter(|kept| *kept.trust.settings() == settings);
+        let trust = match same {
+            Some(same) => same.trust,
+            None => {
+                let unusable = |_| Unusable("jwt_public_key-no-key");
+                Rc::new(Trust::new(settings).map_err(unusable)?)
+            }
+        };
+        Ok(Rc::clone(&kept.insert(Kept { read_at: now, trust }).trust))
     })
 }
 
@@ -97,83 +76,44 @@ async fn variable(name: &'static str) -> Result<String, Unusable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use token::{LIFETIME_SECONDS, Role, Signer};
-    use uuid::Uuid;
 
     const NOW: u64 = 1_800_000_000;
-    /// Two pairs made for these tests and used nowhere else; the text inside the PEM armour.
-    const PRIVATE: [&str; 2] = [
-        "MC4CAQAwBQYDK2VwBCIEIFgaH+aXpCD9rYxx3m8qjNFgJ6BOo4UNfZ91yuE8ye73",
-        "MC4CAQAwBQYDK2VwBCIEIDiyruq+KyJehSO7UqacBrVxqAVGTamqQ/z5lFuWw7WX",
-    ];
+    /// Two keys made for these tests and used nowhere else; the text inside the PEM armour.
     const PUBLIC: [&str; 2] = [
         "MCowBQYDK2VwAyEAxJHo+wFuOVd6oAflaDLcZ+m5rFJYRW+d1WX3gQRzxdA=",
         "MCowBQYDK2VwAyEAucXivxRNsZLYY8TxEni0xJVBYyC3WjAlP37yZ+Qg83M=",
     ];
 
-    fn pem(label: &str, text: &str) -> String {
-        format!("-----BEGIN {label} KEY-----\n{text}\n-----END {label} KEY-----")
-    }
-
-    fn settings(which: usize) -> Settings {
+    fn settings(text: &str) -> Settings {
         Settings {
-            public_key: pem("PUBLIC", PUBLIC[which]),
+            public_key: format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----"),
             issuer: "issuer".to_owned(),
             audience: "ward".to_owned(),
         }
     }
 
-    fn token(which: usize) -> String {
-        let signer = Signer::new(&pem("PRIVATE", PRIVATE[which]), "issuer", "ward").unwrap();
-        let role = Role::parse("ADMIN").unwrap();
-        signer.sign(Uuid::from_u128(1), role, Uuid::from_u128(2), NOW).unwrap().0
-    }
-
     #[test]
-    fn a_remembered_token_expires_like_any_other() {
-        let trust = renew(settings(0), NOW).unwrap();
-        let token = token(0);
-        for now in [NOW, NOW, NOW + LIFETIME_SECONDS - 1] {
-            assert!(trust.verify(&token, now).is_ok());
-        }
-        assert_eq!(trust.verify(&token, NOW + LIFETIME_SECONDS), Err(Rejection::Expired));
-    }
-
-    #[test]
-    fn a_new_key_forgets_what_the_old_one_signed() {
-        let old = renew(settings(0), NOW).unwrap();
-        let token = token(0);
-        assert!(old.verify(&token, NOW).is_ok());
-        let same = renew(settings(0), NOW + KEPT_SECONDS).unwrap();
-        assert!(same.known.borrow().get(&cache::key(&token), NOW).is_some());
-        let new = renew(settings(1), NOW + KEPT_SECONDS).unwrap();
-        assert_eq!(new.verify(&token, NOW), Err(Rejection::Signature));
-        assert!(new.verify(&self::token(1), NOW).is_ok());
+    fn only_other_settings_begin_anew() {
+        let old = renew(settings(PUBLIC[0]), NOW).unwrap();
+        let same = renew(settings(PUBLIC[0]), NOW + KEPT_SECONDS).unwrap();
+        assert!(Rc::ptr_eq(&old, &same));
+        let new = renew(settings(PUBLIC[1]), NOW + KEPT_SECONDS).unwrap();
+        assert!(!Rc::ptr_eq(&old, &new));
+        assert_eq!(*new.settings(), settings(PUBLIC[1]));
+        let unusable = renew(settings("key"), NOW).unwrap_err();
+        assert_eq!(unusable, Unusable("jwt_public_key-no-key"));
     }
 
     #[test]
     fn settings_are_kept_for_a_while() {
-        let trust = renew(settings(0), NOW).unwrap();
+        let kept = Kept { read_at: NOW, trust: renew(settings(PUBLIC[0]), NOW).unwrap() };
         for (now, fresh) in [
             (NOW - 1, false),
             (NOW, true),
             (NOW + KEPT_SECONDS - 1, true),
             (NOW + KEPT_SECONDS, false),
         ] {
-            assert_eq!(trust.is_fresh(now), fresh, "{now}");
+            assert_eq!(kept.is_fresh(now), fresh, "{now}");
         }
-    }
-
-    #[test]
-    fn refused_tokens_are_not_remembered() {
-        let trust = renew(settings(0), NOW).unwrap();
-        let long = "a".repeat(token::TOKEN_BYTES_MAX + 1);
-        for token in [token(1).as_str(), "a.b.c", &long] {
-            assert!(trust.verify(token, NOW).is_err());
-            assert!(trust.known.borrow().get(&cache::key(token), NOW).is_none());
-        }
-        let mut unusable = settings(0);
-        unusable.public_key = pem("PRIVATE", PRIVATE[0]);
-        assert!(renew(unusable, NOW).is_err());
     }
 }

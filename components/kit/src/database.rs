@@ -36,6 +36,11 @@ impl Fault {
             Self::Unavailable(cause) | Self::Other(cause) => cause,
         }
     }
+
+    /// Whether the same request may succeed later.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
 }
 
 impl From<&Fault> for Problem {
@@ -91,10 +96,12 @@ fn from_sqlstate(code: String, constraint: Option<&String>) -> Fault {
 pub struct Database(Connection);
 
 impl Database {
-    /// Opens a connection to the address in the component's variable `db_url`.
-    pub async fn open() -> Result<Self, Fault> {
-        let address = variables::get("db_url").await;
-        let address = address.map_err(|_| Fault::Other("variable-db_url".to_owned()))?;
+    /// Opens a connection to the address in the component's variable of this name. A service whose
+    /// component may be composed into another one reads that one's variables, and so names its own
+    /// after itself.
+    pub async fn open(variable: &str) -> Result<Self, Fault> {
+        let address = variables::get(variable).await;
+        let address = address.map_err(|_| Fault::Other(format!("variable-{variable}")))?;
         Ok(Self(Connection::open(address).await?))
     }
 
@@ -146,6 +153,14 @@ impl Row {
         }
     }
 
+    /// A `uuid` column that may be NULL.
+    pub fn optional_uuid(&self, column: usize) -> Result<Option<String>, Fault> {
+        match self.0.get(column) {
+            Some(DbValue::DbNull) => Ok(None),
+            _ => self.uuid(column).map(Some),
+        }
+    }
+
     /// A `date` column.
     pub fn date(&self, column: usize) -> Result<NaiveDate, Fault> {
         self.get(column)
@@ -170,6 +185,11 @@ pub fn uuid(id: &str) -> ParameterValue {
 /// A parameter for `$n::text`.
 pub fn text(text: &str) -> ParameterValue {
     ParameterValue::Str(text.to_owned())
+}
+
+/// The versions a change expects, as a parameter for `$n::bigint[]`; NULL if any will do.
+pub fn versions(versions: Option<&[i64]>) -> ParameterValue {
+    versions.map_or(ParameterValue::DbNull, |versions| ParameterValue::from(versions.to_vec()))
 }
 
 #[cfg(test)]
@@ -228,6 +248,9 @@ mod tests {
         assert_eq!(row.text(0), Ok("x".to_owned()));
         assert_eq!(row.bigint(1), Ok(7));
         assert_eq!(row.uuid(2), Ok("u".to_owned()));
+        assert_eq!(row.optional_uuid(2), Ok(Some("u".to_owned())));
+        assert_eq!(row.optional_uuid(5), Ok(None));
+        assert_eq!(row.optional_uuid(0), Err(Fault::Other("column-0".to_owned())));
         assert_eq!(crate::date::format(row.date(3).unwrap()), "2024-02-29");
         let at = crate::date::format_instant(row.instant(4).unwrap());
         assert_eq!(at, "2024-02-29T01:02:03.000004Z");

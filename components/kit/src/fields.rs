@@ -20,13 +20,15 @@ const ERRORS_MAX: usize = 50;
 pub struct Fields {
     left: Map<String, Value>,
     errors: Vec<FieldError>,
+    /// The pointer to the object itself: empty for the outermost.
+    within: String,
 }
 
 impl Fields {
     /// The fields of the document; 400 if it is not an object.
     pub fn new(document: Value) -> Result<Self, Problem> {
         match document {
-            Value::Object(left) => Ok(Self { left, errors: Vec::new() }),
+            Value::Object(left) => Ok(Self { left, errors: Vec::new(), within: String::new() }),
             _ => {
                 let place = Place::Pointer(String::new());
                 let error = FieldError { place, detail: "must be an object".to_owned() };
@@ -38,18 +40,56 @@ impl Fields {
     /// A required text of 1 to `max_chars` characters, without the white space around it and
     /// without control characters (a NUL would not even fit into the database).
     pub fn text(&mut self, name: &str, max_chars: usize) -> Option<String> {
+        self.parsed(name, |text| plain_text(text, max_chars))
+    }
+
+    /// A required string, read by `parse`, whose error says what is expected.
+    pub fn parsed<T, E: Into<String>>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
         let text = self.string(name)?;
-        let text = text.trim();
-        match text.chars().count() {
-            0 => self.fail(name, "must not be blank"),
-            chars if chars > max_chars => {
-                self.fail(name, format!("must be at most {max_chars} characters"))
-            }
-            _ if text.contains(char::is_control) => {
-                self.fail(name, "must not contain control characters")
-            }
-            _ => Some(text.to_owned()),
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(detail) => self.fail(name, detail),
         }
+    }
+
+    /// A required whole number, read by `parse`. `12.0` and `1e3` are none: money is not to be
+    /// rounded by whoever reads it.
+    pub fn integer<T, E: Into<String>>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(i64) -> Result<T, E>,
+    ) -> Option<T> {
+        match self.left.remove(name) {
+            None | Some(Value::Null) => self.fail(name, "is required"),
+            Some(value) => match value.as_i64().map(parse) {
+                Some(Ok(value)) => Some(value),
+                Some(Err(detail)) => self.fail(name, detail),
+                None => self.fail(name, "must be a whole number of 64 bits"),
+            },
+        }
+    }
+
+    /// A required object, whose fields `read` takes; what it leaves is unknown there.
+    pub fn object<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        let left = match self.left.remove(name) {
+            Some(Value::Object(left)) => left,
+            None | Some(Value::Null) => return self.fail(name, "is required"),
+            Some(_) => return self.fail(name, "must be an object"),
+        };
+        let mut inner = Self { left, errors: Vec::new(), within: self.pointer(name) };
+        let value = read(&mut inner);
+        inner.refuse_the_rest();
+        let right = inner.errors.is_empty();
+        self.errors.append(&mut inner.errors);
+        value.filter(|_| right)
     }
 
     /// A required text taken as it is, of 1 to `max_bytes` bytes: for passwords, where every
@@ -95,17 +135,14 @@ impl Fields {
 
     /// Says that a field is wrong. `None`, so that it can end an expression.
     pub fn fail<T>(&mut self, name: &str, detail: impl Into<String>) -> Option<T> {
-        let place = Place::Pointer(pointer(name));
+        let place = Place::Pointer(self.pointer(name));
         self.errors.push(FieldError { place, detail: detail.into() });
         None
     }
 
     /// `Ok` if nothing was wrong and nothing is left over; otherwise all of it.
     pub fn finish(mut self) -> Result<(), Problem> {
-        let unknown: Vec<String> = self.left.keys().take(ERRORS_MAX).cloned().collect();
-        for name in unknown {
-            self.fail::<()>(&name, "is not a field of this document");
-        }
+        self.refuse_the_rest();
         if self.errors.is_empty() {
             return Ok(());
         }
@@ -113,6 +150,26 @@ impl Fields {
         Err(Problem::new(VALIDATION)
             .detail("The fields named in errors have to be corrected.")
             .errors(self.errors))
+    }
+
+    /// The JSON pointer (RFC 6901) to a field of this object.
+    fn pointer(&self, name: &str) -> String {
+        let mut pointer = format!("{}/", self.within);
+        for char in name.chars().take(POINTER_MAX_CHARS) {
+            match char {
+                '~' => pointer.push_str("~0"),
+                '/' => pointer.push_str("~1"),
+                other => pointer.push(other),
+            }
+        }
+        pointer
+    }
+
+    fn refuse_the_rest(&mut self) {
+        let unknown: Vec<String> = self.left.keys().take(ERRORS_MAX).cloned().collect();
+        for name in unknown {
+            self.fail::<()>(&name, "is not a field of this document");
+        }
     }
 
     fn string(&mut self, name: &str) -> Option<String> {
@@ -124,17 +181,18 @@ impl Fields {
     }
 }
 
-/// The JSON pointer (RFC 6901) to a field of the outermost object.
-fn pointer(name: &str) -> String {
-    let mut pointer = String::from("/");
-    for char in name.chars().take(POINTER_MAX_CHARS) {
-        match char {
-            '~' => pointer.push_str("~0"),
-            '/' => pointer.push_str("~1"),
-            other => pointer.push(other),
+/// The text without the white space around it, if it has 1 to `max_chars` characters and none that
+/// controls; otherwise what is expected.
+pub fn plain_text(text: &str, max_chars: usize) -> Result<String, String> {
+    let text = text.trim();
+    match text.chars().count() {
+        0 => Err("must not be blank".to_owned()),
+        chars if chars > max_chars => Err(format!("must be at most {max_chars} characters")),
+        _ if text.contains(char::is_control) => {
+            Err("must not contain control characters".to_owned())
         }
+        _ => Ok(text.to_owned()),
     }
-    pointer
 }
 
 #[cfg(test)]
@@ -209,6 +267,60 @@ mod tests {
                 ("/born", "must be a date, yyyy-mm-dd"),
                 ("/id", "is not a field of this document"),
             ],
+        );
+    }
+
+    /// Takes an amount of 1 to 9 units from within the document.
+    fn check_amount(document: Value, expected: Result<i64, &[(&str, &str)]>) {
+        let mut fields = Fields::new(document.clone()).unwrap();
+        let single = |value: i64| match value {
+            1..=9 => Ok(value),
+            _ => Err("must be from 1 to 9"),
+        };
+        let amount = fields.object("amount", |amount| {
+            let units = amount.integer("units", single);
+            let unit = amount.parsed("unit", |text| if text == "x" { Ok(()) } else { Err("?") });
+            units.zip(unit).map(|(units, ())| units)
+        });
+        let found = match fields.finish() {
+            Ok(()) => Ok(amount.unwrap()),
+            Err(problem) => {
+                let answer = problem.into_reply(&http::HeaderMap::new());
+                let body: Value = serde_json::from_slice(&crate::reply::bytes(answer)).unwrap();
+                Err(body["errors"].as_array().unwrap().clone())
+            }
+        };
+        let expected = expected.map_err(|errors| {
+            let error =
+                |(pointer, detail): &(&str, &str)| json!({"pointer": pointer, "detail": detail});
+            errors.iter().map(error).collect::<Vec<_>>()
+        });
+        assert_eq!(found, expected, "{document}");
+    }
+
+    #[test]
+    fn objects_within() {
+        let whole = "must be a whole number of 64 bits";
+        let unknown = "is not a field of this document";
+        check_amount(json!({"amount": {"units": 9, "unit": "x"}}), Ok(9));
+        check_amount(json!({}), Err(&[("/amount", "is required")]));
+        check_amount(json!({"amount": 9}), Err(&[("/amount", "must be an object")]));
+        for units in [json!(1.0), json!(1e3), json!("1"), json!(u64::MAX), json!([])] {
+            let document = json!({"amount": {"units": units, "unit": "x"}});
+            check_amount(document, Err(&[("/amount/units", whole)]));
+        }
+        check_amount(
+            json!({"amount": {"units": 10, "unit": "y", "a/b": 1}, "more": 1}),
+            Err(&[
+                ("/amount/units", "must be from 1 to 9"),
+                ("/amount/unit", "?"),
+                ("/amount/a~1b", unknown),
+                ("/more", unknown),
+            ]),
+        );
+        check_amount(
+            json!({"amount": {"units": 1, "unit": "x", "more": 1}}),
+            Err(&[("/amount/more", unknown)]),
         );
     }
 

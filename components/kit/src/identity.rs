@@ -40,15 +40,25 @@ impl Identity {
     fn read(headers: &HeaderMap) -> Option<Self> {
         Some(Self {
             user_id: uuid::parse(single(headers, USER_ID)?)?,
-            role: word(single(headers, USER_ROLE)?, WORD_MAX_BYTES)?.to_owned(),
-            token_id: word(single(headers, TOKEN_ID)?, WORD_MAX_BYTES)?.to_owned(),
+            role: short_word(single(headers, USER_ROLE)?)?.to_owned(),
+            token_id: short_word(single(headers, TOKEN_ID)?)?.to_owned(),
         })
     }
 }
 
 /// The request's id as the host or the client gave it, if it is a plain word of sensible length.
 pub fn request_id(headers: &HeaderMap) -> Option<&str> {
-    word(single(headers, "x-request-id")?, REQUEST_ID_MAX_BYTES)
+    request_id_in(single(headers, "x-request-id")?)
+}
+
+/// The text, if it can be a request's id.
+pub(crate) fn request_id_in(text: &str) -> Option<&str> {
+    word(text, REQUEST_ID_MAX_BYTES)
+}
+
+/// The text, if it can be a role or a token's id.
+pub(crate) fn short_word(text: &str) -> Option<&str> {
+    word(text, WORD_MAX_BYTES)
 }
 
 /// The value of a header that came exactly once.

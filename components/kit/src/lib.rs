@@ -3,15 +3,18 @@
 //!
 //! It is a library for guests and holds no policy: it decides neither who may do what nor what a
 //! patient is, opens nothing of its own accord, and keeps no state between requests. Everything but
-//! [`database`] is plain data in, data out, and runs natively in tests.
+//! [`database`] and [`deadline`] is plain data in, data out, and runs natively in tests.
 //!
 //! Two rules run through it. What a caller reads and what a log line says are made in different
 //! places, and neither ever holds a value from a row or from a body. And a failure is a
 //! [`Problem`], so that `?` always leads to an answer a client can read.
 
+pub mod audit;
 pub mod body;
+pub mod caller;
 pub mod database;
 pub mod date;
+pub mod deadline;
 pub mod email;
 pub mod etag;
 pub mod fields;

@@ -10,6 +10,11 @@ use crate::identity;
 
 /// Says that `action` failed because of `cause`, for the request with these headers.
 pub fn failure(action: &'static str, cause: &str, request: &HeaderMap) {
-    let id = identity::request_id(request).unwrap_or("-");
+    failure_in(action, cause, identity::request_id(request));
+}
+
+/// The same for a request whose id is known already, as that of a call from another component is.
+pub fn failure_in(action: &'static str, cause: &str, request_id: Option<&str>) {
+    let id = request_id.unwrap_or("-");
     eprintln!("error action={action} cause={cause} request={id}");
 }

@@ -4,17 +4,24 @@ use bytes::Bytes;
 use http::header::{ETAG, LINK, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::Body;
+use kit::audit::Access;
 use kit::database::{Database, Fault};
 use kit::etag::{self, Condition};
 use kit::identity::{self, Identity};
 use kit::problem::{CONFLICT, FieldError, NOT_FOUND, Place, STALE, VALIDATION};
 use kit::{Problem, Reply, body, date, log, reply};
+use serde::Serialize;
 
 use crate::COLLECTION;
+use crate::billing::{self, Standing};
 use crate::model::Patient;
 use crate::query::Listing;
-use crate::store::{self, Access, Refusal};
+use crate::store::due::Due;
+use crate::store::{self, Refusal};
 use crate::validate::Draft;
+
+/// The component's variable with the address of its database.
+pub(crate) const DATABASE: &str = "db_url";
 
 /// Who asks, and the headers they asked with.
 pub(crate) struct Caller<'a> {
@@ -22,10 +29,18 @@ pub(crate) struct Caller<'a> {
     pub(crate) headers: &'a HeaderMap,
 }
 
+/// A patient just created, and how its account stands.
+#[derive(Serialize)]
+struct Created<'a> {
+    #[serde(flatten)]
+    patient: &'a Patient,
+    billing: Standing,
+}
+
 impl Caller<'_> {
     /// What the audit log is told of the caller.
     fn access(&self) -> Access<'_> {
-        Access { identity: &self.identity, request_id: identity::request_id(self.headers) }
+        Access::of(&self.identity, identity::request_id(self.headers))
     }
 
     /// Logs a fault and makes it an answer; `action` is for the log only.
@@ -41,7 +56,7 @@ impl Caller<'_> {
 pub(crate) async fn list(caller: &Caller<'_>, query: Option<&str>) -> Result<Reply, Problem> {
     let listing = Listing::parse(query.unwrap_or(""))?;
     let found = async {
-        let database = Database::open().await?;
+        let database = Database::open(DATABASE).await?;
         store::list(&database, &caller.access(), &listing).await
     };
     let page = found.await.map_err(caller.failed("patients.list"))?;
@@ -56,7 +71,7 @@ pub(crate) async fn list(caller: &Caller<'_>, query: Option<&str>) -> Result<Rep
 /// `GET /api/patients/{id}`
 pub(crate) async fn read(caller: &Caller<'_>, id: &str) -> Result<Reply, Problem> {
     let found = async {
-        let database = Database::open().await?;
+        let database = Database::open(DATABASE).await?;
         store::read(&database, &caller.access(), id).await
     };
     let found = found.await.map_err(caller.failed("patients.read"))?;
@@ -77,13 +92,17 @@ where
 {
     let today = date::today();
     let draft = Draft::from_document(body::json(caller.headers, body).await?, today)?;
+    let access = caller.access();
     let made = async {
-        let database = Database::open().await?;
-        store::create(&database, &caller.access(), &draft, today).await
+        let database = Database::open(DATABASE).await?;
+        store::create(&database, &access, &draft, today).await
     };
     let made = made.await.map_err(caller.failed("patients.create"))?;
     let patient = made.map_err(refused)?;
-    let mut answer = shown(StatusCode::CREATED, &patient);
+    let billing = billing::tell(&access, &Due::open(&patient)).await;
+    let created = Created { patient: &patient, billing };
+    let mut answer = reply::json(StatusCode::CREATED, &created);
+    answer.headers_mut().insert(ETAG, etag::of(patient.version));
     if let Ok(location) = HeaderValue::try_from(format!("{COLLECTION}/{}", patient.id)) {
         answer.headers_mut().insert(LOCATION, location);
     }
@@ -99,7 +118,7 @@ where
     let document = body::json(caller.headers, body).await?;
     let draft = Draft::from_document(document, date::today())?;
     let changed = async {
-        let database = Database::open().await?;
+        let database = Database::open(DATABASE).await?;
         store::replace(&database, &caller.access(), id, &draft, versions).await
     };
     let changed = changed.await.map_err(caller.failed("patients.replace"))?;
@@ -109,12 +128,15 @@ where
 /// `DELETE /api/patients/{id}`
 pub(crate) async fn delete(caller: &Caller<'_>, id: &str) -> Result<Reply, Problem> {
     let versions = expected_versions(caller.headers)?;
+    let access = caller.access();
     let gone = async {
-        let database = Database::open().await?;
-        store::delete(&database, &caller.access(), id, versions).await
+        let database = Database::open(DATABASE).await?;
+        store::delete(&database, &access, id, versions).await
     };
     let gone = gone.await.map_err(caller.failed("patients.delete"))?;
     gone.map_err(refused)?;
+    // Whatever billing says of it, the patient is deleted.
+    billing::tell(&access, &Due::close(id)).await;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 

@@ -5,13 +5,19 @@
 //! sends, and [`store`] holds one statement for each operation, which reads or changes patients and
 //! writes the audit row (and the event, for a change) at once: there is no transaction to forget.
 //!
+//! Whoever is created gets an account from billing, which is called over its contract
+//! ([`billing`]); what billing did not hear it is told again ([`upkeep`]).
+//!
 //! Authentication is the guard's, in front of this component; a request without its identity
 //! headers is refused. Nothing is kept between requests, and no patient data is logged.
 
+mod billing;
+mod bindings;
 mod handlers;
 mod model;
 mod query;
 mod store;
+mod upkeep;
 mod validate;
 
 use bytes::Bytes;

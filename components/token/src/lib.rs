@@ -1,14 +1,17 @@
-//! Access tokens: how they are issued, how they are verified, and how they are taken out of an
-//! `Authorization` header. auth issues and verifies, guard only verifies; both use this one crate,
-//! so that what one issues the other accepts and nothing else.
+//! Access tokens: how they are issued, how they are verified, how they are taken out of an
+//! `Authorization` header, and for how long one that was good need not be looked at again. auth
+//! issues and verifies; guard and the host's gRPC trigger only verify. All use this one crate, so
+//! that what one issues the others accept and nothing else.
 //!
 //! A token is a JWT signed with Ed25519 (`alg` EdDSA). No I/O, no clock and no randomness of its
 //! own policy: the caller passes the time and the token's id, which is what makes expiry testable.
 //! Nothing here may print a token or a key, and no error carries any part of one.
 
 mod bearer;
+mod cache;
 mod identity;
 mod sign;
+mod trust;
 mod verify;
 
 #[cfg(test)]
@@ -17,6 +20,7 @@ mod hostile_tests;
 pub use bearer::{Credentials, bearer};
 pub use identity::{Identity, Role};
 pub use sign::{SignError, Signer};
+pub use trust::{Refusal, Settings, Trust};
 pub use verify::{Rejection, Verifier};
 
 /// `WWW-Authenticate` for a request without credentials: RFC 6750 (3.1) wants no error code then.

@@ -17,6 +17,7 @@
 mod access;
 mod activity;
 mod connection;
+mod gather;
 mod handler;
 mod inbound;
 mod limits;

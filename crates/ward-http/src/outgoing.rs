@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep};
 use ward_runtime::BodyError;
 
 use crate::access::Ticket;
+use crate::gather::{Ahead, Gathered, gather};
 
 /// A response's body.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ enum Source {
 
 #[derive(Debug)]
 struct Stream {
+    /// What was read of the body before its head was sent.
+    ahead: Ahead,
     body: ward_runtime::Body,
     /// What the component said it would send, and has not yet.
     bytes_left: Option<u64>,
@@ -54,21 +57,25 @@ impl Outgoing {
     }
 
     /// A component's response, which may take `longest`, counted from the request's beginning.
-    pub(crate) fn component(
+    pub(crate) async fn component(
         response: Response<ward_runtime::Body>,
         mut ticket: Ticket,
         longest: Duration,
     ) -> Response<Self> {
-        let (mut parts, body) = response.into_parts();
+        let (mut parts, mut body) = response.into_parts();
         ticket.answered(parts.status);
         let declared = declared_length(&parts);
         let source = if ticket.is_head() {
             let exact = declared.or_else(|| body.size_hint().exact().filter(|n| *n > 0));
             Source::Bytes(exact.map_or_else(Bytes::new, |length| without(&mut parts, length)))
         } else {
-            let until = Instant::from_std(ticket.started() + longest);
-            let stream = Stream { body, bytes_left: declared, until, timer: None, frames: 0 };
-            Source::Component(stream)
+            match gather(&mut body, declared).await {
+                Gathered::Whole(bytes) => Source::Bytes(bytes),
+                Gathered::Part(ahead) => {
+                    let until = Instant::from_std(ticket.started() + longest);
+                    Source::Component(Stream::new(ahead, body, declared, until))
+                }
+            }
         };
         Response::from_parts(parts, Self { source, ticket })
     }
@@ -85,10 +92,23 @@ fn declared_length(parts: &Parts) -> Option<u64> {
 }
 
 impl Stream {
+    fn new(
+        ahead: Ahead,
+        body: ward_runtime::Body,
+        bytes_left: Option<u64>,
+        until: Instant,
+    ) -> Self {
+        Self { ahead, body, bytes_left, until, timer: None, frames: 0 }
+    }
+
     fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(frame) = self.ahead.next() {
+            self.count(frame.as_ref().ok());
+            return Poll::Ready(Some(frame));
+        }
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if polled.is_pending() {
             let until = self.until;
@@ -101,14 +121,32 @@ impl Stream {
             if self.frames.is_multiple_of(FRAMES_PER_LOOK) && Instant::now() >= self.until {
                 return Poll::Ready(Some(Err(BodyError::HttpResponseTimeout)));
             }
-            let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-            self.bytes_left = self.bytes_left.map(|left| left.saturating_sub(length));
+            self.count(Some(frame));
         }
         polled
     }
 
+    fn count(&mut self, frame: Option<&Frame<Bytes>>) {
+        let length = frame.and_then(Frame::data_ref).map_or(0, |data| data.len() as u64);
+        self.bytes_left = self.bytes_left.map(|left| left.saturating_sub(length));
+    }
+
     fn is_over(&self) -> bool {
-        self.bytes_left == Some(0) || self.body.is_end_stream()
+        self.bytes_left == Some(0) || self.is_end_stream()
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ahead.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (ahead, rest) = (self.ahead.len(), self.body.size_hint());
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower().saturating_add(ahead));
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper.saturating_add(ahead));
+        }
+        hint
     }
 }
 
@@ -141,14 +179,14 @@ impl Body for Outgoing {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Bytes(bytes) => bytes.is_empty(),
-            Source::Component(stream) => stream.body.is_end_stream(),
+            Source::Component(stream) => stream.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Source::Component(stream) => stream.body.size_hint(),
+            Source::Component(stream) => stream.size_hint(),
         }
     }
 }

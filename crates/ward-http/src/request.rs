@@ -27,8 +27,8 @@ const SPIN_CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr")
 const HOP_BY_HOP: [&str; 6] =
     ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"];
 
-/// Headers the host adds at most, without parameters.
-const ADDED: usize = 8;
+/// Spin's headers, without those of parameters.
+const ADDED: usize = 7;
 
 /// Prefixes only the host and the application's own middleware may set.
 const RESERVED_PREFIXES: [&str; 2] = ["spin-", "ward-"];
@@ -106,6 +106,10 @@ pub(crate) fn prepare<H>(
     id: RequestId,
 ) -> Result<(), Problem> {
     remove_foreign(headers);
+    headers.insert(X_REQUEST_ID, id.header_value());
+    if !found.target.spin_headers {
+        return Ok(());
+    }
     headers.reserve(ADDED);
     headers.insert(SPIN_FULL_URL, full_url(uri)?);
     headers.insert(SPIN_PATH_INFO, value(found.path_info)?);
@@ -117,7 +121,6 @@ pub(crate) fn prepare<H>(
     for (name, captured) in found.params() {
         headers.insert(name, value(captured)?);
     }
-    headers.insert(X_REQUEST_ID, id.header_value());
     Ok(())
 }
 

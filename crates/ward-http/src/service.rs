@@ -106,7 +106,7 @@ impl<H: Handler> Service<H> {
         let outcome = handler.handle(request).await;
         match (verdict.problem(), outcome) {
             (Some(problem), _) => refuse(problem, ticket),
-            (None, Ok(response)) => Outgoing::component(response, ticket, longest),
+            (None, Ok(response)) => Outgoing::component(response, ticket, longest).await,
             (None, Err(error)) => {
                 report(&ticket, &error);
                 refuse(problem(&error), ticket)

@@ -52,6 +52,8 @@ pub(crate) struct Entry<H> {
     pub(crate) component_route: HeaderValue,
     pub(crate) raw_route: HeaderValue,
     pub(crate) label: Arc<Label>,
+    /// Whether the component wants Spin's headers.
+    pub(crate) spin_headers: bool,
     pub(crate) target: Target<H>,
 }
 
@@ -101,7 +103,9 @@ pub fn listeners<H>(
     let routes = public_routes(app);
     let mut made = Vec::new();
     for (trigger, route) in &routes {
-        made.push((*trigger, Arc::new(entry(trigger, route, &handlers)?)));
+        let component = component_of(trigger).and_then(|id| app.components.get(id));
+        let spin_headers = component.is_none_or(|component| component.settings.spin_headers);
+        made.push((*trigger, Arc::new(entry(trigger, route, spin_headers, &handlers)?)));
     }
     let table = |component: Option<&str>| -> Result<Arc<Table<H>>, RouteError> {
         let mut routes = Vec::new();
@@ -158,6 +162,7 @@ fn parse(trigger: &HttpTrigger, route: &str) -> Result<Pattern, RouteError> {
 fn entry<H>(
     trigger: &HttpTrigger,
     route: &str,
+    spin_headers: bool,
     handlers: impl Fn(&str) -> Option<Arc<H>>,
 ) -> Result<Entry<H>, RouteError> {
     let target = match &trigger.action {
@@ -178,6 +183,7 @@ fn entry<H>(
         component_route: value(route.strip_suffix("/...").unwrap_or(route))?,
         raw_route: value(route)?,
         label: Arc::new(label),
+        spin_headers,
         target,
     })
 }

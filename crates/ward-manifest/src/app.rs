@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::finding::Finding;
+use crate::grpc::{GrpcSettings, GrpcTrigger};
 use crate::kafka::{KafkaSettings, KafkaTrigger};
 
 /// One application, as `spin.toml` describes it.
@@ -27,6 +28,10 @@ pub struct App {
     pub variables: BTreeMap<String, Variable>,
     /// `[[trigger.http]]` in the order of the file.
     pub http_triggers: Vec<HttpTrigger>,
+    /// `[[trigger.grpc]]` in the order of the file.
+    pub grpc_triggers: Vec<GrpcTrigger>,
+    /// `[application.trigger.grpc]`, with defaults filled in.
+    pub grpc: GrpcSettings,
     /// `[application.trigger.kafka]`, if there is one.
     pub kafka: Option<KafkaSettings>,
     /// `[[trigger.kafka]]` in the order of the file.
@@ -47,6 +52,7 @@ impl App {
     pub fn components_in_use(&self) -> BTreeSet<&str> {
         let mut used: BTreeSet<&str> =
             self.http_triggers.iter().filter_map(|t| t.component()).collect();
+        used.extend(self.grpc_triggers.iter().map(|trigger| trigger.component.as_str()));
         used.extend(self.kafka_triggers.iter().map(|trigger| trigger.component.as_str()));
         let periodic = self.components.values().filter(|c| !c.settings.periodic.is_empty());
         used.extend(periodic.map(|component| component.id.as_str()));
@@ -279,6 +285,9 @@ pub struct ComponentSettings {
     pub instance_concurrency_max: u32,
     /// `idle_instance_timeout`: how long an idle instance is kept; 1 s.
     pub instance_idle: Duration,
+    /// `spin_headers`: whether requests carry Spin's eight headers (`spin-full-url` and so on);
+    /// true. A guest converts every header it is sent, so one that reads none is faster without.
+    pub spin_headers: bool,
     /// `[component.<id>.tool.ward.database]`, if the service owns one.
     pub database: Option<Database>,
     /// `inherited_only`: grants that are there for dependencies alone.

@@ -5,6 +5,7 @@
 
 mod app;
 mod finding;
+mod grpc;
 mod hosts;
 mod kafka;
 mod manifest;
@@ -22,6 +23,7 @@ pub use app::{
     Inherit, InheritedOnly, Origin, Periodic, Place, Route, Settings, StaticResponse, Variable,
 };
 pub use finding::{Finding, Findings};
+pub use grpc::{GrpcSettings, GrpcTrigger, TlsFiles, TokenSettings};
 pub use hosts::{AllowedHosts, HostError, default_port};
 pub use kafka::{KafkaSettings, KafkaTrigger, Outbox, StartFrom};
 pub use networks::OutboundNetworking;

@@ -6,6 +6,7 @@
 mod application;
 mod component;
 mod dependency;
+mod grpc;
 mod kafka;
 mod links;
 mod rings;
@@ -75,6 +76,7 @@ fn read_root(root: &Section<'_>, file: &Path) -> Option<App> {
     let variables = variables::read(root);
     let components = component::read_all(root, &directory);
     let triggers = trigger::read_all(root, &directory);
+    let grpc = grpc::read(root, &directory);
     let kafka = kafka::read(root, &directory);
     links::settle(links::Parts {
         report: root.report,
@@ -84,6 +86,7 @@ fn read_root(root: &Section<'_>, file: &Path) -> Option<App> {
         variables,
         components,
         triggers,
+        grpc,
         kafka,
     })
 }

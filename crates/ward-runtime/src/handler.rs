@@ -165,6 +165,10 @@ impl HandlerState for Workers {
     }
 }
 
+/// What wasmtime says when a worker's task was dropped before its end. It takes that for a panic;
+/// on a thread that is not panicking it is the async runtime that stops, with instances idle.
+const TASK_GONE: &str = "worker panicked";
+
 /// One instance's rules.
 pub(crate) struct Worker {
     component: Arc<ComponentShared>,
@@ -212,11 +216,14 @@ impl WorkerState for Worker {
         // Said before the store goes: its end is what ends the bodies that were still coming.
         self.failed.set(result.is_err());
         drop(store);
-        if let Err(error) = result {
-            let component = &*self.component.id;
-            tracing::error!(component, cause = root(&error), "an instance ended");
-            tracing::debug!(component, "{error:?}");
+        let Err(error) = result else { return };
+        let (component, cause) = (&*self.component.id, root(&error));
+        if cause == TASK_GONE && !std::thread::panicking() {
+            tracing::debug!(component, "an instance went with the process that is stopping");
+            return;
         }
+        tracing::error!(component, cause, "an instance ended");
+        tracing::debug!(component, "{error:?}");
     }
 }
 

@@ -76,7 +76,12 @@ impl<'a> Loader<'a> {
             })?,
             outbound: OutboundClient::new(&options.config, networks.clone())
                 .map_err(|e| fail(&e))?,
-            services: Services::new(&options.state_dir, &options.config, variables.clone()),
+            services: Services::new(
+                &options.state_dir,
+                &options.config,
+                networks.clone(),
+                variables.clone(),
+            ),
             networks,
             engine,
             variables,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ward_manifest::{AllowedHosts, RuntimeConfig, Variables};
+use ward_manifest::{AllowedHosts, OutboundNetworking, RuntimeConfig, Variables};
 
 use crate::capabilities::key_value::{KeyValueCtx, KeyValueService};
 use crate::capabilities::postgres::{PostgresCtx, PostgresService};
@@ -23,9 +23,14 @@ pub(crate) struct Services {
 
 impl Services {
     /// Opens nothing yet; pools and files open with their first use.
-    pub(crate) fn new(state_dir: &Path, config: &RuntimeConfig, variables: Arc<Variables>) -> Self {
+    pub(crate) fn new(
+        state_dir: &Path,
+        config: &RuntimeConfig,
+        networks: Arc<OutboundNetworking>,
+        variables: Arc<Variables>,
+    ) -> Self {
         Self {
-            postgres: PostgresService::new(config.outbound_pg_connections_max),
+            postgres: PostgresService::new(config.outbound_pg_connections_max, networks),
             key_value: Arc::new(KeyValueService::new(stores(state_dir, config))),
             variables,
         }

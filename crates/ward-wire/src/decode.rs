@@ -19,11 +19,32 @@ pub(crate) fn decode(plan: &MessagePlan, bytes: &[u8]) -> Result<Value, DecodeEr
     if bytes.len() > MESSAGE_BYTES_MAX {
         return Err(DecodeError::new("is longer than 4 MiB"));
     }
-    Decoder { values_left: VALUES_MAX }.message(plan, bytes)
+    Decoder { budget: Budget::default() }.message(plan, bytes)
 }
 
 struct Decoder {
+    budget: Budget,
+}
+
+/// How many values may still be made of a message.
+pub(crate) struct Budget {
     values_left: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget { values_left: VALUES_MAX }
+    }
+}
+
+impl Budget {
+    pub(crate) fn spend(&mut self, values: usize) -> Result<(), DecodeError> {
+        self.values_left = self
+            .values_left
+            .checked_sub(values)
+            .ok_or_else(|| DecodeError::new("holds more than a million values"))?;
+        Ok(())
+    }
 }
 
 /// Messages that occurred in single fields: which field, and the bytes of all occurrences.
@@ -50,7 +71,7 @@ impl Decoder {
     }
 
     fn fields(&mut self, plan: &MessagePlan, bytes: &[u8]) -> Result<Vec<Value>, DecodeError> {
-        self.spend(plan.fields.len())?;
+        self.budget.spend(plan.fields.len())?;
         let mut slots: Vec<Option<Value>> = plan.fields.iter().map(|_| None).collect();
         let mut pending = Pending::new();
         let mut reader = Reader::new(bytes);
@@ -102,17 +123,17 @@ impl Decoder {
         let at = |index: usize| move |error: DecodeError| error.at(index);
         if let Kind::Message(plan) = &field.kind {
             let bytes = delimited(wire, reader).map_err(at(list.len()))?;
-            self.spend(1)?;
+            self.budget.spend(1)?;
             list.push(self.message(plan, bytes).map_err(at(list.len()))?);
         } else if wire == Wire::Bytes && field.kind.wire() != Wire::Bytes {
             let mut packed = Reader::new(reader.bytes()?);
             while !packed.is_empty() {
-                self.spend(1)?;
+                self.budget.spend(1)?;
                 let value = scalar(&field.kind, field.kind.wire(), &mut packed);
                 list.push(value.map_err(at(list.len()))?);
             }
         } else {
-            self.spend(1)?;
+            self.budget.spend(1)?;
             list.push(scalar(&field.kind, wire, reader).map_err(at(list.len()))?);
         }
         Ok(())
@@ -124,7 +145,7 @@ impl Decoder {
         plan: &MessagePlan,
         bytes: &[u8],
     ) -> Result<(u32, Option<Box<Value>>), DecodeError> {
-        self.spend(1)?;
+        self.budget.spend(1)?;
         let mut scalars: Option<(u32, Value)> = None;
         let mut pending = Pending::new();
         let mut reader = Reader::new(bytes);
@@ -177,14 +198,6 @@ impl Decoder {
                 kind => default_scalar(kind),
             },
         }
-    }
-
-    fn spend(&mut self, values: usize) -> Result<(), DecodeError> {
-        self.values_left = self
-            .values_left
-            .checked_sub(values)
-            .ok_or_else(|| DecodeError::new("holds more than a million values"))?;
-        Ok(())
     }
 }
 

@@ -5,8 +5,8 @@ use prost_types::field_descriptor_proto::{Label as ProtoLabel, Type};
 use prost_types::source_code_info::Location;
 use prost_types::{
     DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto,
-    FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto, OneofDescriptorProto,
-    ServiceDescriptorProto, SourceCodeInfo,
+    FileDescriptorProto, FileDescriptorSet, FileOptions, MethodDescriptorProto,
+    OneofDescriptorProto, ServiceDescriptorProto, SourceCodeInfo,
 };
 
 use crate::document::{Document, EnumItem, File, MessageItem, ServiceItem};
@@ -33,6 +33,16 @@ fn empty_file() -> FileDescriptorProto {
             name: Some("Empty".to_owned()),
             ..DescriptorProto::default()
         }],
+        options: Some(FileOptions {
+            java_package: Some("com.google.protobuf".to_owned()),
+            java_outer_classname: Some("EmptyProto".to_owned()),
+            java_multiple_files: Some(true),
+            go_package: Some("google.golang.org/protobuf/types/known/emptypb".to_owned()),
+            cc_enable_arenas: Some(true),
+            objc_class_prefix: Some("GPB".to_owned()),
+            csharp_namespace: Some("Google.Protobuf.WellKnownTypes".to_owned()),
+            ..FileOptions::default()
+        }),
         syntax: Some("proto3".to_owned()),
         ..FileDescriptorProto::default()
     }

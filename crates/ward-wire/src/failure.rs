@@ -2,7 +2,7 @@
 //! a case's name, a text, and what is wrong with which field. An error type that holds anything
 //! else is refused when the service is derived, because the rest would be lost without a word.
 
-use wit_parser::{Case, Field, Resolve, Type, TypeDefKind};
+use wit_parser::{Field, Resolve, Span, Type, TypeDefKind};
 
 use crate::Value;
 use crate::contract::definition;
@@ -32,6 +32,19 @@ pub type Violation = (String, String);
 /// What a function without a `result`, or with a payload that says no more, is said to fail with.
 const UNKNOWN: &str = "unknown";
 
+const TYPE: &str = "its error has to be a variant, an enum or a string, so that there is a name \
+                    for a status";
+const PAYLOAD: &str = "the payload of an error case has to be a string, or a list of records of \
+                       the strings `field` and `description`: nothing else has a place in a status";
+
+/// Something in an error type that a status has no place for.
+pub(crate) struct Unsayable {
+    /// Empty for the type as a whole.
+    pub(crate) case: String,
+    pub(crate) span: Span,
+    pub(crate) reason: &'static str,
+}
+
 /// A function's error type.
 #[derive(Debug, Clone)]
 pub(crate) enum Errors {
@@ -53,8 +66,11 @@ pub(crate) enum Payload {
 }
 
 impl Errors {
-    /// What an error type says, or why it cannot be said.
-    pub(crate) fn derive(resolve: &Resolve, error: Option<&Type>) -> Result<Errors, String> {
+    /// What an error type says, or everything in it that cannot be said.
+    pub(crate) fn derive(
+        resolve: &Resolve,
+        error: Option<&Type>,
+    ) -> Result<Errors, Vec<Unsayable>> {
         let Some(error) = error else { return Ok(Errors::Plain(Payload::Nothing)) };
         match definition(resolve, error) {
             (Type::String, _) => Ok(Errors::Plain(Payload::Text)),
@@ -62,20 +78,24 @@ impl Errors {
                 Ok(Errors::Enum(cases.cases.iter().map(|case| case.name.clone()).collect()))
             }
             (_, Some(TypeDefKind::Variant(variant))) => {
-                let case = |case: &Case| match payload(resolve, case.ty.as_ref()) {
-                    Some(payload) => Ok((case.name.clone(), payload)),
-                    None => Err(format!(
-                        "the payload of the error case `{}` has no place in a status; it may be a \
-                         string, or a list of records of the strings `field` and `description`",
-                        case.name
-                    )),
-                };
-                let cases: Result<_, _> = variant.cases.iter().map(case).collect();
-                cases.map(Errors::Variant)
+                let mut cases = Vec::new();
+                let mut unsayable = Vec::new();
+                for case in &variant.cases {
+                    match payload(resolve, case.ty.as_ref()) {
+                        Some(payload) => cases.push((case.name.clone(), payload)),
+                        None => unsayable.push(Unsayable {
+                            case: case.name.clone(),
+                            span: case.span,
+                            reason: PAYLOAD,
+                        }),
+                    }
+                }
+                if unsayable.is_empty() { Ok(Errors::Variant(cases)) } else { Err(unsayable) }
             }
-            _ => Err("an error has to be a variant, an enum or a string, so that a case's name \
-                      can become a status"
-                .to_owned()),
+            _ => {
+                let (case, span) = (String::new(), Span::default());
+                Err(vec![Unsayable { case, span, reason: TYPE }])
+            }
         }
     }
 

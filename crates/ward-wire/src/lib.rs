@@ -32,5 +32,5 @@ pub use limits::{MESSAGE_BYTES_MAX, VALUES_MAX};
 pub use message::Message;
 pub use method::{Argument, Method};
 pub use naming::Naming;
-pub use service::{Service, merge};
+pub use service::{Service, merge, proto_text};
 pub use value::Value;

@@ -15,3 +15,11 @@ pub(crate) const DEPTH_MAX: usize = 64;
 /// How many values a message may have when nothing of it was sent. Records that hold records twice
 /// double with each level, so that 40 lines of WIT could fill any memory.
 pub(crate) const DEFAULT_VALUES_MAX: usize = 10_000;
+
+/// The longest name of a message that is made for a type without one, in bytes. Types share parts,
+/// so that the names of a few lines of WIT could be longer than any memory; and some languages make
+/// a file of each message, which may have 255.
+pub(crate) const NAME_BYTES_MAX: usize = 200;
+
+/// The longest name that is repeated to a sender who made it up, in bytes.
+pub(crate) const UNKNOWN_NAME_BYTES_MAX: usize = 64;

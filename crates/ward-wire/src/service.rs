@@ -20,14 +20,16 @@ use crate::{Contract, Method, Naming, Refusal, descriptor, text};
 /// | another answer, or none | `<Rpc>Response` with the field `result`, or empty |
 /// | the `err` of a `result` | [`crate::Failure`] |
 /// | `record` | message, fields numbered in order of declaration |
-/// | `variant`, `result` inside a type | message with a oneof; a case without payload is a `google.protobuf.Empty` |
+/// | `variant`, `result` inside a type | message with a oneof |
+/// | a case without a payload | `google.protobuf.Empty` in the oneof |
 /// | `tuple` | message with the fields `f0`, `f1`, … |
 /// | `enum` | enum; 0 is `<ENUM>_UNSPECIFIED`, which is no case |
 /// | `flags` | repeated enum |
 /// | `option<T>` | `optional` |
 /// | `list<T>`, `list<u8>` | `repeated`, `bytes` |
 /// | a list or flags inside of a list, an option or a case | a message with the field `values` |
-/// | `s8`, `s16`, `s32`; `u8`, `u16`, `u32`; `s64`; `u64` | `int32`; `uint32`; `int64`; `uint64`, ranges checked |
+/// | `s8`, `s16`, `s32`; `u8`, `u16`, `u32` | `int32`; `uint32`, ranges checked |
+/// | `s64`; `u64` | `int64`; `uint64` |
 /// | `f32`, `f64`, `bool`, `string` | `float`, `double`, `bool`, `string` |
 /// | `char` | `string` of one character |
 ///
@@ -97,4 +99,43 @@ impl Service {
 pub fn merge(services: &[&Service]) -> Result<FileDescriptorSet, Vec<Refusal>> {
     let documents = services.iter().map(|service| &*service.document);
     Ok(descriptor::set(&Document::merge(documents)?))
+}
+
+/// The .proto text of several interfaces: a service for each that has functions, the messages of
+/// its records for each that has none. [`Naming::service`] is for a single one.
+pub fn proto_text(
+    contract: &Contract,
+    interfaces: &[String],
+    naming: &Naming,
+) -> Result<String, Vec<Refusal>> {
+    let mut documents = Vec::new();
+    let mut refusals = Vec::new();
+    for interface in interfaces {
+        let derived = if contract.functions(interface).is_empty() {
+            records(contract, interface, naming)
+        } else {
+            Service::derive(contract, interface, naming).map(|service| service.document)
+        };
+        match derived {
+            Ok(document) => documents.push(document),
+            Err(refused) => refusals.extend(refused),
+        }
+    }
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    Document::merge(documents.iter().map(|document| &**document)).map(|merged| text::text(&merged))
+}
+
+fn records(
+    contract: &Contract,
+    interface: &str,
+    naming: &Naming,
+) -> Result<Arc<Document>, Vec<Refusal>> {
+    let id = contract.find(interface).map_err(|refusal| vec![refusal])?;
+    let mut deriver = Deriver::new(contract, id, naming)?;
+    for record in contract.records(interface) {
+        deriver.record(id, &record);
+    }
+    deriver.finish().map(Arc::new)
 }

@@ -60,6 +60,11 @@ fn service(out: &mut String, file: &File, item: &ServiceItem) {
 fn message(out: &mut String, file: &File, item: &MessageItem) {
     let name = file.local(&item.plan.full_name);
     open(out, &item.docs, "message", name);
+    if item.plan.fields.is_empty() {
+        out.truncate(out.len() - 1);
+        out.push_str("}\n");
+        return;
+    }
     let oneof = oneof(&item.plan);
     let indent = if let Some(oneof) = &oneof {
         let _ = writeln!(out, "  oneof {oneof} {{");

@@ -53,6 +53,9 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Look at what goes over Kafka, send to it, and move its consumers
     Events(Box<EventsArgs>),
+    /// Check the contracts, or print the protobuf that follows from them
+    #[command(subcommand)]
+    Wit(WitCommand),
     /// Print a script that completes ward's commands and options in a shell
     Completions(CompletionsArgs),
 }
@@ -129,6 +132,10 @@ pub(crate) struct UpArgs {
     /// Where to serve [default: `listen` in the manifest, or 127.0.0.1:4004]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<SocketAddr>,
+
+    /// Where to serve gRPC [default: `listen` of the gRPC trigger, or 127.0.0.1:9001]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) grpc_listen: Option<SocketAddr>,
 
     /// Do not give components ports of their own beside the gateway
     #[arg(long)]
@@ -339,6 +346,52 @@ pub(crate) struct DeadLettersArgs {
     /// Show patient data
     #[arg(long)]
     pub(crate) reveal: bool,
+}
+
+/// `ward wit`
+#[derive(Debug, Subcommand)]
+pub(crate) enum WitCommand {
+    /// Read the contracts, and compare them with those that were released
+    Check(WitCheckArgs),
+    /// Print the .proto file that clients of an interface use
+    Proto(WitProtoArgs),
+}
+
+/// `ward wit check`
+#[derive(Debug, Args)]
+pub(crate) struct WitCheckArgs {
+    /// The contracts: a directory with one directory for each package
+    #[arg(long, value_name = "DIR", default_value = "wit")]
+    pub(crate) wit: PathBuf,
+
+    /// Those that were released, in the same shape [default: `released` in the former]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) released: Option<PathBuf>,
+}
+
+/// `ward wit proto`
+#[derive(Debug, Args)]
+pub(crate) struct WitProtoArgs {
+    /// Such as pms:billing/accounts@1.0.0; the version may be left out where there is only one
+    /// [default: every interface that has functions]
+    #[arg(value_name = "INTERFACE")]
+    pub(crate) interfaces: Vec<String>,
+
+    /// The contracts: a directory with one directory for each package
+    #[arg(long, value_name = "DIR", default_value = "wit")]
+    pub(crate) wit: PathBuf,
+
+    /// The protobuf package, empty for none [default: from the WIT package's name and version]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) package: Option<String>,
+
+    /// The service's name [default: from the interface's name]
+    #[arg(long, value_name = "NAME", requires = "interfaces")]
+    pub(crate) service: Option<String>,
+
+    /// A record that is no part of messages, because the trigger supplies it; may be repeated
+    #[arg(long, value_name = "TYPE", default_value = "pms:common/types.caller")]
+    pub(crate) ambient: Vec<String>,
 }
 
 /// `ward completions`

@@ -24,6 +24,11 @@ impl Failure {
         Self { messages: vec![message.to_string()], help: None }
     }
 
+    /// A failure with a sentence for each finding.
+    pub(crate) fn all(findings: impl IntoIterator<Item = impl Display>) -> Self {
+        Self { messages: findings.into_iter().map(|f| f.to_string()).collect(), help: None }
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub(crate) fn help(mut self, help: impl Display) -> Self {
@@ -79,6 +84,12 @@ fn line(label: &str, style: &str, text: &str, colour: bool) -> String {
 impl From<Findings> for Failure {
     fn from(findings: Findings) -> Self {
         Self { messages: findings.0.iter().map(ToString::to_string).collect(), help: None }
+    }
+}
+
+impl From<Vec<ward_grpc::OfferError>> for Failure {
+    fn from(errors: Vec<ward_grpc::OfferError>) -> Self {
+        Self { messages: errors.iter().map(ToString::to_string).collect(), help: None }
     }
 }
 

@@ -9,14 +9,16 @@ use ward_manifest::{App, Route};
 /// The first of the demo patients.
 const PATIENT: &str = "123e4567-e89b-12d3-a456-426614174000";
 
-/// The text for an application and its open listeners.
-pub(crate) fn text(app: &App, bound: &[Bound], demo: bool) -> String {
+/// The text for an application and its open listeners; `grpc` is where gRPC is served.
+pub(crate) fn text(app: &App, bound: &[Bound], grpc: Option<SocketAddr>, demo: bool) -> String {
     let mut text = format!("\n{} is being served:\n", app.name);
     let name = |bound: &Bound| bound.component.clone().unwrap_or_else(|| "gateway".to_owned());
-    let width = bound.iter().map(|bound| name(bound).len()).max().unwrap_or(0);
-    for bound in bound {
-        let line = format!("  {:width$}  {}\n", name(bound), url(bound.address));
-        text.push_str(&line);
+    let mut listeners: Vec<_> =
+        bound.iter().map(|bound| (name(bound), url(bound.address))).collect();
+    listeners.extend(grpc.map(|address| ("grpc".to_owned(), url(address))));
+    let width = listeners.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, url) in listeners {
+        text.push_str(&format!("  {name:width$}  {url}\n"));
     }
     let gateway = bound.iter().find(|bound| bound.component.is_none());
     if let Some(gateway) = gateway.filter(|_| serves(app, "/auth/") && serves(app, "/api/patients"))

@@ -10,6 +10,7 @@ mod database;
 mod demo;
 mod events;
 mod failure;
+mod grpc;
 mod guide;
 mod keys;
 mod logging;
@@ -26,6 +27,11 @@ mod signals;
 use std::process::ExitCode;
 
 use clap::Parser;
+
+/// A request is some hundred small allocations on whichever worker has it, most of them freed on
+/// another; this allocator is made for that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // clap ends the process itself on --help, --version (code 0) and usage errors (code 2).

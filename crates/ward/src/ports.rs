@@ -23,10 +23,11 @@ pub(crate) fn apply(settings: &mut Settings, listen: Option<SocketAddr>, no_list
     }
 }
 
-/// Tries every address; the first that cannot be had is the failure.
-pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
+/// Tries every address; the first that cannot be had is the failure. `grpc` is that of gRPC.
+pub(crate) fn check(settings: &Settings, grpc: Option<SocketAddr>) -> Result<(), Failure> {
     probe("the gateway", settings.listen)?;
-    settings.listeners.iter().try_for_each(|(component, address)| probe(component, *address))
+    settings.listeners.iter().try_for_each(|(component, address)| probe(component, *address))?;
+    grpc.map_or(Ok(()), |address| probe("gRPC", address))
 }
 
 fn probe(whose: &str, address: SocketAddr) -> Result<(), Failure> {
@@ -38,6 +39,7 @@ fn taken(whose: &str, address: SocketAddr, error: &io::Error) -> Failure {
     let failure = |problem: &str| Failure::new(format!("{address}, for {whose}, {problem}"));
     let other = match whose {
         "the gateway" => "choose another with --listen",
+        "gRPC" => "choose another with --grpc-listen",
         _ => "change it under [application.tool.ward.listeners], or give --no-listeners",
     };
     match error.kind() {
@@ -83,10 +85,14 @@ mod tests {
         let holder = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut settings = settings();
         apply(&mut settings, Some("127.0.0.1:0".parse().unwrap()), false);
-        check(&settings).unwrap();
+        check(&settings, None).unwrap();
         settings.listen = holder.local_addr().unwrap();
-        let failure = check(&settings).unwrap_err();
+        let failure = check(&settings, None).unwrap_err();
         assert!(failure.messages()[0].contains("in use"), "{failure:?}");
         assert!(failure.advice().unwrap().contains("--listen"), "{failure:?}");
+        let taken = std::mem::replace(&mut settings.listen, "127.0.0.1:0".parse().unwrap());
+        let failure = check(&settings, Some(taken)).unwrap_err();
+        assert!(failure.messages()[0].contains("for gRPC, is in use"), "{failure:?}");
+        assert!(failure.advice().unwrap().contains("--grpc-listen"), "{failure:?}");
     }
 }

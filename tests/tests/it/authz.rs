@@ -10,17 +10,28 @@ const PUBLIC: [(&str, &str); 2] = [
 ];
 
 /// Operations that need a token.
-const GUARDED: [(&str, &str); 9] = [
+const GUARDED: [(&str, &str); 20] = [
     ("GET", "/auth/validate"),
     ("GET", "/api/patients"),
     ("POST", "/api/patients"),
     ("GET", "/api/patients/123e4567-e89b-12d3-a456-426614174000"),
     ("PUT", "/api/patients/123e4567-e89b-12d3-a456-426614174000"),
     ("DELETE", "/api/patients/123e4567-e89b-12d3-a456-426614174000"),
+    ("GET", "/api/billing/accounts"),
+    ("POST", "/api/billing/accounts"),
+    ("GET", "/api/billing/accounts/b1111111-0000-4000-8000-000000000000"),
+    ("GET", "/api/billing/accounts/b1111111-0000-4000-8000-000000000000/statement"),
+    ("POST", "/api/billing/accounts/b1111111-0000-4000-8000-000000000000/charges"),
+    ("POST", "/api/billing/accounts/b1111111-0000-4000-8000-000000000000/payments"),
+    ("POST", "/api/billing/accounts/b1111111-0000-4000-8000-000000000000/voids"),
+    ("GET", "/api/billing/patients/123e4567-e89b-12d3-a456-426614174000/account"),
     // A stranger learns neither which paths nor which methods exist.
     ("GET", "/api/patients/not-an-id"),
     ("GET", "/api/patients/123e4567-e89b-12d3-a456-426614174000/more"),
     ("PATCH", "/api/patients"),
+    ("GET", "/api/billing/accounts/not-an-id"),
+    ("GET", "/api/billing/nothing"),
+    ("DELETE", "/api/billing/accounts"),
 ];
 
 #[tokio::test]

@@ -177,9 +177,12 @@ fn here(text: &str) -> String {
     let ward = Ward::shared();
     let listener = |name| ward.listener(name).unwrap_or_else(|| ward.gateway());
     let mut text = text.to_owned();
-    for (port, address) in
-        [(4004, ward.gateway()), (4000, listener("patients")), (4005, listener("auth"))]
-    {
+    for (port, address) in [
+        (4004, ward.gateway()),
+        (4000, listener("patients")),
+        (4001, listener("billing")),
+        (4005, listener("auth")),
+    ] {
         for host in ["localhost", "127.0.0.1"] {
             text = text.replace(&format!("http://{host}:{port}"), address);
         }

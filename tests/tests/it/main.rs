@@ -10,9 +10,12 @@
 
 mod audit_outbox;
 mod authz;
+mod billing;
 mod cli;
 mod elsewhere;
 mod events;
+mod grpc;
+mod grpc_billing;
 mod guide;
 mod http_files;
 mod limits;
@@ -29,3 +32,4 @@ mod races;
 mod restart;
 mod tidy;
 mod validate;
+mod wit;

@@ -135,5 +135,5 @@ async fn replace_if(api: &Api, location: &str, etag: &str) -> Answer {
 async fn created() -> (Api, String, Value) {
     let api = Ward::shared().user().await;
     let answer = api.create(&Patient::unique().json()).await;
-    (api, answer.header("location").to_owned(), answer.json())
+    (api, answer.header("location").to_owned(), answer.patient())
 }

@@ -21,9 +21,10 @@ async fn check(level: &str) {
     let mut ward = Ward::start(options);
     let mut seeded = Seeded::default();
     walk_patients(&ward, &mut seeded).await;
+    walk_billing(&ward, &mut seeded).await;
     walk_login(&ward, &mut seeded).await;
     seeded.add("private key", ward.forge().private_pem().lines().nth(1).expect("a line"));
-    for service in ["auth", "patients"] {
+    for service in ["auth", "billing", "patients"] {
         seeded.add("database password", &ward.database_password(service));
     }
     assert!(ward.stop().success(), "{}", ward.log());
@@ -114,6 +115,44 @@ async fn failing_requests(user: &Api, patient: &Patient, location: &str) -> Vec<
         (400, Answer::of(cursor).await),
         (400, user.get(&format!("/api/patients/{}", patient.email)).await),
     ]
+}
+
+async fn walk_billing(ward: &Ward, seeded: &mut Seeded) {
+    let user = ward.user().await;
+    let opening = json!({
+        "patientId": uuid::Uuid::new_v4().to_string(),
+        "name": seeded.add("name", &unique_name("Seed")),
+        "email": seeded.add("e-mail", &unique_email("seed")),
+    });
+    let opened = user.send_json("POST", "/api/billing/accounts", &opening).await;
+    assert_eq!(opened.status, 201, "{opened:?}");
+    let account = opened.header("location").to_owned();
+    let charge = json!({
+        "id": uuid::Uuid::new_v4().to_string(),
+        "amount": {"minorUnits": 1250, "currency": "EUR"},
+        "description": seeded.add("description", &unique_name("Consultation")),
+    });
+    let charges = format!("{account}/charges");
+    assert_eq!(user.send_json("POST", &charges, &charge).await.status, 201);
+    let with = |member: &str, value: serde_json::Value| {
+        let mut body = charge.clone();
+        body[member] = value;
+        body
+    };
+    let long = charge["description"].as_str().expect("a text").repeat(9);
+    let mut unnamed = opening.clone();
+    unnamed["name"] = json!(opening["name"].as_str().expect("a text").repeat(9));
+    for (expected, path, body) in [
+        (409, charges.as_str(), with("amount", json!({"minorUnits": 1, "currency": "EUR"}))),
+        (400, charges.as_str(), with("description", json!(long))),
+        (400, charges.as_str(), with("id", charge["description"].clone())),
+        (400, "/api/billing/accounts", unnamed),
+    ] {
+        let answer = user.send_json("POST", path, &body).await;
+        assert_eq!(answer.status, expected, "{answer:?}");
+        seeded.absent_from(&answer);
+    }
+    assert_eq!(user.get(&format!("{account}/statement")).await.status, 200);
 }
 
 async fn walk_login(ward: &Ward, seeded: &mut Seeded) {

@@ -1,9 +1,10 @@
 //! Creating a patient.
 
 use chrono::NaiveDate;
+use kit::audit::Access;
 use kit::database::{self, Database, Fault};
 
-use super::{Access, Outcome, Refusal};
+use super::{Outcome, Refusal};
 use crate::model::{Patient, fold_name};
 use crate::validate::Draft;
 

@@ -1,9 +1,10 @@
 //! Deleting a patient: the row stays, and is seen no more.
 
+use kit::audit::Access;
 use kit::database::{self, Database, Fault};
 use spin_sdk::pg::ParameterValue;
 
-use super::{Access, Outcome, refusal};
+use super::{Outcome, refusal};
 
 /// Deletes the patient if its version is among `versions` (`None`: whatever it is).
 pub(crate) async fn delete(
@@ -12,7 +13,7 @@ pub(crate) async fn delete(
     id: &str,
     versions: Option<Vec<i64>>,
 ) -> Result<Outcome<()>, Fault> {
-    let versions = super::versions(versions);
+    let versions = database::versions(versions.as_deref());
     let values = access.values([database::uuid(id), versions.clone()]);
     let rows = database.query(include_str!("delete.sql"), values).await?;
     if !rows.is_empty() {

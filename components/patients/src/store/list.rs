@@ -5,11 +5,11 @@
 //! A prefix is a range of the folded names in byte order rather than a LIKE: nothing has to be
 //! escaped, and the index serves it under a plan made once for all values.
 
+use kit::audit::Access;
 use kit::database::{self, Database, Fault};
 use kit::page::LIMIT_MAX;
 use spin_sdk::pg::ParameterValue;
 
-use super::Access;
 use crate::model::{Patient, fold_name};
 use crate::query::{Listing, SortKey};
 

@@ -3,11 +3,12 @@
 //! could be left open. (A data-modifying `WITH` runs to its end whether or not it is read from.)
 //! The texts are the `.sql` files beside the functions.
 //!
-//! In every statement `$1` to `$4` are the caller, as [`Access::values`] gives them, and `$5` is
-//! the patient's id where there is one. Parameters are cast, as the portability rules ask.
+//! In every statement `$1` to `$4` are the caller, as [`kit::audit::Access`] gives them, and `$5`
+//! is the patient's id where there is one. Parameters are cast, as the portability rules ask.
 
 mod create;
 mod delete;
+pub(crate) mod due;
 mod list;
 mod read;
 mod refusal;
@@ -19,32 +20,10 @@ pub(crate) use list::list;
 pub(crate) use read::read;
 pub(crate) use replace::replace;
 
-use kit::database::{self, Fault};
-use kit::identity::Identity;
-use spin_sdk::pg::ParameterValue;
+use kit::database::Fault;
 
 /// The unique index that two living patients with one e-mail address would break.
 const EMAIL_INDEX: &str = "patients_email_key";
-
-/// What the audit log says about who asks.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Access<'a> {
-    pub(crate) identity: &'a Identity,
-    pub(crate) request_id: Option<&'a str>,
-}
-
-impl Access<'_> {
-    /// The values of `$1` to `$4` (actor, role, token, request), then `more`.
-    fn values(&self, more: impl IntoIterator<Item = ParameterValue>) -> Vec<ParameterValue> {
-        let who = [
-            database::uuid(&self.identity.user_id),
-            database::text(&self.identity.role),
-            database::text(&self.identity.token_id),
-            self.request_id.map_or(ParameterValue::DbNull, database::text),
-        ];
-        who.into_iter().chain(more).collect()
-    }
-}
 
 /// Why a change was not made. Each has left its audit row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,11 +40,6 @@ pub(crate) enum Refusal {
 
 /// A change, made or refused.
 pub(crate) type Outcome<T> = Result<T, Refusal>;
-
-/// The versions a change expects, as a parameter for `$n::bigint[]`; NULL if any will do.
-fn versions(versions: Option<Vec<i64>>) -> ParameterValue {
-    versions.map_or(ParameterValue::DbNull, ParameterValue::from)
-}
 
 /// What a duplicate key means to the caller, if it is the one a caller can cause.
 fn is_email_taken(fault: &Fault) -> bool {

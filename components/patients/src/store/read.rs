@@ -1,8 +1,8 @@
 //! Reading one patient.
 
+use kit::audit::Access;
 use kit::database::{self, Database, Fault};
 
-use super::Access;
 use crate::model::Patient;
 
 /// The living patient with this id. Looking for one that is not there leaves its audit row too.

@@ -1,9 +1,10 @@
 //! What is written down when a change was not made, and why it was not.
 
+use kit::audit::Access;
 use kit::database::{self, Database, Fault};
 use spin_sdk::pg::ParameterValue;
 
-use super::{Access, Refusal};
+use super::Refusal;
 
 /// Says why a change matched no row, and notes it. `conditions` are the change's own: the versions
 /// expected and the date of registration.

@@ -1,9 +1,10 @@
 //! Replacing a patient.
 
+use kit::audit::Access;
 use kit::database::{self, Database, Fault};
 use spin_sdk::pg::ParameterValue;
 
-use super::{Access, Outcome, Refusal, is_email_taken, refusal};
+use super::{Outcome, Refusal, is_email_taken, refusal};
 use crate::model::{Patient, fold_name};
 use crate::validate::Draft;
 
@@ -18,7 +19,7 @@ pub(crate) async fn replace(
     draft: &Draft,
     versions: Option<Vec<i64>>,
 ) -> Result<Outcome<Patient>, Fault> {
-    let versions = super::versions(versions);
+    let versions = database::versions(versions.as_deref());
     let registered = draft.registered_date.map_or(ParameterValue::DbNull, ParameterValue::from);
     let values = access.values([
         database::uuid(id),

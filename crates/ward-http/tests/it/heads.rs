@@ -47,6 +47,14 @@ async fn a_parameter_is_a_header() {
 }
 
 #[tokio::test]
+async fn a_component_can_do_without_spins_headers_and_still_gets_no_others() {
+    let site = Site::new().await;
+    let text = seen(&site, client(), "/two/exact", &[("spin-client-addr", "6.6.6.6:6")]).await;
+    assert!(!text.contains("spin-"), "{text}");
+    value(&text, "x-request-id");
+}
+
+#[tokio::test]
 async fn what_only_the_host_may_say_is_removed() {
     let site = Site::new().await;
     let sent = [

@@ -56,6 +56,8 @@ const MANIFEST: &str = r#"
     source = "one.wasm"
     [component.two]
     source = "two.wasm"
+    [component.two.tool.ward]
+    spin_headers = false
     [component.hidden]
     source = "hidden.wasm"
 "#;

@@ -55,15 +55,17 @@ pub(super) fn check_targets(section: &Section<'_>) {
     }
 }
 
-/// `[application.trigger.<type>]`: http has but one old key; kafka's are read by `kafka`.
+/// `[application.trigger.<type>]`: that of http has but one old key.
 fn check_trigger_settings(section: &Section<'_>) {
     for (kind, settings) in section.sections("trigger") {
-        if kind.value == "kafka" {
-            continue;
-        }
-        if kind.value != "http" {
-            refuse_trigger_type(&settings, &kind);
-            continue;
+        match kind.value {
+            "http" => {}
+            // Read by modules of their own.
+            "grpc" | "kafka" => continue,
+            _ => {
+                refuse_trigger_type(&settings, &kind);
+                continue;
+            }
         }
         settings.only(&["base"]);
         if let Some(base) = settings.text("base").filter(|base| base.value != "/") {
@@ -77,7 +79,7 @@ fn check_trigger_settings(section: &Section<'_>) {
 /// Reports that this Ward does not serve a trigger type.
 pub(super) fn refuse_trigger_type(section: &Section<'_>, kind: &Text<'_>) {
     let problem = format!("triggers of type `{}` are not supported yet", kind.value);
-    let help = "this Ward serves triggers of the types `http` and `kafka`";
+    let help = "this Ward serves `http`, `grpc` and `kafka` triggers";
     section.report.error_help(&kind.span, problem, help.to_owned());
 }
 

@@ -7,6 +7,7 @@ use std::path::{Component as Part, Path, PathBuf};
 use crate::app::{
     Action, App, Component, Dependency, HttpTrigger, Inherit, Origin, Route, Settings, Variable,
 };
+use crate::grpc::GrpcTrigger;
 use crate::hosts::AllowedHosts;
 use crate::names::{advice, kebab_flaw};
 use crate::template::{Template, Unmatched};
@@ -15,6 +16,7 @@ use crate::toml_file::{Report, Span, Text};
 use super::application::Application;
 use super::component::ComponentDraft;
 use super::dependency::{DependencyDraft, Target};
+use super::grpc::{GrpcDraft, GrpcTriggerDraft};
 use super::kafka::KafkaDraft;
 use super::rings::{self, Link};
 use super::trigger::{ActionDraft, TriggerDraft};
@@ -28,6 +30,7 @@ pub(super) struct Parts<'a> {
     pub(super) variables: Vec<(Text<'a>, Variable)>,
     pub(super) components: Vec<ComponentDraft<'a>>,
     pub(super) triggers: Vec<TriggerDraft<'a>>,
+    pub(super) grpc: GrpcDraft<'a>,
     pub(super) kafka: KafkaDraft<'a>,
 }
 
@@ -35,9 +38,11 @@ pub(super) struct Parts<'a> {
 pub(super) fn settle(mut parts: Parts<'_>) -> Option<App> {
     let ids = trigger_ids(&parts);
     lift_inline_components(&mut parts, &ids);
+    let grpc_ids = grpc_trigger_ids(&parts, &ids);
     let linker = Linker::new(&parts);
     linker.check_settings(&parts.application);
     parts.components.iter().for_each(|draft| linker.check_component(draft));
+    parts.grpc.templates.iter().for_each(|template| linker.check_template(template));
     parts.kafka.templates.iter().for_each(|template| linker.check_template(template));
     rings::refuse(parts.report, &linker.links(&parts.components));
     warn_of_duplicate_routes(&parts, &ids);
@@ -45,11 +50,16 @@ pub(super) fn settle(mut parts: Parts<'_>) -> Option<App> {
     let triggers = parts.triggers.iter().zip(&ids).map(|(draft, id)| linker.trigger(draft, id));
     // Collected twice, so that one bad trigger does not end the search for others.
     let triggers: Vec<Option<HttpTrigger>> = triggers.collect();
+    let grpc = parts.grpc.triggers.iter().zip(grpc_ids);
+    let grpc: Vec<_> = grpc.map(|(draft, id)| linker.grpc_trigger(draft, id)).collect();
     let components = parts.components.iter().map(|draft| linker.component(draft));
     let components: BTreeMap<_, _> =
         components.map(|component| (component.id.clone(), component)).collect();
-    let taken = ids.into_iter().chain(parts.kafka.own_ids().map(|id| id.value.to_owned()));
-    let taken = taken.collect();
+    let taken = ids
+        .into_iter()
+        .chain(grpc.iter().flatten().map(|trigger| trigger.id.clone()))
+        .chain(parts.kafka.own_ids().map(|id| id.value.to_owned()))
+        .collect();
     let (kafka, kafka_triggers) = parts.kafka.settle(parts.report, &components, taken);
     let Application { name, version, description, settings } = parts.application;
     let listeners = settings.listeners.iter().map(|(id, at)| (id.value.to_owned(), *at));
@@ -58,6 +68,8 @@ pub(super) fn settle(mut parts: Parts<'_>) -> Option<App> {
         version,
         description,
         http_triggers: triggers.into_iter().collect::<Option<_>>()?,
+        grpc_triggers: grpc.into_iter().collect::<Option<_>>()?,
+        grpc: parts.grpc.settings,
         kafka,
         kafka_triggers,
         components,
@@ -98,6 +110,27 @@ fn trigger_ids(parts: &Parts<'_>) -> Vec<String> {
         }
     };
     parts.triggers.iter().map(&mut id_of).collect()
+}
+
+/// The same for those of gRPC; `others` are the ids that are given already.
+fn grpc_trigger_ids(parts: &Parts<'_>, others: &[String]) -> Vec<String> {
+    let mut taken: BTreeSet<String> = others.iter().cloned().collect();
+    let triggers = &parts.grpc.triggers;
+    for id in triggers.iter().filter_map(|trigger| trigger.id.as_ref()) {
+        if !taken.insert(id.value.to_owned()) {
+            parts.report.error(&id.span, format!("two triggers have the id `{}`", id.value));
+        }
+    }
+    let id_of = |trigger: &GrpcTriggerDraft<'_>| {
+        if let Some(id) = &trigger.id {
+            return id.value.to_owned();
+        }
+        let natural = trigger.component.as_ref().map(|id| format!("{}-grpc-trigger", id.value));
+        let numbered = (1..).map(|number: u32| format!("grpc-trigger{number}"));
+        let mut candidates = natural.into_iter().chain(numbered);
+        candidates.find(|id| taken.insert(id.clone())).unwrap_or_default()
+    };
+    triggers.iter().map(id_of).collect()
 }
 
 /// Moves components written inside triggers among the others, under Spin's names for them.
@@ -274,6 +307,13 @@ impl<'a> Linker<'a> {
         let (route, _) = draft.route.clone()?;
         let middleware = middleware.into_iter().collect::<Option<_>>()?;
         Some(HttpTrigger { id: id.to_owned(), route, action, middleware })
+    }
+
+    fn grpc_trigger(&self, draft: &GrpcTriggerDraft<'_>, id: String) -> Option<GrpcTrigger> {
+        let component = draft.component.as_ref()?;
+        self.find(component)?;
+        let trigger = draft.trigger.clone()?;
+        Some(GrpcTrigger { id, component: component.value.to_owned(), ..trigger })
     }
 
     fn component(&self, draft: &ComponentDraft<'_>) -> Component {

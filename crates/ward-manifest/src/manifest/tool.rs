@@ -2,6 +2,7 @@
 //! places that real Spin leaves alone.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
@@ -48,6 +49,7 @@ impl Default for ComponentSettings {
             instance_reuse_max: INSTANCE_REUSE_MAX,
             instance_concurrency_max: INSTANCE_CONCURRENCY_MAX,
             instance_idle: INSTANCE_IDLE,
+            spin_headers: true,
             database: None,
             inherited_only: InheritedOnly::default(),
             periodic: Vec::new(),
@@ -70,7 +72,7 @@ pub(super) fn read_application_settings<'a>(application: &Section<'a>) -> Settin
     settings
 }
 
-fn address(section: &Section<'_>, text: &Text<'_>) -> Option<SocketAddr> {
+pub(super) fn address(section: &Section<'_>, text: &Text<'_>) -> Option<SocketAddr> {
     let address = text.value.parse().ok();
     if address.is_none() {
         let problem = format!("{:?} is not an address to listen on", text.value);
@@ -106,6 +108,7 @@ pub(super) fn read_component_settings<'a>(
         "max_instance_reuse_count",
         "max_instance_concurrent_reuse_count",
         "idle_instance_timeout",
+        "spin_headers",
         "database",
         "inherited_only",
         "periodic",
@@ -125,7 +128,8 @@ pub(super) fn read_component_settings<'a>(
 }
 
 fn read_limits(ward: &Section<'_>, settings: &mut ComponentSettings) {
-    if let Some(bytes) = memory_limit(ward) {
+    let memory = MEMORY_LIMIT_BYTES_MIN..=MEMORY_LIMIT_BYTES_MAX;
+    if let Some(bytes) = size_at(ward, "memory_limit", memory, "64KiB and 4GiB") {
         settings.memory_limit_bytes = bytes;
     }
     if let Some((deadline, span)) = duration_at(ward, "deadline") {
@@ -143,6 +147,7 @@ fn read_limits(ward: &Section<'_>, settings: &mut ComponentSettings) {
     if let Some(count) = positive(ward, "max_instance_concurrent_reuse_count") {
         settings.instance_concurrency_max = count;
     }
+    settings.spin_headers = ward.flag("spin_headers").unwrap_or(true);
 }
 
 fn read_all_periodic(ward: &Section<'_>) -> Vec<Periodic> {
@@ -176,22 +181,27 @@ fn read_periodic<'a>(ward: &Section<'a>, item: Value<'a>) -> Option<Periodic> {
     Some(Periodic { interface, function, every })
 }
 
-fn memory_limit(ward: &Section<'_>) -> Option<u64> {
-    let value = ward.value("memory_limit")?;
+/// Reads a size in bytes; `bounds` is how messages write `limits`.
+pub(super) fn size_at(
+    section: &Section<'_>,
+    key: &str,
+    limits: RangeInclusive<u64>,
+    bounds: &str,
+) -> Option<u64> {
+    let value = section.value(key)?;
     let span = value.span();
     let bytes = match value.get_ref().as_str() {
         Some(text) => size_bytes(text),
         None if value.get_ref().is_integer() => {
-            ward.integer("memory_limit").and_then(|(bytes, _)| u64::try_from(bytes).ok())
+            section.integer(key).and_then(|(bytes, _)| u64::try_from(bytes).ok())
         }
         None => None,
     };
-    let limits = MEMORY_LIMIT_BYTES_MIN..=MEMORY_LIMIT_BYTES_MAX;
     let bytes = bytes.filter(|bytes| limits.contains(bytes));
     if bytes.is_none() {
-        let problem = "`memory_limit` must be a size between 64KiB and 4GiB";
-        let help = "write a number of bytes, or a string such as \"64MiB\"";
-        ward.report.error_help(&span, problem, help.to_owned());
+        let problem = format!("`{key}` must be a size between {bounds}");
+        let help = "write a number of bytes, or a string such as \"1MiB\"";
+        section.report.error_help(&span, problem, help.to_owned());
     }
     bytes
 }

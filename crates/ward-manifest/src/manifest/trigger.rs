@@ -45,12 +45,14 @@ pub(super) fn read_all<'a>(root: &Section<'a>, directory: &Path) -> Vec<TriggerD
     };
     let mut triggers = Vec::new();
     for (kind, _) in types.entries() {
-        if kind.value == "kafka" {
-            continue;
-        }
-        if kind.value != "http" {
-            refuse_trigger_type(&types, &kind);
-            continue;
+        match kind.value {
+            "http" => {}
+            // Read by modules of their own.
+            "grpc" | "kafka" => continue,
+            _ => {
+                refuse_trigger_type(&types, &kind);
+                continue;
+            }
         }
         for item in types.list("http", "written as [[trigger.http]]") {
             if let Some(section) = types.section_of(item, "a trigger") {

@@ -10,6 +10,7 @@
 )]
 
 mod fold;
+mod grpc;
 mod hosts;
 mod kafka;
 mod manifest_errors;

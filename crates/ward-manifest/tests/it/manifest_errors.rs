@@ -289,23 +289,24 @@ fn what_ward_does_not_support_yet_is_refused() {
         expect![[r#"
             spin.toml:10:11: triggers of type `redis` are not supported yet
               10 | [[trigger.redis]]
-              help: this Ward serves triggers of the types `http` and `kafka`
+              help: this Ward serves `http`, `grpc` and `kafka` triggers
             spin.toml:12:22: triggers of type `redis` are not supported yet
               12 | [application.trigger.redis]
-              help: this Ward serves triggers of the types `http` and `kafka`"#]],
+              help: this Ward serves `http`, `grpc` and `kafka` triggers"#]],
     );
     check_rest(
         "[[trigger.mqtt]]\ntopic = 'x'\n[[trigger.grpc]]\n[[trigger.cron]]",
         expect![[r#"
-        spin.toml:10:11: triggers of type `mqtt` are not supported yet
-          10 | [[trigger.mqtt]]
-          help: this Ward serves triggers of the types `http` and `kafka`
-        spin.toml:12:11: triggers of type `grpc` are not supported yet
-          12 | [[trigger.grpc]]
-          help: this Ward serves triggers of the types `http` and `kafka`
-        spin.toml:13:11: triggers of type `cron` are not supported yet
-          13 | [[trigger.cron]]
-          help: this Ward serves triggers of the types `http` and `kafka`"#]],
+            spin.toml:10:11: triggers of type `mqtt` are not supported yet
+              10 | [[trigger.mqtt]]
+              help: this Ward serves `http`, `grpc` and `kafka` triggers
+            spin.toml:12:1: `component` is missing here; it must be the id of a component
+              12 | [[trigger.grpc]]
+            spin.toml:12:1: `interface` is missing here; it must be a string
+              12 | [[trigger.grpc]]
+            spin.toml:13:11: triggers of type `cron` are not supported yet
+              13 | [[trigger.cron]]
+              help: this Ward serves `http`, `grpc` and `kafka` triggers"#]],
     );
     check_rest(
         "[[trigger.http]]\nroute = '/w'\ncomponent = 'main'\nexecutor.type = 'wagi'",
@@ -789,7 +790,7 @@ fn settings_of_ward() {
         expect![[r#"
             spin.toml:11:16: `memory_limit` must be a size between 64KiB and 4GiB
               11 | memory_limit = '64'
-              help: write a number of bytes, or a string such as "64MiB"
+              help: write a number of bytes, or a string such as "1MiB"
             spin.toml:12:12: with a `deadline` of zero no request could be answered
               12 | deadline = '0s'
             spin.toml:13:25: `idle_instance_timeout` must be a duration, and "soon" is none
@@ -803,8 +804,8 @@ fn settings_of_ward() {
             spin.toml:16:1: unknown key `memory`
               16 | memory = 1
               help: the keys here are memory_limit, deadline, max_instance_reuse_count,
-            … max_instance_concurrent_reuse_count, idle_instance_timeout, database,
-            … inherited_only, periodic
+            … max_instance_concurrent_reuse_count, idle_instance_timeout, spin_headers,
+            … database, inherited_only, periodic
             spin.toml:17:1: `migrations` is missing here; it must be a string
               17 | [component.main.tool.ward.database]
             spin.toml:18:8: "Bad-Name" cannot name a database and a role

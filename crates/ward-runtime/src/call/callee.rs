@@ -75,8 +75,12 @@ impl Callee {
         arguments: Vec<Val>,
         mut context: CallContext,
     ) -> Result<Vec<Val>, CallError> {
-        let own = Instant::now() + self.component.settings.deadline;
+        let now = Instant::now();
+        let own = now + self.component.settings.deadline;
         let until = context.until.map_or(own, |until| until.min(own));
+        if until <= now {
+            return Err(CallError::Deadline);
+        }
         context.until = Some(until);
         let permit = self.pool.admit(until).await?;
         let (reply, answer) = oneshot::channel();

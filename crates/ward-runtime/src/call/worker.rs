@@ -64,6 +64,11 @@ async fn attend(
     mut alarm: Alarm,
 ) -> Result<(), End> {
     poll_fn(|cx| {
+        // A guest that computes without end would otherwise have one more turn, and with many of
+        // them the last one's turn comes late.
+        if desk.is_late() {
+            return Poll::Ready(Err(End::Late));
+        }
         loop {
             if let Poll::Ready(outcome) = working.as_mut().poll(cx) {
                 return Poll::Ready(outcome.flatten().map_err(End::Failed));
@@ -102,8 +107,9 @@ impl Seat {
         let mut calls = 0;
         while let Some(job) = next {
             let Job { function, arguments, results, until, context, reply, permit } = job;
+            let request_id = context.request_id.clone();
             let served = self.serving.begin(None, context);
-            self.desk.put(At::Call(Call { until, reply, _permit: permit }));
+            self.desk.put(At::Call(Call { until, request_id, reply, _permit: permit }));
             let results = self.call(accessor, function, &arguments, results).await?;
             drop(served);
             calls += 1;
@@ -157,8 +163,8 @@ impl Seat {
     /// Says what happened to whoever waits, and to the log.
     fn fail(&self, end: End) {
         let component = &*self.callee.component.id;
-        let request_id = self.serving.request_id().unwrap_or_default();
         let at = self.desk.rest();
+        let request_id = at.request_id();
         match end {
             End::Late => {
                 tracing::warn!(component, %request_id, "an instance was ended at its deadline");
@@ -193,11 +199,20 @@ enum At {
 
 struct Call {
     until: Instant,
+    request_id: Arc<str>,
     reply: Reply,
     _permit: OwnedSemaphorePermit,
 }
 
 impl At {
+    /// The request that a call belongs to; empty for none.
+    fn request_id(&self) -> Arc<str> {
+        match self {
+            Self::Call(call) => call.request_id.clone(),
+            Self::Rest { .. } | Self::Idle { .. } => Arc::default(),
+        }
+    }
+
     /// Answers the call, if it is one that somebody waits for.
     fn answer(self, answer: Result<Vec<Val>, CallError>) {
         if let Self::Call(call) = self {
@@ -225,6 +240,11 @@ impl Desk {
         match &*self.lock() {
             At::Call(Call { until, .. }) | At::Rest { until } | At::Idle { until, .. } => *until,
         }
+    }
+
+    /// Whether a call has come to its end and is still going on.
+    fn is_late(&self) -> bool {
+        matches!(&*self.lock(), At::Call(Call { until, .. }) if *until <= Instant::now())
     }
 
     /// Takes no further call where none is there. `false` where the instance is not idle but late.

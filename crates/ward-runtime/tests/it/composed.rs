@@ -55,7 +55,7 @@ async fn an_interface_with_a_resource_is_composed_and_the_reason_said() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_has_the_dependents_grants_as_far_as_they_are_inherited() {
-    check(&app("false").load(), "/variable?common", "Err(\"Other").await;
+    check(&app("false").load(), "/variable?common", "Err(\"Error::Other").await;
     check(&app("[\"variables\"]").load(), "/variable?common", "Ok(\"collector: common\")").await;
     check(&app("true").load(), "/variable?common", "Ok(\"collector: common\")").await;
 }
@@ -63,7 +63,7 @@ async fn it_has_the_dependents_grants_as_far_as_they_are_inherited() {
 /// Withheld where the dependency does not get it either; otherwise both use one state.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_inherited_only_is_there_for_a_dependency_that_inherits_it() {
-    check(&app("false").load(), "/own-variable?common", "Err(Undefined").await;
+    check(&app("false").load(), "/own-variable?common", "Err(Error::Undefined").await;
     check(&app("true").load(), "/own-variable?common", "Ok(\"collector: common\")").await;
 }
 

@@ -17,6 +17,7 @@ mod files;
 mod host;
 mod links;
 mod load;
+mod log;
 mod middleware;
 mod misbehave;
 mod network;

@@ -8,7 +8,7 @@ use wit_parser::{Function, FunctionKind, InterfaceId, Type, TypeDefKind};
 use super::{Deriver, Member, Origin, Outline, Place};
 use crate::contract::definition;
 use crate::document::{MethodItem, ServiceItem};
-use crate::failure::Errors;
+use crate::failure::{Errors, Unsayable};
 use crate::method::{Method, Parameter};
 use crate::naming;
 use crate::plan::{MessagePlan, Shape};
@@ -201,8 +201,10 @@ impl Deriver<'_> {
         let Some(result) = result else { return Some(None) };
         match Errors::derive(resolve, result.err.as_ref()) {
             Ok(errors) => Some(Some(errors)),
-            Err(reason) => {
-                self.refuse(place, reason);
+            Err(unsayable) => {
+                for Unsayable { case, span, reason } in unsayable {
+                    self.refuse(&place.inside(&case, span), reason);
+                }
                 None
             }
         }

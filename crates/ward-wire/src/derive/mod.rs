@@ -272,15 +272,16 @@ impl<'a> Deriver<'a> {
         for (number, member) in (1..).zip(&members) {
             fields.push(self.member(place, shape, number, member));
         }
+        self.check_json_names(place, &members);
         let fields: Vec<FieldPlan> = fields.into_iter().collect::<Option<_>>()?;
-        self.check_json_names(place, &fields);
         let plan = Arc::new(MessagePlan::new(full_name, shape, fields));
         if plan.depth > DEPTH_MAX {
             self.refuse(place, format!("it is nested in more than {DEPTH_MAX} levels"));
+            return None;
         }
         if plan.default_values > DEFAULT_VALUES_MAX {
-            let reason = format!("it has more than {DEFAULT_VALUES_MAX} values");
-            self.refuse(place, reason);
+            self.refuse(place, format!("it has more than {DEFAULT_VALUES_MAX} values"));
+            return None;
         }
         let field_docs = members.into_iter().map(|member| member.docs).collect();
         let slot = self.files.get_mut(file).zip(item);
@@ -311,12 +312,12 @@ impl<'a> Deriver<'a> {
         Some(FieldPlan { wit, proto, json, number, label, kind })
     }
 
-    fn check_json_names(&mut self, place: &Place, fields: &[FieldPlan]) {
-        for (index, field) in fields.iter().enumerate() {
-            let mut others = fields.iter().take(index);
-            if let Some(other) = others.find(|other| other.json == field.json) {
-                let reason = format!("in JSON it would have the name of `{}`", other.wit);
-                self.refuse(&place.inside(&field.wit, Span::default()), reason);
+    fn check_json_names(&mut self, place: &Place, members: &[Member]) {
+        let mut taken = HashMap::new();
+        for member in members {
+            if let Some(other) = taken.insert(naming::json_name(&member.proto), &member.wit) {
+                let reason = format!("in JSON its name would be that of `{other}`");
+                self.refuse(&place.inside(&member.wit, member.span), reason);
             }
         }
     }
@@ -339,13 +340,19 @@ impl<'a> Deriver<'a> {
             |case: &str| format!("{}_{}", naming::upper_snake(name), naming::upper_snake(case));
         let unspecified = value("unspecified");
         let values: Vec<String> = cases.iter().map(|(case, _)| value(case)).collect();
-        let made = std::iter::once((&unspecified, "unspecified".to_owned()));
-        let named = values.iter().zip(cases.iter().map(|(case, _)| (*case).to_owned()));
-        for (value, case) in made.chain(named) {
-            let full_value = self.qualify(place, value);
-            // Two cases may want one name, so that each is a thing of its own.
-            let origin = Origin::Made(format!("the case `{case}` of `{}`", place.path));
-            self.claim(&place.inside(&case, Span::default()), &full_value, origin);
+        let zero = Origin::Made(format!("zero in `{}`", place.path));
+        let full_value = self.qualify(place, &unspecified);
+        self.claim(place, &full_value, zero);
+        let mut taken = HashMap::new();
+        for ((case, _), value) in cases.iter().zip(&values) {
+            let place = place.inside(case, Span::default());
+            let full_value = self.qualify(&place, value);
+            let origin = Origin::Made(format!("the case `{}`", place.path));
+            self.claim(&place, &full_value, origin);
+            // protoc compares them as they are in languages that have enums of their own.
+            if let Some(other) = taken.insert(naming::upper_camel(case), case) {
+                self.refuse(&place, format!("protobuf takes its name for that of `{other}`"));
+            }
         }
         let plan = Arc::new(EnumPlan { full_name, unspecified, values });
         let value_docs = cases.into_iter().map(|(_, docs)| docs).collect();

@@ -6,11 +6,8 @@ use wit_parser::{Resolve, Type, TypeDefKind};
 
 use super::Deriver;
 use crate::contract::definition;
+use crate::limits::NAME_BYTES_MAX;
 use crate::naming::upper_camel;
-
-/// The longest name that is made. Types share parts, so that the names of a few lines of WIT could
-/// be longer than any memory.
-const NAME_BYTES_MAX: usize = 120;
 
 impl Deriver<'_> {
     /// The name of a type's message; `None` if it would be too long.
@@ -19,21 +16,24 @@ impl Deriver<'_> {
         write(&self.contract.resolve, ty, &mut name, &PROTO).then_some(name)
     }
 
-    /// A type in words that differ for every other one; `None` if it would be too long.
+    /// A type in words that differ for every other one; for types whose name is not too long.
     pub(super) fn made_origin(&self, ty: &Type) -> Option<String> {
         let mut name = String::new();
         write(&self.contract.resolve, ty, &mut name, &WIT).then_some(name)
     }
 }
 
-/// How types are written: what comes before a type's parts, between them and after.
+/// How types are written: what comes before a type's parts, between them and after, and how long
+/// all of it may be.
 struct Style {
+    bytes_max: usize,
     named: fn(&str, usize) -> String,
     around: fn(&str) -> (&'static str, &'static str, &'static str),
 }
 
 /// As the name of a message.
 const PROTO: Style = Style {
+    bytes_max: NAME_BYTES_MAX,
     named: |name, _| upper_camel(name),
     around: |kind| match kind {
         "list" => ("", "", "List"),
@@ -45,7 +45,9 @@ const PROTO: Style = Style {
 };
 
 /// As WIT writes it, but with each name's number, so that equal names of two interfaces differ.
+/// As many parts as the message's name has, so it needs no limit of its own.
 const WIT: Style = Style {
+    bytes_max: usize::MAX,
     named: |name, index| format!("{name}#{index}"),
     around: |kind| match kind {
         "list" => ("list<", "", ">"),
@@ -73,7 +75,7 @@ fn write(resolve: &Resolve, ty: &Type, out: &mut String, style: &Style) -> bool 
             }
         }
         out.push_str(after);
-        out.len() <= NAME_BYTES_MAX
+        out.len() <= style.bytes_max
     };
     let name = match ty {
         Type::Id(id) => {
@@ -99,7 +101,7 @@ fn write(resolve: &Resolve, ty: &Type, out: &mut String, style: &Style) -> bool 
         _ => {
             let (name, index) = name.unwrap_or(("unnamed", usize::MAX));
             out.push_str(&(style.named)(name, index));
-            out.len() <= NAME_BYTES_MAX
+            out.len() <= style.bytes_max
         }
     }
 }

@@ -104,6 +104,12 @@ impl Deriver<'_> {
 
     /// The message or enum of a record, variant, enum, flags, tuple or result.
     fn composite(&mut self, place: &Place, id: TypeId) -> Option<Kind> {
+        if self.ambient.contains_key(&id) {
+            let reason = "it is supplied by the trigger, so it may be a parameter, but not inside \
+                          of one or of a result";
+            self.refuse(place, reason);
+            return None;
+        }
         if let Some(known) = self.types.get(&id) {
             return known.clone();
         }
@@ -113,14 +119,7 @@ impl Deriver<'_> {
             return self.made(place, &Type::Id(id), shape, members).map(Kind::Message);
         };
         let here = self.place_of(place, ty, &name);
-        let kind = if self.ambient.contains_key(&id) {
-            let reason = "it is supplied by the trigger, so it may be a parameter, but not inside \
-                          of one or of a result";
-            self.refuse(place, reason);
-            None
-        } else {
-            self.named(&here, id, ty, &name)
-        };
+        let kind = self.named(&here, id, ty, &name);
         self.types.insert(id, kind.clone());
         kind
     }

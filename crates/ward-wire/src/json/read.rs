@@ -7,7 +7,8 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value as Json};
 
-use crate::decode::{RANGE, UNKNOWN_CASE, case, character, default_scalar};
+use crate::decode::{Budget, RANGE, UNKNOWN_CASE, case, character, default_scalar};
+use crate::limits::UNKNOWN_NAME_BYTES_MAX;
 use crate::plan::{EnumPlan, FieldPlan, Kind, Label, MessagePlan, Shape};
 use crate::{DecodeError, Value};
 
@@ -17,31 +18,37 @@ const BASE64: GeneralPurposeConfig = GeneralPurposeConfig::new()
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, BASE64);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, BASE64);
 
-/// The longest unknown name that is repeated to the sender, in bytes.
-const NAME_BYTES_MAX: usize = 64;
-
 /// Reads a message.
 pub(crate) fn read(plan: &MessagePlan, json: &Json) -> Result<Value, DecodeError> {
+    message(plan, json, &mut Budget::default())
+}
+
+fn message(plan: &MessagePlan, json: &Json, budget: &mut Budget) -> Result<Value, DecodeError> {
     let Json::Object(object) = json else { return Err(DecodeError::new("must be an object")) };
     match plan.shape {
-        Shape::Record => fields(plan, object).map(Value::Record),
-        Shape::Tuple => fields(plan, object).map(Value::Tuple),
+        Shape::Record => fields(plan, object, budget).map(Value::Record),
+        Shape::Tuple => fields(plan, object, budget).map(Value::Tuple),
         Shape::Wrapper => {
-            let mut values = fields(plan, object)?;
+            let mut values = fields(plan, object, budget)?;
             values.pop().ok_or_else(|| DecodeError::new("has no field"))
         }
         Shape::Variant => {
-            let (case, payload) = oneof(plan, object)?;
+            let (case, payload) = oneof(plan, object, budget)?;
             Ok(Value::Variant(case, payload))
         }
-        Shape::Result => Ok(Value::Result(match oneof(plan, object)? {
+        Shape::Result => Ok(Value::Result(match oneof(plan, object, budget)? {
             (0, payload) => Ok(payload),
             (_, payload) => Err(payload),
         })),
     }
 }
 
-fn fields(plan: &MessagePlan, object: &Map<String, Json>) -> Result<Vec<Value>, DecodeError> {
+fn fields(
+    plan: &MessagePlan,
+    object: &Map<String, Json>,
+    budget: &mut Budget,
+) -> Result<Vec<Value>, DecodeError> {
+    budget.spend(plan.fields.len())?;
     let mut slots: Vec<Option<&Json>> = plan.fields.iter().map(|_| None).collect();
     for (name, json) in object {
         let index = find(plan, name)?;
@@ -55,8 +62,8 @@ fn fields(plan: &MessagePlan, object: &Map<String, Json>) -> Result<Vec<Value>, 
     }
     let values = plan.fields.iter().zip(slots).map(|(f, json)| {
         let value = match json {
-            Some(json) => field(f, json),
-            None => default(f),
+            Some(json) => field(f, json, budget),
+            None => default(f, budget),
         };
         value.map_err(|error| error.within(&f.wit))
     });
@@ -66,7 +73,9 @@ fn fields(plan: &MessagePlan, object: &Map<String, Json>) -> Result<Vec<Value>, 
 fn oneof(
     plan: &MessagePlan,
     object: &Map<String, Json>,
+    budget: &mut Budget,
 ) -> Result<(u32, Option<Box<Value>>), DecodeError> {
+    budget.spend(1)?;
     let mut set = None;
     for (name, json) in object {
         let index = find(plan, name)?;
@@ -84,7 +93,7 @@ fn oneof(
             None => Ok(None),
         },
         (Kind::Empty, _) => Err(DecodeError::new("must be an empty object")),
-        (kind, json) => single(kind, json).map(Box::new).map(Some),
+        (kind, json) => single(kind, json, budget).map(Box::new).map(Some),
     };
     let case = u32::try_from(index).unwrap_or(u32::MAX);
     Ok((case, value.map_err(|error| error.within(&field.wit))?))
@@ -99,32 +108,35 @@ fn find(plan: &MessagePlan, name: &str) -> Result<usize, DecodeError> {
 /// wrong place.
 fn unknown(name: &str) -> DecodeError {
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-    if plain && name.len() <= NAME_BYTES_MAX {
+    if plain && name.len() <= UNKNOWN_NAME_BYTES_MAX {
         DecodeError::new("is no field of the message").within(name)
     } else {
         DecodeError::new("has a field that is not known")
     }
 }
 
-fn default(field: &FieldPlan) -> Result<Value, DecodeError> {
+fn default(field: &FieldPlan, budget: &mut Budget) -> Result<Value, DecodeError> {
     match field.label {
         Label::Optional => Ok(Value::Option(None)),
         Label::List => Ok(Value::List(Vec::new())),
         Label::Single => match &field.kind {
-            Kind::Message(plan) => read(plan, &Json::Object(Map::new())),
+            Kind::Message(plan) => message(plan, &Json::Object(Map::new()), budget),
             kind => default_scalar(kind),
         },
     }
 }
 
-fn field(field: &FieldPlan, json: &Json) -> Result<Value, DecodeError> {
+fn field(field: &FieldPlan, json: &Json, budget: &mut Budget) -> Result<Value, DecodeError> {
     match field.label {
-        Label::Single => single(&field.kind, json),
-        Label::Optional => Ok(Value::Option(Some(Box::new(single(&field.kind, json)?)))),
+        Label::Single => single(&field.kind, json, budget),
+        Label::Optional => Ok(Value::Option(Some(Box::new(single(&field.kind, json, budget)?)))),
         Label::List => {
-            let elements = array(json)?.iter().enumerate();
-            let values = elements
-                .map(|(index, json)| single(&field.kind, json).map_err(|error| error.at(index)));
+            let array = array(json)?;
+            budget.spend(array.len())?;
+            let elements = array.iter().enumerate();
+            let values = elements.map(|(index, json)| {
+                single(&field.kind, json, budget).map_err(|error| error.at(index))
+            });
             Ok(Value::List(values.collect::<Result<_, _>>()?))
         }
     }
@@ -134,7 +146,7 @@ fn array(json: &Json) -> Result<&Vec<Json>, DecodeError> {
     json.as_array().ok_or_else(|| DecodeError::new("must be an array"))
 }
 
-fn single(kind: &Kind, json: &Json) -> Result<Value, DecodeError> {
+fn single(kind: &Kind, json: &Json, budget: &mut Budget) -> Result<Value, DecodeError> {
     let range = |_| DecodeError::new(RANGE);
     Ok(match kind {
         Kind::Bool => match json {
@@ -156,7 +168,7 @@ fn single(kind: &Kind, json: &Json) -> Result<Value, DecodeError> {
         Kind::Bytes => Value::Bytes(bytes(text(json)?)?),
         Kind::Enum(plan) => Value::Enum(enumerated(plan, json)?),
         Kind::Flags(plan) => flags(plan, json)?,
-        Kind::Message(plan) => read(plan, json)?,
+        Kind::Message(plan) => message(plan, json, budget)?,
         Kind::Empty => return Err(DecodeError::new("must be an empty object")),
     })
 }

@@ -123,12 +123,18 @@ fn triggers(app: &App, component: &Component) -> Vec<ShownTrigger> {
         },
         middleware: trigger.middleware.iter().map(|layer| layer.name.clone()).collect(),
     });
+    let grpc = app.grpc_triggers.iter().filter(|trigger| trigger.component == component.id);
+    let grpc = grpc.map(|trigger| ShownTrigger {
+        kind: "grpc",
+        on: trigger.interface.clone(),
+        middleware: Vec::new(),
+    });
     let periodic = component.settings.periodic.iter().map(|entry| ShownTrigger {
         kind: "periodic",
         on: format!("every {:?}: {}#{}", entry.every, entry.interface, entry.function),
         middleware: Vec::new(),
     });
-    http.chain(periodic).collect()
+    http.chain(grpc).chain(periodic).collect()
 }
 
 fn show_link(link: Link) -> ShownLink {

@@ -7,6 +7,7 @@ mod doctor;
 mod events;
 mod migrate;
 mod up;
+mod wit;
 
 use std::process::ExitCode;
 
@@ -22,6 +23,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::App(args) => app::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Events(args) => events::run(&args),
+        Command::Wit(command) => wit::run(&command),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ward_http::{Bound, Server};
+use ward_http::Server;
 use ward_kafka::EventsOptions;
 use ward_manifest::{App, Variables};
-use ward_runtime::{HttpHandler, LinkKind, Runtime, RuntimeOptions};
+use ward_runtime::{Function, HttpHandler, LinkKind, Runtime, RuntimeOptions};
 
 use super::build::build;
 use crate::application::Application;
@@ -19,7 +19,7 @@ use crate::periodic::Periodic;
 use crate::progress::{Progress, seconds};
 use crate::provision::Provision;
 use crate::signals::Stop;
-use crate::{events, guide, output, ports, schema};
+use crate::{events, grpc, guide, output, ports, schema};
 
 /// How long abandoned work may hold up the end of the process.
 const LEFTOVERS_MAX: Duration = Duration::from_secs(1);
@@ -31,7 +31,8 @@ pub(crate) fn run(args: &UpArgs) -> Result<ExitCode, Failure> {
     let progress = Progress::new(&args.output);
     let mut application = Application::load(&args.from, &args.config)?;
     ports::apply(&mut application.app.settings, args.listen, args.no_listeners);
-    ports::check(&application.app.settings)?;
+    grpc::apply(&mut application.app, args.listen, args.grpc_listen);
+    ports::check(&application.app.settings, grpc::address(&application.app))?;
     if args.build {
         build(&application.app, &[], progress)?;
     }
@@ -66,6 +67,7 @@ struct Up<'a> {
 /// An application that has been loaded, with its listeners open.
 struct Ready {
     server: Server<HttpHandler>,
+    grpc: Option<ward_grpc::Server<Function>>,
     periodic: Periodic,
     events: Option<EventsOptions>,
     /// Kept for as long as its handlers serve.
@@ -96,15 +98,21 @@ impl Up<'_> {
             () = stop.clone().requested() => return Ok(()),
             ready = self.prepare(provision) => ready?,
         };
-        self.announce(ready.server.bound())?;
+        self.announce(&ready)?;
         let _periodic = ready.periodic.start(&stop);
         let events = events::start(ready.events);
-        let drained = ready.server.run(stop.requested()).await;
+        let grpc = async {
+            match ready.grpc {
+                Some(server) => server.run(stop.clone().requested()).await.cut,
+                None => 0,
+            }
+        };
+        let (drained, calls_cut) = tokio::join!(ready.server.run(stop.clone().requested()), grpc);
         if let Some(events) = events {
             events.stop().await;
         }
-        if drained.cut > 0 {
-            tracing::warn!(cut = drained.cut, "requests were cut at the deadline");
+        if drained.cut + calls_cut > 0 {
+            tracing::warn!(cut = drained.cut + calls_cut, "requests were cut at the deadline");
         }
         Ok(())
     }
@@ -123,9 +131,10 @@ impl Up<'_> {
         let server = Server::bind(listeners, ward_http::Options::default())
             .await
             .map_err(|error| Failure::new(error).help("choose another address with --listen"))?;
+        let grpc = grpc::bind(&self.application.app, &runtime, &variables).await?;
         let periodic = Periodic::find(&self.application.app, &runtime)?;
         let events = events::prepare(&self.application.app, &variables, &runtime)?;
-        Ok(Ready { server, periodic, events, _runtime: runtime })
+        Ok(Ready { server, grpc, periodic, events, _runtime: runtime })
     }
 
     async fn load(&self, variables: Arc<Variables>) -> Result<Runtime, Failure> {
@@ -147,19 +156,22 @@ impl Up<'_> {
     }
 
     /// Says where it serves and what to try, on standard output.
-    fn announce(&self, bound: &[Bound]) -> Result<(), Failure> {
+    fn announce(&self, ready: &Ready) -> Result<(), Failure> {
         let took = self.started.elapsed();
+        let bound = ready.server.bound();
+        let grpc = ready.grpc.as_ref().map(ward_grpc::Server::address);
         match self.progress {
             Progress::Quiet => Ok(()),
             Progress::Log => {
-                for Bound { component, address } in bound {
-                    let listener = component.as_deref().unwrap_or("gateway");
+                let http = bound.iter().map(|b| (b.component.as_deref(), b.address));
+                let http = http.map(|(component, at)| (component.unwrap_or("gateway"), at));
+                for (listener, address) in http.chain(grpc.map(|address| ("grpc", address))) {
                     tracing::info!(listener, %address, "serving");
                 }
                 Ok(())
             }
             Progress::Lines | Progress::Terminal => {
-                let guide = guide::text(&self.application.app, bound, self.args.demo);
+                let guide = guide::text(&self.application.app, bound, grpc, self.args.demo);
                 output::print(&format!("ready ({} in all)\n{guide}", seconds(took)))
             }
         }

@@ -3,7 +3,8 @@
 //! The way of a statement: [`host`] takes the guest's call, [`lease`] runs it on a [`session`]
 //! taken from the [`pool`], [`types`] turns parameters and rows into bytes and back, [`error`] says
 //! what went wrong, and [`effect`] tells what the connection needs before its next guest.
-//! [`address`] refuses what `allowed_outbound_hosts` does not list.
+//! [`address`] refuses what `allowed_outbound_hosts` does not list, [`reach`] what is in a blocked
+//! network.
 //!
 //! No statement, parameter, value or error detail is ever logged from here.
 
@@ -18,6 +19,7 @@ mod error;
 mod host;
 mod lease;
 mod pool;
+mod reach;
 mod session;
 mod types;
 

@@ -13,10 +13,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_postgres::SimpleQueryMessage;
+use ward_manifest::OutboundNetworking;
 
 use super::address::{Address, PoolKey};
 use super::error::connection_failed;
 use super::lease::Lease;
+use super::reach;
 use super::session::Session;
 use crate::capabilities::bindings::postgres::Error;
 
@@ -44,22 +46,28 @@ const LIMIT_QUERY: &str = "SELECT current_setting('max_connections')::int \
 pub(crate) struct PostgresService {
     handles: Option<Arc<Semaphore>>,
     servers: Mutex<HashMap<String, Arc<Server>>>,
+    networks: Arc<OutboundNetworking>,
     wait: Duration,
 }
 
 impl PostgresService {
     /// `handles_max`: `[outbound_pg] max_connections`, the most connections guests may hold at once
-    /// over all servers; no such limit when it is absent.
-    pub(crate) fn new(handles_max: Option<usize>) -> Arc<Self> {
-        Self::with_wait(handles_max, WAIT)
+    /// over all servers; no such limit when it is absent. `networks`: where no connection may go.
+    pub(crate) fn new(handles_max: Option<usize>, networks: Arc<OutboundNetworking>) -> Arc<Self> {
+        Self::with_wait(handles_max, networks, WAIT)
     }
 
     /// As [`Self::new`], with another time to wait for a free connection.
-    pub(super) fn with_wait(handles_max: Option<usize>, wait: Duration) -> Arc<Self> {
+    pub(super) fn with_wait(
+        handles_max: Option<usize>,
+        networks: Arc<OutboundNetworking>,
+        wait: Duration,
+    ) -> Arc<Self> {
         let handles = handles_max.map(|max| Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
         Arc::new(PostgresService {
             handles: handles.map(Arc::new),
             servers: Mutex::default(),
+            networks,
             wait,
         })
     }
@@ -74,11 +82,11 @@ impl PostgresService {
             Some(handles) => Some(self.permit(handles, "[outbound_pg] max_connections").await?),
         };
         let server = self.server(&address.server);
-        let limit = server.limit(address).await?;
+        let limit = server.limit(address, &self.networks).await?;
         let permit = self.permit(limit, "this server's share").await?;
         let session = match server.take(&address.key) {
             Some(session) => session,
-            None => connect(address).await?,
+            None => connect(address, &self.networks).await?,
         };
         Ok(Lease::new(session, server, Permits { _server: permit, _handle: handle }))
     }
@@ -124,9 +132,13 @@ struct Idle {
 impl Server {
     /// The permits of this server. The first caller connects and asks how many there are; the
     /// connection it made for that becomes the first idle one.
-    async fn limit(&self, address: &Address) -> Result<&Arc<Semaphore>, Error> {
+    async fn limit(
+        &self,
+        address: &Address,
+        networks: &OutboundNetworking,
+    ) -> Result<&Arc<Semaphore>, Error> {
         let ask = async || {
-            let session = connect(address).await?;
+            let session = connect(address, networks).await?;
             let limit = share(ask_limit(&session).await);
             self.put(session);
             Ok((Arc::new(Semaphore::new(limit)), limit))
@@ -168,9 +180,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn connect(address: &Address) -> Result<Session, Error> {
+async fn connect(address: &Address, networks: &OutboundNetworking) -> Result<Session, Error> {
+    let config = reach::config(address, networks).await?;
     // The library's own timeout covers reaching the server only, not its silence afterwards.
-    match timeout(WAIT, Session::connect(address)).await {
+    match timeout(WAIT, Session::connect(address, &config)).await {
         Ok(Ok(session)) => Ok(session),
         Ok(Err(error)) => Err(connection_failed(&error)),
         Err(_) => Err(Error::ConnectionFailed(format!(

@@ -29,11 +29,11 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Connects and logs in.
-    pub(super) async fn connect(address: &Address) -> Result<Self, Error> {
+    /// Connects and logs in; `config` is the address's own, as far as it may be followed.
+    pub(super) async fn connect(address: &Address, config: &Config) -> Result<Self, Error> {
         let (client, driver) = match &address.tls {
-            Tls::Off(tls) => drive(&address.config, *tls).await?,
-            Tls::Rustls(tls) => drive(&address.config, tls.clone()).await?,
+            Tls::Off(tls) => drive(config, *tls).await?,
+            Tls::Rustls(tls) => drive(config, tls.clone()).await?,
         };
         Ok(Session {
             client,

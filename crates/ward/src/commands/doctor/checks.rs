@@ -16,7 +16,7 @@ use crate::cli::{Check, DoctorArgs};
 use crate::database::connect;
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::{ports, provision};
+use crate::{grpc, ports, provision};
 
 /// The target that components are built for.
 const TARGET: &str = "wasm32-wasip2";
@@ -190,12 +190,14 @@ fn broker(args: &DoctorArgs, app: &App) -> Vec<Finding> {
 }
 
 fn free_ports(app: &App) -> Finding {
-    match ports::check(&app.settings) {
+    let grpc = grpc::address(app);
+    match ports::check(&app.settings, grpc) {
         Err(failure) => failure.into(),
         Ok(()) => {
             let listeners = app.settings.listeners.values().map(ToString::to_string);
-            let all: Vec<_> =
-                std::iter::once(app.settings.listen.to_string()).chain(listeners).collect();
+            let gateway = std::iter::once(app.settings.listen.to_string());
+            let grpc = grpc.map(|address| address.to_string());
+            let all: Vec<_> = gateway.chain(listeners).chain(grpc).collect();
             Finding::ok(format!("free: {}", all.join(", ")))
         }
     }

@@ -59,7 +59,7 @@ async fn codes_of_common_failures() {
 
 #[tokio::test]
 async fn connections_that_fail_say_so_without_the_password() {
-    let service = PostgresService::new(None);
+    let service = PostgresService::new(None, Arc::default());
     let url = database().await;
     let wrong = url.replacen("://test_", "://nobody_", 1);
     let closed = "postgres://u:hunter2@127.0.0.1:1/d";
@@ -106,7 +106,7 @@ async fn values_and_details_are_never_logged() {
     let _guard = tracing::subscriber::set_default(subscriber);
     tracing::info!("the log works");
 
-    let service = PostgresService::new(None);
+    let service = PostgresService::new(None, Arc::default());
     let lease = service.open(&address(&url)).await.unwrap();
     lease.execute("CREATE TABLE p (email text UNIQUE)", &[]).await.unwrap();
     let email = [P::Str("jane.roe@example.com".into())];

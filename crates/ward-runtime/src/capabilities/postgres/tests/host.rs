@@ -30,7 +30,8 @@ fn store(allowed: &[&str]) -> Store<State> {
     let mut config = Config::new();
     config.wasm_component_model_async(true);
     let engine = Engine::new(&config).unwrap();
-    let ctx = PostgresCtx::new(PostgresService::new(None), hosts(allowed), "test".into());
+    let ctx =
+        PostgresCtx::new(PostgresService::new(None, Arc::default()), hosts(allowed), "test".into());
     Store::new(&engine, State { ctx, table: ResourceTable::new() })
 }
 

@@ -39,7 +39,7 @@ fn hosts(entries: &[&str]) -> Arc<AllowedHosts> {
 
 /// A fresh service and one connection to a fresh database.
 async fn connected() -> (Arc<PostgresService>, String, Arc<Lease>) {
-    let (service, url) = (PostgresService::new(None), database().await);
+    let (service, url) = (PostgresService::new(None, Arc::default()), database().await);
     let lease = Arc::new(service.open(&address(&url)).await.unwrap());
     (service, url, lease)
 }

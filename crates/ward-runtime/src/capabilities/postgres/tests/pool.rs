@@ -164,7 +164,7 @@ async fn a_connection_the_server_ended_is_replaced() {
 #[tokio::test]
 async fn the_limit_holds_and_says_so() {
     let url = database().await;
-    let service = PostgresService::with_wait(Some(2), Duration::from_millis(200));
+    let service = PostgresService::with_wait(Some(2), Arc::default(), Duration::from_millis(200));
     let one = service.open(&address(&url)).await.unwrap();
     let _two = service.open(&address(&url)).await.unwrap();
     let Err(Error::ConnectionFailed(text)) = service.open(&address(&url)).await else {
@@ -177,7 +177,7 @@ async fn the_limit_holds_and_says_so() {
 
 #[tokio::test]
 async fn all_addresses_of_a_server_share_its_limit() {
-    let service = PostgresService::with_wait(None, Duration::from_millis(200));
+    let service = PostgresService::with_wait(None, Arc::default(), Duration::from_millis(200));
     let (url, other) = (address(&database().await), address(&database().await));
     drop(service.open(&url).await.unwrap());
     let limit = service.limit_of(&url).unwrap();

@@ -3,6 +3,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::sync::Arc;
 
 use ward_embedded::{Ephemeral, Postgres};
 
@@ -18,7 +19,7 @@ fn certificate() -> (String, String) {
 /// Whether a connection made this way is encrypted.
 async fn encrypted(url: &str, ca_root: Option<&str>) -> Result<bool, Error> {
     let address = Address::parse(url, ca_root)?;
-    let lease = PostgresService::new(None).open(&address).await?;
+    let lease = PostgresService::new(None, Arc::default()).open(&address).await?;
     let ask = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
     Ok(matches!(lease.value(ask, &[]).await?, DbValue::Boolean(true)))
 }
@@ -34,7 +35,7 @@ async fn turn_on(server: &Ephemeral, certificate: &str, key: &str) {
         chown(&file, Some(owner.uid()), Some(owner.gid())).unwrap();
     }
     let url = format!("{}?sslmode=disable", server.admin_url());
-    let service = PostgresService::new(None);
+    let service = PostgresService::new(None, Arc::default());
     let lease = service.open(&Address::parse(&url, None).unwrap()).await.unwrap();
     lease.execute("ALTER SYSTEM SET ssl = on", &[]).await.unwrap();
     lease.execute("SELECT pg_reload_conf()", &[]).await.unwrap();

@@ -1,0 +1,47 @@
+//! Why billing said no. Both doors word the same reasons, each in its own way.
+
+use kit::database::Fault;
+
+/// A refusal: the request was understood, and has left its audit row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The caller's role does not book.
+    Denied,
+    /// There is no such account.
+    NoAccount,
+    /// The account has no such entry to undo.
+    NoEntry,
+    /// The entry's id was used for something else.
+    IdUsed,
+    /// The account is in another currency.
+    Currency,
+    /// `If-Match` names other versions of the account than the present one.
+    Stale,
+    /// The entry is a reversal, or was undone before.
+    NotReversible,
+    /// The account takes no charges.
+    NotActive,
+    /// The balance would pass its limit.
+    Limit,
+}
+
+/// A request that led to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The caller has to change something.
+    Refused(Refusal),
+    /// The caller has nothing to change; the log says what it was.
+    Fault(Fault),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}

@@ -1,0 +1,107 @@
+//! How results are worded: entity tags, links, and a problem for each refusal.
+
+use ::http::header::{ETAG, HeaderName, LOCATION};
+use ::http::{HeaderValue, StatusCode};
+use kit::problem::{CONFLICT, FORBIDDEN, FieldError, Kind, NOT_FOUND, Place, STALE, VALIDATION};
+use kit::{Problem, Reply, etag, reply};
+
+use super::path::ACCOUNTS;
+use crate::failure::{Failure, Refusal};
+use crate::model::Account;
+
+/// The account takes no charges.
+const NOT_ACTIVE: Kind =
+    Kind::new("account-not-active", "The account is suspended or closed", StatusCode::CONFLICT);
+/// The entry is a reversal, or was undone before.
+const NOT_REVERSIBLE: Kind =
+    Kind::new("entry-not-reversible", "The entry cannot be undone", StatusCode::CONFLICT);
+/// The balance would pass its limit.
+const LIMIT: Kind =
+    Kind::new("balance-limit", "The balance would pass its limit", StatusCode::CONFLICT);
+
+/// An account with its entity tag.
+pub(super) fn account(status: StatusCode, account: &Account) -> Reply {
+    let mut answer = reply::json(status, account);
+    answer.headers_mut().insert(ETAG, etag::of(account.version));
+    answer
+}
+
+/// Adds the account's own address under this name (`Location`, `Content-Location`).
+pub(super) fn with_address(mut answer: Reply, name: HeaderName, account: &Account) -> Reply {
+    if let Ok(address) = HeaderValue::try_from(format!("{ACCOUNTS}/{}", account.id)) {
+        answer.headers_mut().insert(name, address);
+    }
+    answer
+}
+
+/// An account that was opened now, or before.
+pub(super) fn opened(value: &Account, new: bool) -> Reply {
+    let status = if new { StatusCode::CREATED } else { StatusCode::OK };
+    let name = if new { LOCATION } else { ::http::header::CONTENT_LOCATION };
+    with_address(account(status, value), name, value)
+}
+
+/// "Nothing has changed since the version you have."
+pub(super) fn not_modified(version: i64) -> Reply {
+    let mut answer = reply::empty(StatusCode::NOT_MODIFIED);
+    answer.headers_mut().insert(ETAG, etag::of(version));
+    answer
+}
+
+/// The problem that a failure is. What a fault was is for the log: see [`super::handlers`].
+pub(super) fn problem(failure: &Failure) -> Problem {
+    match failure {
+        Failure::Fault(fault) => Problem::from(fault),
+        Failure::Refused(refusal) => refused(*refusal),
+    }
+}
+
+fn refused(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::Denied => Problem::new(FORBIDDEN).detail("Booking takes the role ADMIN."),
+        Refusal::NoAccount => Problem::new(NOT_FOUND).detail("There is no such account."),
+        Refusal::NoEntry => Problem::new(NOT_FOUND)
+            .detail("The account has no such entry.")
+            .errors(at("/reverses", "is no entry of this account")),
+        Refusal::IdUsed => Problem::new(CONFLICT)
+            .detail("The id was used before, for an entry with other content.")
+            .errors(at("/id", "is in use")),
+        Refusal::Currency => Problem::new(VALIDATION)
+            .detail("The fields named in errors have to be corrected.")
+            .errors(at("/amount/currency", "must be the account's currency")),
+        Refusal::Stale => Problem::new(STALE)
+            .detail("The account has changed since the version in If-Match. Read it again."),
+        Refusal::NotReversible => Problem::new(NOT_REVERSIBLE)
+            .detail("An entry can be undone once, and a reversal cannot."),
+        Refusal::NotActive => Problem::new(NOT_ACTIVE)
+            .detail("The account takes payments and corrections, and no charges."),
+        Refusal::Limit => Problem::new(LIMIT)
+            .detail("No account owes, or is owed, as much as it would after this entry."),
+    }
+}
+
+fn at(pointer: &str, detail: &str) -> Vec<FieldError> {
+    vec![FieldError { place: Place::Pointer(pointer.to_owned()), detail: detail.to_owned() }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_have_their_codes() {
+        let check = |refusal: Refusal, status: u16| {
+            let problem = problem(&Failure::Refused(refusal));
+            assert_eq!(problem.kind().status.as_u16(), status, "{refusal:?}");
+        };
+        check(Refusal::Denied, 403);
+        check(Refusal::NoAccount, 404);
+        check(Refusal::NoEntry, 404);
+        check(Refusal::IdUsed, 409);
+        check(Refusal::Currency, 400);
+        check(Refusal::Stale, 412);
+        check(Refusal::NotReversible, 409);
+        check(Refusal::NotActive, 409);
+        check(Refusal::Limit, 409);
+    }
+}

@@ -1,0 +1,138 @@
+//! Booking: charges, payments, and reversals of either.
+
+use kit::audit::Access;
+use kit::database::{self, Database};
+use spin_sdk::pg::ParameterValue;
+
+use super::refusal::{self, Attempt};
+use crate::failure::Failure;
+use crate::limits::BALANCE_MAX_MINOR_UNITS;
+use crate::model::{Entry, Kind};
+use crate::service::Kept;
+
+/// A charge or a payment to be booked: complete and valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Booking {
+    pub(crate) account_id: String,
+    pub(crate) entry_id: String,
+    pub(crate) kind: Kind,
+    /// Above zero, for charges and payments alike.
+    pub(crate) minor_units: i64,
+    pub(crate) currency: String,
+    pub(crate) description: String,
+    /// The versions of the account that are expected; `None` if any will do.
+    pub(crate) versions: Option<Vec<i64>>,
+}
+
+/// An entry to be undone: complete and valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Void {
+    pub(crate) account_id: String,
+    /// The id of the reversing entry.
+    pub(crate) entry_id: String,
+    pub(crate) reverses: String,
+    pub(crate) description: String,
+    /// The versions of the account that are expected; `None` if any will do.
+    pub(crate) versions: Option<Vec<i64>>,
+}
+
+impl Booking {
+    /// What it adds to the balance.
+    fn signed(&self) -> i64 {
+        match self.kind {
+            Kind::Payment | Kind::Reversal => -self.minor_units,
+            Kind::Charge => self.minor_units,
+        }
+    }
+}
+
+/// Books a charge or a payment, once: the entry that exists is the answer to a repeated booking.
+pub(crate) async fn book(
+    database: &Database,
+    access: &Access<'_>,
+    booking: &Booking,
+) -> Result<Kept<Entry>, Failure> {
+    let amount = ParameterValue::Int64(booking.signed());
+    let versions = database::versions(booking.versions.as_deref());
+    let values = access.values([
+        database::uuid(&booking.account_id),
+        database::uuid(&booking.entry_id),
+        database::text(booking.kind.name()),
+        amount.clone(),
+        database::text(&booking.currency),
+        database::text(&booking.description),
+        versions.clone(),
+        ParameterValue::Int64(BALANCE_MAX_MINOR_UNITS),
+    ]);
+    let rows = database.query(include_str!("book.sql"), values).await?;
+    if let Some(row) = rows.first() {
+        return Ok(Kept { value: Entry::from_row(row, 0)?, new: true });
+    }
+    let attempt = Attempt {
+        account_id: &booking.account_id,
+        entry_id: &booking.entry_id,
+        kind: booking.kind,
+        amount,
+        currency: database::text(&booking.currency),
+        description: &booking.description,
+        versions,
+        reverses: ParameterValue::DbNull,
+    };
+    refusal::find_out(database, access, attempt).await
+}
+
+/// Undoes an entry, once.
+pub(crate) async fn void(
+    database: &Database,
+    access: &Access<'_>,
+    void: &Void,
+) -> Result<Kept<Entry>, Failure> {
+    let versions = database::versions(void.versions.as_deref());
+    let values = access.values([
+        database::uuid(&void.account_id),
+        database::uuid(&void.entry_id),
+        database::uuid(&void.reverses),
+        database::text(&void.description),
+        versions.clone(),
+        ParameterValue::Int64(BALANCE_MAX_MINOR_UNITS),
+    ]);
+    let rows = database.query(include_str!("void.sql"), values).await?;
+    if let Some(row) = rows.first() {
+        return Ok(Kept { value: Entry::from_row(row, 0)?, new: true });
+    }
+    let attempt = Attempt {
+        account_id: &void.account_id,
+        entry_id: &void.entry_id,
+        kind: Kind::Reversal,
+        // Both follow from the entry that is undone.
+        amount: ParameterValue::DbNull,
+        currency: ParameterValue::DbNull,
+        description: &void.description,
+        versions,
+        reverses: database::uuid(&void.reverses),
+    };
+    refusal::find_out(database, access, attempt).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_charge_adds_and_a_payment_takes_away() {
+        let check = |kind: Kind, expected: i64| {
+            let booking = Booking {
+                account_id: String::new(),
+                entry_id: String::new(),
+                kind,
+                minor_units: 5,
+                currency: String::new(),
+                description: String::new(),
+                versions: None,
+            };
+            assert_eq!(booking.signed(), expected);
+        };
+        check(Kind::Charge, 5);
+        check(Kind::Payment, -5);
+    }
+}

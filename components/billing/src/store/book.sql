@@ -1,0 +1,55 @@
+-- The account's lock comes first: of two bookings on one account, the second waits here and then
+-- sees the balance and the version that the first one left.
+WITH account AS MATERIALIZED (
+    SELECT id, patient_id, status, currency, balance, version
+    FROM accounts
+    WHERE id = $5::uuid
+    FOR NO KEY UPDATE
+),
+made AS (
+    INSERT INTO entries
+        (id, account_id, account_version, kind, amount, currency, balance_after, description)
+    SELECT $6::uuid, id, version + 1, $7::text, $8::bigint, currency, balance + $8::bigint,
+        $10::text
+    FROM account
+    WHERE currency = $9::text
+        AND (status = 'ACTIVE' OR $7::text = 'PAYMENT')
+        AND ($11::bigint[] IS NULL OR version = ANY ($11::bigint[]))
+        AND abs(balance + $8::bigint) <= $12::bigint
+    ON CONFLICT DO NOTHING
+    RETURNING *
+),
+sides AS (
+    INSERT INTO postings (entry_id, ledger, amount)
+    SELECT id, 'RECEIVABLE', amount FROM made
+    UNION ALL
+    SELECT id, CASE kind WHEN 'CHARGE' THEN 'REVENUE' ELSE 'CASH' END, -amount FROM made
+),
+changed AS (
+    UPDATE accounts
+    SET balance = made.balance_after, version = made.account_version, updated_at = made.posted_at
+    FROM made
+    WHERE accounts.id = made.account_id
+    RETURNING accounts.id, patient_id, status, accounts.currency, balance, version
+),
+event AS (
+    INSERT INTO outbox (aggregate_id, aggregate_version, type, payload, occurred_at)
+    SELECT changed.id, changed.version,
+        CASE made.kind WHEN 'CHARGE' THEN 'CHARGE_POSTED' ELSE 'PAYMENT_RECORDED' END,
+        jsonb_build_object(
+            'id', changed.id, 'patientId', patient_id, 'status', status,
+            'currency', changed.currency, 'balance', balance,
+            'entry', jsonb_build_object('id', made.id, 'kind', kind, 'amount', amount)),
+        made.posted_at
+    FROM changed, made
+),
+noted AS (
+    INSERT INTO audit_log
+        (actor, role, token_id, request_id, action, account_id, patient_id, entry_id, outcome)
+    SELECT $1::uuid, $2::text, $3::text, $4::text, made.kind, account.id, account.patient_id,
+        made.id, 'SUCCESS'
+    FROM made, account
+)
+SELECT id, account_id, kind, amount, currency, description, reverses, balance_after,
+    posted_at AT TIME ZONE 'UTC', account_version
+FROM made

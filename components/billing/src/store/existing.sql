@@ -1,0 +1,14 @@
+WITH found AS (
+    SELECT id, patient_id, status, balance, currency, version,
+        created_at AT TIME ZONE 'UTC' AS created, updated_at AT TIME ZONE 'UTC' AS updated
+    FROM accounts
+    WHERE patient_id = $5::uuid
+),
+noted AS (
+    INSERT INTO audit_log
+        (actor, role, token_id, request_id, action, account_id, patient_id, outcome)
+    SELECT $1::uuid, $2::text, $3::text, $4::text, $6::text, id, patient_id, 'REPEATED'
+    FROM found
+)
+SELECT id, patient_id, status, balance, currency, version, created, updated
+FROM found

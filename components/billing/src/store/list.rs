@@ -1,0 +1,49 @@
+//! Listing accounts by keyset: a page begins after an id, found in the primary key's index.
+
+use kit::audit::Access;
+use kit::database::{self, Database, Fault};
+use spin_sdk::pg::ParameterValue;
+
+use crate::model::Account;
+
+/// The id before all others, which no account has.
+const BEFORE_ALL: &str = "00000000-0000-0000-0000-000000000000";
+
+/// One page of something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Page<T> {
+    pub(crate) items: Vec<T>,
+    /// Whether another page follows.
+    pub(crate) more: bool,
+}
+
+/// Accounts in order of their ids. `limit` is at most [`kit::page::LIMIT_MAX`].
+pub(crate) async fn list(
+    database: &Database,
+    access: &Access<'_>,
+    limit: u32,
+    after: Option<&str>,
+) -> Result<Page<Account>, Fault> {
+    let after = database::uuid(after.unwrap_or(BEFORE_ALL));
+    let values = access.values([wanted(limit), after]);
+    let rows = database.query(include_str!("list.sql"), values).await?;
+    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
+    let items = rows.iter().take(shown).map(Account::from_row).collect::<Result<_, _>>()?;
+    Ok(Page { items, more: rows.len() > shown })
+}
+
+/// One row more than is shown, to learn whether more follow.
+pub(super) fn wanted(limit: u32) -> ParameterValue {
+    ParameterValue::Int64(i64::from(limit) + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_statements_read_no_further_than_the_longest_page() {
+        let limit = format!("LIMIT {}\n", kit::page::LIMIT_MAX + 1);
+        for statement in [include_str!("list.sql"), include_str!("statement.sql")] {
+            assert_eq!(statement.matches(&limit).count(), 1, "{statement}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+-- The inner limit is a constant so that the planner knows how little is wanted.
+WITH page AS MATERIALIZED (
+    SELECT * FROM (
+        SELECT id, patient_id, status, balance, currency, version,
+            created_at AT TIME ZONE 'UTC' AS created, updated_at AT TIME ZONE 'UTC' AS updated
+        FROM accounts
+        WHERE id > $6::uuid
+        ORDER BY id LIMIT 501
+    ) ordered
+    LIMIT $5::bigint
+),
+noted AS (
+    INSERT INTO audit_log (actor, role, token_id, request_id, action, row_count, outcome)
+    SELECT $1::uuid, $2::text, $3::text, $4::text, 'LIST', least(count(*), $5::bigint - 1),
+        'SUCCESS'
+    FROM page
+)
+SELECT id, patient_id, status, balance, currency, version, created, updated
+FROM page ORDER BY id

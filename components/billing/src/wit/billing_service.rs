@@ -1,0 +1,42 @@
+//! `pms:billing/billing-service`: opening and closing accounts.
+
+use super::violations::Violations;
+use super::{Component, caller, failed};
+use crate::bindings::exports::pms::billing::billing_service::{
+    BillingRequest, BillingResponse, CloseRequest, Guest,
+};
+use crate::bindings::pms::common::types::{Caller, Error};
+use crate::model::Account;
+use crate::{check, service};
+
+impl Guest for Component {
+    async fn create_billing_account(
+        by: Caller,
+        request: BillingRequest,
+    ) -> Result<BillingResponse, Error> {
+        let caller = caller(&by)?;
+        let mut violations = Violations::default();
+        let patient_id = violations.take("patient-id", check::id(&request.patient_id));
+        violations.take("name", check::name(&request.name));
+        violations.take("email", check::email(&request.email));
+        let patient_id = violations.whole(patient_id)?;
+        let opened = service::open(&caller, &patient_id).await;
+        Ok(response(opened.map_err(failed(&caller, "billing.open"))?.value))
+    }
+
+    async fn close_billing_account(
+        by: Caller,
+        request: CloseRequest,
+    ) -> Result<BillingResponse, Error> {
+        let caller = caller(&by)?;
+        let mut violations = Violations::default();
+        let patient_id = violations.take("patient-id", check::id(&request.patient_id));
+        let patient_id = violations.whole(patient_id)?;
+        let closed = service::close(&caller, &patient_id).await;
+        Ok(response(closed.map_err(failed(&caller, "billing.close"))?))
+    }
+}
+
+fn response(account: Account) -> BillingResponse {
+    BillingResponse { account_id: account.id, status: account.status.name().to_owned() }
+}

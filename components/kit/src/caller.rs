@@ -1,0 +1,100 @@
+//! Who asks, through whichever door: HTTP behind guard, or a call from another component or from a
+//! trigger, which pass the caller on as a value.
+//!
+//! Nothing is believed that does not look as it should: what is kept here goes into audit rows and
+//! log lines.
+
+use http::HeaderMap;
+
+use crate::audit::Access;
+use crate::identity::{self, Identity};
+use crate::{Problem, uuid};
+
+/// A caller, and the request that all of it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// A UUID in canonical form; `None` for the system itself.
+    pub user_id: Option<String>,
+    /// The role, e.g. `ADMIN`.
+    pub role: String,
+    /// The id of the token that was presented, if there was one.
+    pub token_id: Option<String>,
+    /// The request's id.
+    pub request_id: Option<String>,
+}
+
+impl Caller {
+    /// The caller that guard names in the headers; 401 without one.
+    pub fn from_headers(headers: &HeaderMap) -> Result<Self, Problem> {
+        let Identity { user_id, role, token_id } = Identity::from_headers(headers)?;
+        let request_id = identity::request_id(headers).map(str::to_owned);
+        Ok(Self { user_id: Some(user_id), role, token_id: Some(token_id), request_id })
+    }
+
+    /// The caller that came as a value, with an empty text for what there is not. `None` if it is
+    /// nobody: a user id that is no UUID, or no role. A request id that is no plain word is left
+    /// out, as it is from headers.
+    pub fn from_parts(user_id: &str, role: &str, token_id: &str, request_id: &str) -> Option<Self> {
+        let user_id = if user_id.is_empty() { None } else { Some(uuid::parse(user_id)?) };
+        let token = if token_id.is_empty() { None } else { Some(identity::short_word(token_id)?) };
+        Some(Self {
+            user_id,
+            role: identity::short_word(role)?.to_owned(),
+            token_id: token.map(str::to_owned),
+            request_id: identity::request_id_in(request_id).map(str::to_owned),
+        })
+    }
+
+    /// What the audit log is told.
+    pub fn access(&self) -> Access<'_> {
+        Access {
+            actor: self.user_id.as_deref(),
+            role: &self.role,
+            token_id: self.token_id.as_deref(),
+            request_id: self.request_id.as_deref(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "123e4567-e89b-12d3-a456-426614174000";
+
+    #[test]
+    fn callers_from_parts() {
+        let check = |parts: [&str; 4], known: bool| {
+            let [user, role, token, request] = parts;
+            assert_eq!(
+                Caller::from_parts(user, role, token, request).is_some(),
+                known,
+                "{parts:?}"
+            );
+        };
+        check([ID, "ADMIN", "t", "r"], true);
+        check(["", "SYSTEM", "", ""], true);
+        check(["root", "ADMIN", "t", "r"], false);
+        check([ID, "", "t", "r"], false);
+        check([ID, "A B", "t", "r"], false);
+        check([ID, "ADMIN", "t\n", "r"], false);
+        let odd = Caller::from_parts(ID, "ADMIN", "t", "a b").unwrap();
+        assert_eq!(odd.request_id, None);
+    }
+
+    #[test]
+    fn both_doors_make_the_same_caller() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            (identity::USER_ID, ID),
+            (identity::USER_ROLE, "ADMIN"),
+            (identity::TOKEN_ID, "t"),
+            ("x-request-id", "r"),
+        ] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        let by_value = Caller::from_parts(&ID.to_uppercase(), "ADMIN", "t", "r").unwrap();
+        assert_eq!(Caller::from_headers(&headers), Ok(by_value));
+        assert!(Caller::from_headers(&HeaderMap::new()).is_err());
+    }
+}

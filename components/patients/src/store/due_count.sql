@@ -1,0 +1,1 @@
+SELECT count(*) FROM (SELECT FROM billing_due LIMIT 10000) counted

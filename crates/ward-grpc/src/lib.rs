@@ -1,0 +1,41 @@
+//! The gRPC trigger: serves interfaces that components export as gRPC services whose protobuf is
+//! derived from their WIT, and bounds what either side may cost. Unary calls only. It opens one
+//! listener and reads the certificate's files; no database, no wasm. It never logs metadata or a
+//! message.
+//!
+//! Start at [`Offer::new`] (from an application to what is served), [`Options::new`], then
+//! [`Server::bind`] and [`Server::run`]; the module `service` has the life of one call in order.
+//!
+//! What a component may rely on:
+//! - the record `pms:common/types.caller` was filled in from a token that was verified, or is empty
+//!   where the trigger is public;
+//! - its `request-id` is always there, a UUID: the client's `x-request-id` or a new one;
+//! - `traceparent` goes along as it came, if it is one. It is a claim, like any metadata.
+
+#![forbid(unsafe_code)]
+
+mod access;
+mod caller;
+mod clocks;
+mod codec;
+mod connection;
+mod head;
+mod invoke;
+mod limits;
+mod offer;
+mod options;
+mod outgoing;
+mod own;
+mod request_id;
+mod server;
+mod service;
+mod status;
+mod timeout;
+mod tls;
+mod trace;
+
+pub use invoke::Invoke;
+pub use limits::Limits;
+pub use offer::{Offer, OfferError};
+pub use options::{Options, OptionsError};
+pub use server::{BindError, Drained, Server};

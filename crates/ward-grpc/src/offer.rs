@@ -1,0 +1,130 @@
+//! From an application to what is served: for each trigger the service that is derived from its
+//! interface, and for each method the function that answers. What does not change from call to
+//! call is made here.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ward_manifest::{App, GrpcTrigger};
+use ward_wire::{Contract, Method, Naming, Service};
+
+use crate::access::Label;
+
+/// The record that a trigger fills in from what it verified; no part of any message. Its fields
+/// are written by [`crate::caller`].
+const CALLER: &str = "pms:common/types.caller";
+
+/// A trigger that cannot be served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferError {
+    /// The trigger's id.
+    pub trigger: String,
+    /// What is wrong, with the place in the contract where that is known.
+    pub problem: String,
+}
+
+impl fmt::Display for OfferError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "trigger `{}`: {}", self.trigger, self.problem)
+    }
+}
+
+impl std::error::Error for OfferError {}
+
+/// What is served: services with their methods.
+#[derive(Debug)]
+pub struct Offer<I> {
+    pub(crate) services: Vec<Service>,
+    /// By path: `/service/Method`.
+    pub(crate) endpoints: HashMap<Box<str>, Arc<Endpoint<I>>>,
+}
+
+/// One method.
+#[derive(Debug)]
+pub(crate) struct Endpoint<I> {
+    pub(crate) method: Arc<Method>,
+    pub(crate) function: I,
+    pub(crate) label: Arc<Label>,
+    /// The longest its component may take.
+    pub(crate) deadline: Duration,
+    /// Whether it answers without a token.
+    pub(crate) public: bool,
+}
+
+impl<I> Offer<I> {
+    /// What `app` serves. `contract` reads what a component exports, by the component's id;
+    /// `function` finds a function by component, interface and name.
+    ///
+    /// # Errors
+    /// Everything that cannot be served, of all triggers.
+    pub fn new(
+        app: &App,
+        mut contract: impl FnMut(&str) -> Result<Contract, String>,
+        function: impl Fn(&str, &str, &str) -> Option<I>,
+    ) -> Result<Self, Vec<OfferError>> {
+        let mut offer = Self { services: Vec::new(), endpoints: HashMap::new() };
+        let mut contracts = BTreeMap::new();
+        let mut errors = Vec::new();
+        for trigger in &app.grpc_triggers {
+            let component = trigger.component.as_str();
+            let contract = contracts.entry(component).or_insert_with(|| contract(component));
+            let served = match contract {
+                Ok(contract) => offer.add(app, trigger, contract, &function),
+                Err(problem) => Err(vec![problem.clone()]),
+            };
+            let error = |problem| OfferError { trigger: trigger.id.clone(), problem };
+            errors.extend(served.err().into_iter().flatten().map(error));
+        }
+        if errors.is_empty() { Ok(offer) } else { Err(errors) }
+    }
+
+    /// The services' full names, in the order of their triggers.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.services.iter().map(Service::full_name)
+    }
+
+    fn add(
+        &mut self,
+        app: &App,
+        trigger: &GrpcTrigger,
+        contract: &Contract,
+        function: impl Fn(&str, &str, &str) -> Option<I>,
+    ) -> Result<(), Vec<String>> {
+        let naming = Naming {
+            package: trigger.package.clone(),
+            service: trigger.service.clone(),
+            ambient: vec![CALLER.to_owned()],
+        };
+        let service = Service::derive(contract, &trigger.interface, &naming)
+            .map_err(|refusals| refusals.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        if self.names().any(|name| name == service.full_name()) {
+            let name = service.full_name();
+            return Err(vec![format!("another trigger serves `{name}`; give one of them a name")]);
+        }
+        let settings = app.components.get(&trigger.component).map(|found| &found.settings);
+        let deadline = settings.map_or(Duration::ZERO, |settings| settings.deadline);
+        let mut missing = Vec::new();
+        for method in service.methods() {
+            let (component, interface) = (trigger.component.as_str(), service.interface());
+            let Some(function) = function(component, interface, method.function()) else {
+                let name = method.function();
+                missing.push(format!("`{component}` does not export `{interface}` `{name}`"));
+                continue;
+            };
+            let rpc: Box<str> = method.path().into();
+            let label = Label { rpc: rpc.clone(), component: component.into() };
+            let endpoint = Endpoint {
+                method: Arc::new(method.clone()),
+                function,
+                label: Arc::new(label),
+                deadline,
+                public: trigger.public,
+            };
+            self.endpoints.insert(rpc, Arc::new(endpoint));
+        }
+        self.services.push(service);
+        if missing.is_empty() { Ok(()) } else { Err(missing) }
+    }
+}

@@ -1,0 +1,166 @@
+//! What the host itself answers, without a token: `grpc.health.v1` for every service and for the
+//! whole, and reflection (v1 and v1alpha) from the derived descriptors. Both tell what a client has
+//! to know before it can have a token, and neither reaches a component.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame};
+use hyper::body::Incoming;
+use tonic::body::Body as TonicBody;
+use tonic::server::NamedService;
+use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
+use tonic_reflection::server::Builder;
+use tower_service::Service as TowerService;
+use ward_wire::Service;
+
+/// The longest question anybody has for these services: the name of a symbol.
+const QUESTION_BYTES_MAX: usize = 16 * 1024;
+
+type Answer = Pin<Box<dyn Future<Output = Response<TonicBody>> + Send>>;
+type Answerer = Box<dyn Fn(Request<Question>) -> Answer + Send + Sync>;
+
+/// The host's own services.
+pub(crate) struct Own {
+    /// By the name of the service.
+    services: Vec<(&'static str, Answerer)>,
+    health: HealthReporter,
+    names: Vec<String>,
+}
+
+impl Own {
+    /// Health for these services, and reflection if it is wanted. The error says what is wrong with
+    /// the descriptors.
+    pub(crate) async fn new(services: &[Service], reflection: bool) -> Result<Self, String> {
+        let mut health = HealthReporter::new();
+        let names: Vec<String> = services.iter().map(|s| s.full_name().to_owned()).collect();
+        let server = HealthServer::new(HealthService::from_health_reporter(health.clone()))
+            .max_decoding_message_size(QUESTION_BYTES_MAX);
+        set_all(&mut health, &names, ServingStatus::Serving).await;
+        let mut own = Self { services: vec![answerer(server)], health, names };
+        if reflection {
+            own.reflect(services)?;
+        }
+        Ok(own)
+    }
+
+    fn reflect(&mut self, services: &[Service]) -> Result<(), String> {
+        let services: Vec<&Service> = services.iter().collect();
+        let set = ward_wire::merge(&services).map_err(|refusals| {
+            refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        })?;
+        let builder = || {
+            Builder::configure()
+                .register_file_descriptor_set(set.clone())
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        let v1 = builder().build_v1().map_err(|error| error.to_string())?;
+        self.services.push(answerer(v1.max_decoding_message_size(QUESTION_BYTES_MAX)));
+        let v1alpha = builder().build_v1alpha().map_err(|error| error.to_string())?;
+        self.services.push(answerer(v1alpha.max_decoding_message_size(QUESTION_BYTES_MAX)));
+        Ok(())
+    }
+
+    /// What answers at a path, if it is one of these.
+    pub(crate) fn find(&self, path: &str) -> Option<&Answerer> {
+        let (service, _) = path.strip_prefix('/')?.split_once('/')?;
+        self.services.iter().find(|(name, _)| *name == service).map(|(_, answerer)| answerer)
+    }
+
+    /// Tells everyone who asks or watches that nothing is serving any more.
+    pub(crate) async fn stop_serving(&self) {
+        set_all(&mut self.health.clone(), &self.names, ServingStatus::NotServing).await;
+    }
+
+    /// Ends the streams of those who watch.
+    pub(crate) async fn end_watches(&self) {
+        let mut health = self.health.clone();
+        for name in all(&self.names) {
+            health.clear_service_status(name).await;
+        }
+    }
+}
+
+impl std::fmt::Debug for Own {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Own").field("names", &self.names).finish_non_exhaustive()
+    }
+}
+
+/// Whether a call to one of these may have more than one answer.
+pub(crate) fn is_stream(path: &str) -> bool {
+    path != "/grpc.health.v1.Health/Check"
+}
+
+/// Whether a call to one of these goes on for as long as the client likes, and is quiet meanwhile.
+pub(crate) fn is_watch(path: &str) -> bool {
+    path == "/grpc.health.v1.Health/Watch"
+}
+
+/// The services' names, and the empty one, which stands for all of them.
+fn all(names: &[String]) -> impl Iterator<Item = &str> {
+    std::iter::once("").chain(names.iter().map(String::as_str))
+}
+
+async fn set_all(health: &mut HealthReporter, names: &[String], status: ServingStatus) {
+    for name in all(names) {
+        health.set_service_status(name, status).await;
+    }
+}
+
+fn answerer<S>(service: S) -> (&'static str, Answerer)
+where
+    S: TowerService<Request<Question>, Response = Response<TonicBody>, Error = Infallible>
+        + NamedService
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send + 'static,
+{
+    let answerer = move |request| -> Answer {
+        let answer = service.clone().call(request);
+        Box::pin(async move {
+            match answer.await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        })
+    };
+    (S::NAME, Box::new(answerer))
+}
+
+/// The body of a request to one of these services. It ends when `until` is over, whatever the
+/// client does, and the answer's stream with it: nobody keeps a stream, or a server that drains,
+/// for ever.
+pub(crate) struct Question {
+    body: Incoming,
+    until: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Question {
+    /// A body that may come until then.
+    pub(crate) fn new(body: Incoming, until: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self { body, until: Box::pin(until) }
+    }
+}
+
+impl Body for Question {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            return Poll::Ready(frame);
+        }
+        self.until.as_mut().poll(cx).map(|()| None)
+    }
+}

@@ -1,0 +1,44 @@
+//! What cannot be served is said at load, all of it, by trigger.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::probe::Probe;
+use crate::site::{MANIFEST, offer};
+
+fn check(manifest: &str) -> Result<Vec<String>, Vec<String>> {
+    let probe = Probe { gate: Arc::new(Semaphore::new(0)), calls: Arc::default() };
+    offer(manifest, &probe).map(|offer| offer.names().map(str::to_owned).collect())
+}
+
+#[test]
+fn services_in_the_order_of_their_triggers() {
+    assert_eq!(check(MANIFEST).unwrap(), ["test.clinic.v1.Desk", "open.Desk", "brief.Desk"]);
+}
+
+#[test]
+fn two_triggers_of_one_name() {
+    let errors = check(&MANIFEST.replace("package = \"open\"", "")).unwrap_err();
+    let expected = "trigger `grpc-trigger1`: another trigger serves `test.clinic.v1.Desk`; give \
+                    one of them a name";
+    assert_eq!(errors, [expected]);
+}
+
+#[test]
+fn what_is_not_there() {
+    let manifest = MANIFEST
+        .replace("interface = \"test:clinic/desk@1.0.0\"", "interface = \"test:clinic/table\"")
+        .replace("component = \"desk\"", "component = \"other\"")
+        .replace(
+            "[component.desk]",
+            "[component.other]\nsource = \"other.wasm\"\n[component.desk]",
+        );
+    let errors = check(&manifest).unwrap_err();
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(errors[0].starts_with("trigger `other-grpc-trigger`: "), "{errors:?}");
+    assert!(errors[0].contains("test:clinic/table"), "{errors:?}");
+    let expected =
+        "trigger `grpc-trigger1`: `other` does not export `test:clinic/desk@1.0.0` `ask`";
+    assert_eq!(errors[1], expected);
+}

@@ -1,0 +1,102 @@
+//! Who may call: whoever comes with a good token, and anybody where the trigger says so. Which
+//! tokens are good is for the token library's tests; here it is that the server asks it.
+
+use token::LIFETIME_SECONDS;
+use tonic::{Code, Request};
+
+use crate::raw::{Raw, request_to};
+use crate::site::{
+    ASK, ASK_OPENLY, AUDIENCE, ISSUER, Question, SUBJECT, Site, TOKEN_ID, authorized, good_token,
+    now, question, token,
+};
+
+const SENT_ID: &str = "0198a3c0-7e1b-7c3a-9d52-0123456789ab";
+
+async fn text(site: &Site, path: &'static str, mut request: Request<Question>) -> String {
+    request.metadata_mut().insert("x-request-id", SENT_ID.parse().unwrap());
+    site.client().await.call(path, request).await.unwrap().into_inner().text
+}
+
+#[tokio::test]
+async fn the_component_learns_who_calls_from_the_token_alone() {
+    let site = Site::new().await;
+    let expected = format!("{SUBJECT}|ADMIN|{TOKEN_ID}|{SENT_ID}");
+    let mut request = authorized("caller", &format!("Bearer {}", good_token()));
+    for name in ["ward-user-id", "user-id", "caller"] {
+        request.metadata_mut().insert(name, "mallory".parse().unwrap());
+    }
+    assert_eq!(text(&site, ASK, request).await, expected);
+}
+
+#[tokio::test]
+async fn a_public_method_has_no_caller_even_with_a_token() {
+    let site = Site::new().await;
+    let expected = format!("|||{SENT_ID}");
+    assert_eq!(text(&site, ASK_OPENLY, question("caller", 0)).await, expected);
+    for value in [format!("Bearer {}", good_token()), "Bearer x.y.z".to_owned()] {
+        assert_eq!(text(&site, ASK_OPENLY, authorized("caller", &value)).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_request_id_that_is_none_is_replaced() {
+    let site = Site::new().await;
+    let client = site.client().await;
+    let mut request = question("caller", 0);
+    request.metadata_mut().insert("x-request-id", "Jane Roe".parse().unwrap());
+    let response = client.call(ASK_OPENLY, request).await.unwrap();
+    let id = response.metadata().get("x-request-id").unwrap().to_str().unwrap().to_owned();
+    assert_eq!(uuid::Uuid::try_parse(&id).unwrap().get_version_num(), 7);
+    assert_eq!(response.into_inner().text, format!("|||{id}"));
+}
+
+#[tokio::test]
+async fn without_a_good_token_nobody_is_let_in() {
+    let site = Site::new().await;
+    let client = site.client().await;
+    let status = client.call(ASK, question("echo", 0)).await.unwrap_err();
+    let missing = "a bearer token is needed, as metadata `authorization`";
+    assert_eq!((status.code(), status.message()), (Code::Unauthenticated, missing));
+    let good = good_token();
+    let (head, rest) = good.split_once('.').unwrap();
+    let values = [
+        format!("Bearer {}", token(1, ISSUER, AUDIENCE, now())),
+        format!("Bearer {}", token(0, "https://evil.example", AUDIENCE, now())),
+        format!("Bearer {}", token(0, ISSUER, "billing", now())),
+        format!("Bearer {}", token(0, ISSUER, AUDIENCE, now() - LIFETIME_SECONDS)),
+        format!("Bearer {}", token(0, ISSUER, AUDIENCE, now() + 3600)),
+        format!("Bearer {}.{rest}", head.to_uppercase()),
+        format!("Bearer {good}x"),
+        format!("Bearer {}", "a".repeat(9000)),
+        format!("Bearer eyJhbGciOiJub25lIn0.{rest}"),
+        format!("Basic {good}"),
+        good.clone(),
+        "Bearer ".to_owned(),
+    ];
+    for value in values {
+        let status = client.call(ASK, authorized("echo", &value)).await.unwrap_err();
+        let invalid = (Code::Unauthenticated, "the token is not valid");
+        assert_eq!((status.code(), status.message()), invalid, "{value}");
+        assert!(status.details().is_empty());
+    }
+    let mut twice = authorized("echo", &format!("Bearer {good}"));
+    twice.metadata_mut().append("authorization", format!("Bearer {good}").parse().unwrap());
+    assert_eq!(client.call(ASK, twice).await.unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!(site.reached(), 0);
+    for _ in 0..2 {
+        client.call(ASK, authorized("echo", &format!("bearer {good}"))).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_token_elsewhere_is_none() {
+    let site = Site::new().await;
+    let mut raw = Raw::connect(&site).await;
+    let good = good_token();
+    for name in ["authorization-bin", "x-authorization", "cookie"] {
+        let path = format!("{ASK}?access_token={good}");
+        let head = request_to(&path, &[(name, good.as_str())]);
+        let answer = raw.send(head, bytes::Bytes::new()).await;
+        assert_eq!(answer.code, Some(Code::Unauthenticated), "{name}");
+    }
+}

@@ -1,0 +1,58 @@
+//! What the gRPC trigger is told: which interfaces it serves, where, and whom it believes. Plain
+//! data that has passed every check, like the rest of [`App`](crate::App).
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// One `[[trigger.grpc]]`: an interface that a component exports, served as a gRPC service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrpcTrigger {
+    /// `id`, or the default `<component>-grpc-trigger` as Spin names it.
+    pub id: String,
+    /// The id of a component of this application.
+    pub component: String,
+    /// The interface it exports, such as `pms:billing/accounts@1.0.0`; the version may be missing.
+    pub interface: String,
+    /// The protobuf package; `None` to have it derived, empty for none.
+    pub package: Option<String>,
+    /// The service's name; `None` to have it derived.
+    pub service: Option<String>,
+    /// Whether anybody may call it, without a token.
+    pub public: bool,
+}
+
+/// `[application.trigger.grpc]`, with defaults filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrpcSettings {
+    /// `listen`: where calls come in; `127.0.0.1:9001` by default.
+    pub listen: SocketAddr,
+    /// `token`: what tokens are verified with. There whenever a trigger is not public.
+    pub token: Option<TokenSettings>,
+    /// `max_message_size` in bytes (TOML: an integer, or a string such as `"4MiB"`), for requests
+    /// and answers, after decompression; 4 MiB by default.
+    pub message_bytes_max: u64,
+    /// `tls`: the certificate to serve with; clear text where there is none.
+    pub tls: Option<TlsFiles>,
+    /// `reflection`: whether clients may ask for the services' descriptors; true by default.
+    pub reflection: bool,
+}
+
+/// `token`: templates over the application's variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenSettings {
+    /// `public_key`: an Ed25519 public key in PEM.
+    pub public_key: String,
+    /// `issuer`: the `iss` a token must have.
+    pub issuer: String,
+    /// `audience`: the `aud` a token must have.
+    pub audience: String,
+}
+
+/// `tls`: two files in PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// `cert`: the certificate and those between it and the authority's.
+    pub cert: PathBuf,
+    /// `key`: its private key.
+    pub key: PathBuf,
+}

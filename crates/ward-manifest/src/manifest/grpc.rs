@@ -1,0 +1,181 @@
+//! `[[trigger.grpc]]` and `[application.trigger.grpc]`: which interfaces are served over gRPC and
+//! how. Real Spin passes keys of such a trigger to its plugin unread, so they are Ward's to choose.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use crate::grpc::{GrpcSettings, GrpcTrigger, TlsFiles, TokenSettings};
+use crate::toml_file::{Section, Span, Text};
+
+use super::dependency::is_interface_name;
+use super::tool::{address, size_at};
+
+/// Where calls come in if the manifest does not say.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9001);
+
+/// What gRPC libraries allow a message unless they are told otherwise; there is no more to be had.
+const MESSAGE_BYTES_MAX: u64 = 4 << 20;
+
+/// From a small form to the longest message that is decoded at all.
+const MESSAGE_BYTES: RangeInclusive<u64> = (1 << 10)..=MESSAGE_BYTES_MAX;
+
+/// What the manifest says of gRPC, with references not looked up yet.
+pub(super) struct GrpcDraft<'a> {
+    pub(super) triggers: Vec<GrpcTriggerDraft<'a>>,
+    pub(super) settings: GrpcSettings,
+    /// The templates in `token`.
+    pub(super) templates: Vec<Text<'a>>,
+}
+
+/// A trigger whose component is not looked up yet.
+pub(super) struct GrpcTriggerDraft<'a> {
+    /// `None` where the manifest gives none; Spin takes an empty one for none too.
+    pub(super) id: Option<Text<'a>>,
+    pub(super) component: Option<Text<'a>>,
+    /// All but the id and the component; `None` when the report says why.
+    pub(super) trigger: Option<GrpcTrigger>,
+}
+
+/// Reads both tables.
+pub(super) fn read<'a>(root: &Section<'a>, directory: &Path) -> GrpcDraft<'a> {
+    let mut draft = GrpcDraft { triggers: Vec::new(), settings: defaults(), templates: Vec::new() };
+    let mut has_token = false;
+    if let Some(settings) = settings_section(root) {
+        has_token = settings.has("token");
+        read_settings(&settings, directory, &mut draft);
+    }
+    let Some(types) = root.value("trigger").filter(|types| types.get_ref().is_table()) else {
+        return draft;
+    };
+    let Some(types) = root.section_of(types, "trigger") else { return draft };
+    for item in types.list("grpc", "written as [[trigger.grpc]]") {
+        let Some(section) = types.section_of(item, "a trigger") else { continue };
+        let trigger = read_trigger(&section);
+        let guarded = trigger.trigger.as_ref().is_some_and(|trigger| !trigger.public);
+        if guarded && !has_token {
+            ask_for_token(&section);
+        }
+        draft.triggers.push(trigger);
+    }
+    draft
+}
+
+fn defaults() -> GrpcSettings {
+    GrpcSettings {
+        listen: LISTEN,
+        token: None,
+        message_bytes_max: MESSAGE_BYTES_MAX,
+        tls: None,
+        reflection: true,
+    }
+}
+
+/// `[application.trigger.grpc]`. What has the wrong type on the way there is reported by those who
+/// read these tables whole.
+fn settings_section<'a>(root: &Section<'a>) -> Option<Section<'a>> {
+    let mut section = root.clone();
+    for key in ["application", "trigger", "grpc"] {
+        let value = section.value(key).filter(|value| value.get_ref().is_table())?;
+        section = section.section_of(value, key)?;
+    }
+    Some(section)
+}
+
+fn read_settings<'a>(section: &Section<'a>, directory: &Path, draft: &mut GrpcDraft<'a>) {
+    section.only(&["listen", "token", "max_message_size", "tls", "reflection"]);
+    let settings = &mut draft.settings;
+    if let Some(text) = section.text("listen") {
+        settings.listen = address(section, &text).unwrap_or(LISTEN);
+    }
+    if let Some(bytes) = size_at(section, "max_message_size", MESSAGE_BYTES, "1KiB and 4MiB") {
+        settings.message_bytes_max = bytes;
+    }
+    settings.reflection = section.flag("reflection").unwrap_or(true);
+    settings.tls = section.section("tls").and_then(|tls| read_tls(&tls, directory));
+    if let Some(token) = section.section("token") {
+        token.only(&["public_key", "issuer", "audience"]);
+        let keys = ["public_key", "issuer", "audience"].map(|key| token.required_text(key));
+        draft.templates = keys.iter().flatten().cloned().collect();
+        if let [Some(public_key), Some(issuer), Some(audience)] = keys {
+            settings.token = Some(TokenSettings {
+                public_key: public_key.value.to_owned(),
+                issuer: issuer.value.to_owned(),
+                audience: audience.value.to_owned(),
+            });
+        }
+    }
+}
+
+fn read_tls(tls: &Section<'_>, directory: &Path) -> Option<TlsFiles> {
+    tls.only(&["cert", "key"]);
+    let (cert, key) = (tls.required_text("cert"), tls.required_text("key"));
+    Some(TlsFiles { cert: directory.join(cert?.value), key: directory.join(key?.value) })
+}
+
+fn ask_for_token(trigger: &Section<'_>) {
+    let problem = "this trigger asks for a token, and [application.trigger.grpc] has no `token`";
+    let help = "add token = { public_key = …, issuer = …, audience = … } there, or public = true \
+                here if anybody may call it";
+    trigger.report.error_help(&trigger.span, problem, help.to_owned());
+}
+
+fn read_trigger<'a>(section: &Section<'a>) -> GrpcTriggerDraft<'a> {
+    section.only(&["id", "component", "interface", "package", "service", "public"]);
+    let component = read_component(section);
+    let interface = section.required_text("interface");
+    if let Some(name) = interface.as_ref().filter(|name| !is_interface_name(name.value)) {
+        let problem = format!("{:?} is not the name of an interface", name.value);
+        let help = "write it as in WIT: \"ns:package/interface\", with or without \"@1.2.3\"";
+        section.report.error_help(&name.span, problem, help.to_owned());
+    }
+    let package = section.text("package");
+    if let Some(name) = package.as_ref().filter(|name| !is_package(name.value)) {
+        let problem = format!("{:?} is not a protobuf package", name.value);
+        let help = "write words with dots between, as in \"billing.v1\", or \"\" for none";
+        section.report.error_help(&name.span, problem, help.to_owned());
+    }
+    let service = section.text("service");
+    if let Some(name) = service.as_ref().filter(|name| !is_identifier(name.value)) {
+        let problem = format!("{:?} is not the name of a protobuf service", name.value);
+        let help = "use letters, digits and underscores, a letter first, as in \"BillingService\"";
+        section.report.error_help(&name.span, problem, help.to_owned());
+    }
+    let owned = |text: &Text<'_>| text.value.to_owned();
+    let public = section.flag("public").unwrap_or(false);
+    let trigger = interface.map(|interface| GrpcTrigger {
+        id: String::new(),
+        component: String::new(),
+        interface: owned(&interface),
+        package: package.as_ref().map(owned),
+        service: service.as_ref().map(owned),
+        public,
+    });
+    let id = section.text("id").filter(|id| !id.value.is_empty());
+    GrpcTriggerDraft { id, component, trigger }
+}
+
+fn read_component<'a>(section: &Section<'a>) -> Option<Text<'a>> {
+    let Some(value) = section.value("component") else {
+        section.missing("component", "the id of a component");
+        return None;
+    };
+    if value.get_ref().is_table() {
+        let span: Span = value.span();
+        let help = "give it a table [component.<id>], and write component = \"<id>\"";
+        let problem = "the component of a grpc trigger must have an id";
+        section.report.error_help(&span, problem, help.to_owned());
+        return None;
+    }
+    section.text("component")
+}
+
+/// Identifiers with dots between, or nothing.
+fn is_package(name: &str) -> bool {
+    name.is_empty() || name.split('.').all(is_identifier)
+}
+
+fn is_identifier(name: &str) -> bool {
+    let first = |c: char| c.is_ascii_alphabetic() || c == '_';
+    name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit())
+}

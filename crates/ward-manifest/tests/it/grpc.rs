@@ -1,0 +1,186 @@
+//! The gRPC trigger's tables: what becomes of them, and what is wrong with them.
+
+use std::path::Path;
+
+use expect_test::{Expect, expect};
+use ward_manifest::App;
+
+use crate::fold::fold;
+
+/// A manifest in order, but for what a test adds to it.
+const BASE: &str = r#"spin_manifest_version = 2
+application.name = "app"
+[variables]
+jwt_public_key = { required = true }
+[component.billing]
+source = "billing.wasm"
+"#;
+
+const TOKEN: &str = r#"[application.trigger.grpc]
+token = { public_key = "{{ jwt_public_key }}", issuer = "us", audience = "ward" }
+"#;
+
+fn check(rest: &str, expected: Expect) {
+    let shown = match App::read(Path::new("dir/spin.toml"), &format!("{BASE}{rest}")) {
+        Ok(app) => {
+            let mut lines: Vec<String> =
+                app.grpc_triggers.iter().map(|trigger| format!("{trigger:?}")).collect();
+            lines.push(format!("{:?}", app.grpc));
+            lines.join("\n")
+        }
+        Err(findings) => findings.to_string(),
+    };
+    expected.assert_eq(&fold(&shown));
+}
+
+#[test]
+fn a_trigger_with_everything_and_one_with_the_least() {
+    check(
+        &format!(
+            "{TOKEN}listen = '0.0.0.0:9443'\nmax_message_size = '64KiB'\nreflection = false\n\
+             tls = {{ cert = 'tls/cert.pem', key = 'tls/key.pem' }}\n\
+             [[trigger.grpc]]\nid = 'billing'\ncomponent = 'billing'\n\
+             interface = 'pms:billing/billing-service@1.0.0'\n\
+             package = ''\nservice = 'BillingService'\npublic = true\n\
+             [[trigger.grpc]]\ncomponent = 'billing'\ninterface = 'pms:billing/accounts'\n"
+        ),
+        expect![[r#"
+            GrpcTrigger { id: "billing", component: "billing", interface:
+            … "pms:billing/billing-service@1.0.0", package: Some(""), service:
+            … Some("BillingService"), public: true }
+            GrpcTrigger { id: "billing-grpc-trigger", component: "billing", interface:
+            … "pms:billing/accounts", package: None, service: None, public: false }
+            GrpcSettings { listen: 0.0.0.0:9443, token: Some(TokenSettings { public_key:
+            … "{{ jwt_public_key }}", issuer: "us", audience: "ward" }), message_bytes_max:
+            … 65536, tls: Some(TlsFiles { cert: "dir/tls/cert.pem", key: "dir/tls/key.pem"
+            … }), reflection: false }"#]],
+    );
+}
+
+#[test]
+fn triggers_without_ids_get_those_of_spin() {
+    let trigger = "[[trigger.grpc]]\ncomponent = 'billing'\ninterface = 'a:b/c'\npublic = true\n";
+    check(
+        &trigger.repeat(2),
+        expect![[r#"
+        GrpcTrigger { id: "billing-grpc-trigger", component: "billing", interface:
+        … "a:b/c", package: None, service: None, public: true }
+        GrpcTrigger { id: "grpc-trigger1", component: "billing", interface: "a:b/c",
+        … package: None, service: None, public: true }
+        GrpcSettings { listen: 127.0.0.1:9001, token: None, message_bytes_max: 4194304,
+        … tls: None, reflection: true }"#]],
+    );
+}
+
+#[test]
+fn a_trigger_that_asks_for_a_token_needs_to_know_how() {
+    check(
+        "[[trigger.grpc]]\ncomponent = 'billing'\ninterface = 'a:b/c'\n\
+         [[trigger.grpc]]\ncomponent = 'billing'\ninterface = 'a:b/c'\npublic = true\n",
+        expect![[r#"
+            dir/spin.toml:7:1: this trigger asks for a token, and
+            … [application.trigger.grpc] has no `token`
+              7 | [[trigger.grpc]]
+              help: add token = { public_key = …, issuer = …, audience = … } there, or
+            … public = true here if anybody may call it"#]],
+    );
+    check(
+        "[application.trigger.grpc]\ntoken = { public_key = '{{ jwt_key', issuer = '{{ iss }}' }\n\
+         [[trigger.grpc]]\ncomponent = 'billing'\ninterface = 'a:b/c'\n",
+        expect![[r#"
+            dir/spin.toml:8:9: `audience` is missing here; it must be a string
+              8 | token = { public_key = '{{ jwt_key', issuer = '{{ iss }}' }
+            dir/spin.toml:8:24: a `{{` has no `}}`
+              8 | token = { public_key = '{{ jwt_key', issuer = '{{ iss }}' }
+              help: write {{ name }}, with the name of a variable of [variables]
+            dir/spin.toml:8:47: there is no variable `iss` in [variables]
+              8 | token = { public_key = '{{ jwt_key', issuer = '{{ iss }}' }
+              help: there is `jwt_public_key`"#]],
+    );
+}
+
+#[test]
+fn what_is_wrong_with_triggers() {
+    check(
+        &format!(
+            "{TOKEN}[[trigger.grpc]]\ncomponent = 'biling'\ninterface = 'accounts'\n\
+             package = 'billing..v1'\nservice = '2nd'\npublic = 'yes'\n\
+             [[trigger.grpc]]\ncomponent = {{ source = 'x.wasm' }}\ninterfaces = 'a:b/c'\n\
+             [[trigger.grpc]]\nid = 'same'\ncomponent = 'billing'\ninterface = 'a:b/c@1'\n\
+             [[trigger.grpc]]\nid = 'same'\ninterface = 'a:b/c'\n\
+             [[trigger.http]]\nid = 'same'\nroute = '/'\ncomponent = 'billing'\n"
+        ),
+        expect![[r#"
+            dir/spin.toml:10:13: there is no component `biling`
+              10 | component = 'biling'
+              help: did you mean `billing`?
+            dir/spin.toml:11:13: "accounts" is not the name of an interface
+              11 | interface = 'accounts'
+              help: write it as in WIT: "ns:package/interface", with or without "@1.2.3"
+            dir/spin.toml:12:11: "billing..v1" is not a protobuf package
+              12 | package = 'billing..v1'
+              help: write words with dots between, as in "billing.v1", or "" for none
+            dir/spin.toml:13:11: "2nd" is not the name of a protobuf service
+              13 | service = '2nd'
+              help: use letters, digits and underscores, a letter first, as in
+            … "BillingService"
+            dir/spin.toml:14:10: `public` must be true or false, and this is a string
+              14 | public = 'yes'
+            dir/spin.toml:15:1: `interface` is missing here; it must be a string
+              15 | [[trigger.grpc]]
+            dir/spin.toml:16:13: the component of a grpc trigger must have an id
+              16 | component = { source = 'x.wasm' }
+              help: give it a table [component.<id>], and write component = "<id>"
+            dir/spin.toml:17:1: unknown key `interfaces`
+              17 | interfaces = 'a:b/c'
+              help: did you mean `interface`?
+            dir/spin.toml:19:6: two triggers have the id `same`
+              19 | id = 'same'
+            dir/spin.toml:21:13: "a:b/c@1" is not the name of an interface
+              21 | interface = 'a:b/c@1'
+              help: write it as in WIT: "ns:package/interface", with or without "@1.2.3"
+            dir/spin.toml:22:1: `component` is missing here; it must be the id of a
+            … component
+              22 | [[trigger.grpc]]
+            dir/spin.toml:23:6: two triggers have the id `same`
+              23 | id = 'same'"#]],
+    );
+}
+
+#[test]
+fn what_is_wrong_with_settings() {
+    check(
+        "[application.trigger.grpc]\nlisten = '9001'\nlissten = 1\nmax_message_size = '5MiB'\n\
+         token = 'x'\ntls = { cert = 'cert.pem' }\nreflection = 1\n\
+         [[trigger.grpc]]\ncomponent = 'billing'\ninterface = 'a:b/c'\n",
+        expect![[r#"
+            dir/spin.toml:8:10: "9001" is not an address to listen on
+              8 | listen = '9001'
+              help: write an IP address and a port, as in "127.0.0.1:4004"
+            dir/spin.toml:9:1: unknown key `lissten`
+              9 | lissten = 1
+              help: did you mean `listen`?
+            dir/spin.toml:10:20: `max_message_size` must be a size between 1KiB and 4MiB
+              10 | max_message_size = '5MiB'
+              help: write a number of bytes, or a string such as "1MiB"
+            dir/spin.toml:11:9: `token` must be a table, and this is a string
+              11 | token = 'x'
+            dir/spin.toml:12:7: `key` is missing here; it must be a string
+              12 | tls = { cert = 'cert.pem' }
+            dir/spin.toml:13:14: `reflection` must be true or false, and this is an integer
+              13 | reflection = 1"#]],
+    );
+    check(
+        "[trigger]\ngrpc = 'x'\n",
+        expect![[r#"
+        dir/spin.toml:8:8: `grpc` must be written as [[trigger.grpc]], and this is a
+        … string
+          8 | grpc = 'x'"#]],
+    );
+    check(
+        "[trigger]\nhttp = []\n[application.trigger]\ngrpc = 'x'\n",
+        expect![[r#"
+        dir/spin.toml:10:8: `grpc` must be a table, and this is a string
+          10 | grpc = 'x'"#]],
+    );
+}

@@ -1,0 +1,53 @@
+//! The gRPC trigger of an application: reads from the components what they export, and opens the
+//! listener. What is served, and how, is for `ward-grpc`.
+
+use std::net::SocketAddr;
+
+use ward_grpc::{Offer, Options, Server};
+use ward_manifest::{App, Variables};
+use ward_runtime::{Function, Runtime};
+use ward_wire::Contract;
+
+use crate::failure::Failure;
+
+/// Applies `--grpc-listen`. With a gateway on a port that the system picks, this one is, too:
+/// whoever asks for that wants nothing fixed.
+pub(crate) fn apply(app: &mut App, gateway: Option<SocketAddr>, listen: Option<SocketAddr>) {
+    match (listen, gateway) {
+        (Some(listen), _) => app.grpc.listen = listen,
+        (None, Some(gateway)) if gateway.port() == 0 => app.grpc.listen.set_port(0),
+        (None, _) => {}
+    }
+}
+
+/// Where the application is served over gRPC, if it is.
+pub(crate) fn address(app: &App) -> Option<SocketAddr> {
+    (!app.grpc_triggers.is_empty()).then_some(app.grpc.listen)
+}
+
+/// Opens the listener, if there is anything to serve.
+pub(crate) async fn bind(
+    app: &App,
+    runtime: &Runtime,
+    variables: &Variables,
+) -> Result<Option<Server<Function>>, Failure> {
+    if app.grpc_triggers.is_empty() {
+        return Ok(None);
+    }
+    let options = Options::new(&app.grpc, variables).map_err(Failure::new)?;
+    let function =
+        |component: &str, interface: &str, name: &str| runtime.function(component, interface, name);
+    let offer = Offer::new(app, |component| contract(app, component), function)?;
+    let server = Server::bind(offer, options).await.map_err(Failure::new)?;
+    Ok(Some(server))
+}
+
+fn contract(app: &App, component: &str) -> Result<Contract, String> {
+    let Some(component) = app.components.get(component) else {
+        return Err(format!("there is no component `{component}`"));
+    };
+    let problem =
+        |error: &dyn std::fmt::Display| format!("{}: {error}", component.source.display());
+    let wasm = std::fs::read(&component.source).map_err(|error| problem(&error))?;
+    Contract::from_component(&wasm).map_err(|error| problem(&error))
+}

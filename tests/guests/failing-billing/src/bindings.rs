@@ -1,0 +1,20 @@
+//! The contracts of billing as Rust, generated from `wit/`. Nothing is written by hand here.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    unsafe_code,
+    clippy::allow_attributes_without_reason,
+    reason = "generated code; its documentation is the WIT's"
+)]
+
+use crate::Failing;
+
+spin_sdk::wit_bindgen::generate!({
+    path: ["../../../wit/common", "../../../wit/billing"],
+    world: "pms:billing/billing",
+    runtime_path: "::spin_sdk::wit_bindgen::rt",
+    generate_all,
+    default_bindings_module: "crate::bindings",
+});
+
+export!(Failing);

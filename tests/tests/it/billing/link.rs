@@ -1,0 +1,202 @@
+//! Patients and billing together: who is created has an account, whose account is closed was
+//! deleted, and no failure of billing keeps anybody from being created or deleted, or is forgotten.
+
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use ward_tests::{Answer, Api, Options, Patient, Repository, Ward, wasm};
+
+use super::{booking, post, slug, with_role};
+
+/// How long an account may take that was not opened at once, on a machine that does other things.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[tokio::test]
+async fn who_is_created_has_an_account() {
+    let ward = Ward::shared();
+    let (api, user) = with_role(ward, "ADMIN");
+    let created = api.create(&Patient::unique().json()).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    let body = created.json();
+    assert_eq!(body["billing"]["status"], "ACTIVE", "{body}");
+    let patient = body["id"].as_str().expect("an id");
+    let account = account_of(&api, patient).await.json();
+    assert_eq!(account["id"], body["billing"]["accountId"]);
+    assert_eq!(account["status"], "ACTIVE");
+
+    // In the caller's name, and within the caller's request.
+    let query = "SELECT action, actor, role, request_id FROM audit_log \
+                 WHERE patient_id = $1::text::uuid ORDER BY seq LIMIT 1";
+    let opened = ward.database("billing").await.rows(query, &[&patient]).await;
+    let request_id = created.header("x-request-id");
+    let expected =
+        json!({"action": "OPEN", "actor": user, "role": "ADMIN", "request_id": request_id});
+    assert_eq!(opened, [expected]);
+    assert_eq!(notes(ward, patient).await, Vec::<Value>::new(), "billing has heard it");
+}
+
+#[tokio::test]
+async fn reading_and_replacing_a_patient_say_nothing_of_billing() {
+    let api = Ward::shared().user().await;
+    let created = api.create(&Patient::unique().json()).await;
+    let path = created.header("location");
+    assert!(api.get(path).await.json().get("billing").is_none());
+    let replaced = api.send_json("PUT", path, &Patient::unique().json()).await;
+    assert!(replaced.json().get("billing").is_none(), "{replaced:?}");
+}
+
+#[tokio::test]
+async fn whose_patient_is_deleted_is_closed() {
+    let ward = Ward::shared();
+    let api = ward.user().await;
+    let created = api.create(&Patient::unique().json()).await;
+    let body = created.json();
+    let patient = body["id"].as_str().expect("an id");
+    let account = body["billing"]["accountId"].as_str().expect("an account");
+    super::posted(&api, account, "charges", &booking(100)).await;
+    assert_eq!(api.send("DELETE", created.header("location")).await.status, 204);
+    let closed = account_of(&api, patient).await.json();
+    assert_eq!(closed["status"], "CLOSED");
+    assert_eq!(closed["balance"]["minorUnits"], 100, "a debt stays");
+    let refused = post(&api, account, "charges", &booking(1)).await.problem(409);
+    assert_eq!(slug(&refused), "account-not-active");
+    super::posted(&api, account, "payments", &booking(100)).await;
+    assert_eq!(notes(ward, patient).await, Vec::<Value>::new(), "billing has heard it");
+}
+
+#[tokio::test]
+async fn the_demo_patients_get_accounts_too() {
+    let ward = Ward::shared();
+    let api = ward.user().await;
+    for last in 0..10 {
+        let patient = format!("123e4567-e89b-12d3-a456-42661417400{last}");
+        settled(&api, &patient, &["ACTIVE", "CLOSED"]).await;
+    }
+}
+
+#[tokio::test]
+async fn while_billing_fails_patients_come_and_go_and_nothing_is_forgotten() {
+    let home = Ward::new_home();
+    let mut ward = Ward::start(Options::demo());
+    let api = ward.user().await;
+    let before = api.create(&Patient::unique().json()).await;
+    assert_eq!(before.json()["billing"]["status"], "ACTIVE", "{before:?}");
+    assert!(ward.stop().success(), "{}", ward.log());
+
+    ward.start_again_from(Some(without_billing(home.path().join("spin.toml"))));
+    let failing = ward.api().with_token(api.token());
+    let created = failing.create(&Patient::unique().json()).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    assert_eq!(created.json()["billing"], json!({"status": "PENDING"}));
+    assert_eq!(failing.get(created.header("location")).await.json(), created.patient());
+    let short = failing.create(&Patient::unique().json()).await;
+    assert_eq!(short.json()["billing"], json!({"status": "PENDING"}));
+    for gone in [&before, &short] {
+        let deleted = failing.send("DELETE", gone.header("location")).await;
+        assert_eq!(deleted.status, 204, "{deleted:?}");
+    }
+    for (patient, wanted) in [(&before, "CLOSE"), (&created, "OPEN"), (&short, "CLOSE")] {
+        let notes = notes(&ward, &id(patient)).await;
+        assert_eq!(notes, [json!({"wanted": wanted})]);
+    }
+    assert!(ward.stop().success(), "{}", ward.log());
+
+    ward.start_again_from(None);
+    let back = ward.api().with_token(api.token());
+    settled(&back, &id(&created), &["ACTIVE"]).await;
+    // One that never had an account has one that is closed: nothing opens it any more.
+    for gone in [&before, &short] {
+        settled(&back, &id(gone), &["CLOSED"]).await;
+    }
+    assert!(ward.stop().success(), "{}", ward.log());
+    let log = ward.log();
+    for patient in [&before, &created, &short] {
+        let name = patient.json()["name"].as_str().expect("a name").to_owned();
+        assert!(!log.contains(&name), "no patient data in the log");
+    }
+}
+
+#[tokio::test]
+async fn replicas_tell_billing_side_by_side() {
+    let mut ward = Ward::start(Options::demo());
+    let mut replica = Ward::start(replica_of(&ward));
+    let patients = ward.database("patients").await;
+    let made = "INSERT INTO patients \
+                (name, name_key, email, address, date_of_birth, registered_date) \
+                SELECT 'Pat', 'pat', 'pat' || n || '@example.test', 'x', '2000-01-01', \
+                '2024-01-01' FROM generate_series(1, 200) n";
+    assert_eq!(patients.run(made, &[]).await, Ok(200));
+    assert!(patients.run("UPDATE billing_due SET due_at = now()", &[]).await.is_ok());
+    let start = Instant::now();
+    while !patients.rows("SELECT 1 FROM billing_due LIMIT 1", &[]).await.is_empty() {
+        assert!(start.elapsed() < PATIENCE, "notes are left over");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let ids = patients.rows("SELECT id FROM patients ORDER BY id", &[]).await;
+    let billing = ward.database("billing").await;
+    let query = "SELECT patient_id AS id FROM accounts WHERE status = 'ACTIVE' ORDER BY 1";
+    assert_eq!(billing.rows(query, &[]).await, ids, "one account for each");
+    let query = "SELECT DISTINCT role FROM audit_log WHERE action = 'OPEN' AND actor IS NULL";
+    assert_eq!(billing.rows(query, &[]).await, [json!({"role": "SYSTEM"})]);
+    assert!(replica.stop().success(), "{}", replica.log());
+    assert!(ward.stop().success(), "{}", ward.log());
+}
+
+/// How a second ward over the same databases and keys is started.
+fn replica_of(ward: &Ward) -> Options {
+    let mut arguments = Vec::new();
+    for service in ["auth", "billing", "patients"] {
+        let url = ward.database_url(service);
+        arguments.extend(["--variable".to_owned(), format!("{service}_db_url={url}")]);
+    }
+    for name in ["private", "public"] {
+        let value = format!("jwt_{name}_key=@{}", ward.key_file(name).display());
+        arguments.extend(["--variable".to_owned(), value]);
+    }
+    Options { arguments, own_keys: true, ..Options::default() }
+}
+
+/// The application with a component in billing's place that traps or hangs.
+fn without_billing(file: PathBuf) -> PathBuf {
+    let repository = Repository::here();
+    let root = repository.root().display();
+    let failing = wasm("guest_failing_billing");
+    let manifest = repository
+        .read("spin.toml")
+        .replace("target/wasm32-wasip2/release/billing.wasm", &failing.display().to_string())
+        .replace("\"target/", &format!("\"{root}/target/"))
+        .replace("\"components/", &format!("\"{root}/components/"));
+    assert!(manifest.matches("guest_failing_billing").count() >= 2, "the source and the link");
+    std::fs::write(&file, manifest).expect("a file is written");
+    file
+}
+
+fn id(created: &Answer) -> String {
+    created.json()["id"].as_str().expect("an id").to_owned()
+}
+
+async fn account_of(api: &Api, patient: &str) -> Answer {
+    api.get(&format!("/api/billing/patients/{patient}/account")).await
+}
+
+/// What billing has still to be told of a patient.
+async fn notes(ward: &Ward, patient: &str) -> Vec<Value> {
+    let query = "SELECT wanted FROM billing_due WHERE patient_id = $1::text::uuid";
+    ward.database("patients").await.rows(query, &[&patient]).await
+}
+
+/// Waits until the patient has an account in one of these states.
+async fn settled(api: &Api, patient: &str, states: &[&str]) {
+    let start = Instant::now();
+    loop {
+        let account = account_of(api, patient).await;
+        if account.status == 200 {
+            let status = account.json()["status"].as_str().expect("a status").to_owned();
+            if states.contains(&status.as_str()) {
+                return;
+            }
+        }
+        assert!(start.elapsed() < PATIENCE, "{patient}: {account:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
