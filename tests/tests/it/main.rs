@@ -15,6 +15,7 @@ mod authz;
 mod billing;
 mod cli;
 mod elsewhere;
+mod events;
 mod grpc;
 mod grpc_billing;
 mod guide;

@@ -55,8 +55,11 @@ pub(super) fn settle(mut parts: Parts<'_>) -> Option<App> {
     let components = parts.components.iter().map(|draft| linker.component(draft));
     let components: BTreeMap<_, _> =
         components.map(|component| (component.id.clone(), component)).collect();
-    let taken = ids.into_iter().chain(parts.kafka.own_ids().map(|id| id.value.to_owned()));
-    let taken = taken.collect();
+    let taken = ids
+        .into_iter()
+        .chain(grpc.iter().flatten().map(|trigger| trigger.id.clone()))
+        .chain(parts.kafka.own_ids().map(|id| id.value.to_owned()))
+        .collect();
     let (kafka, kafka_triggers) = parts.kafka.settle(parts.report, &components, taken);
     let Application { name, version, description, settings } = parts.application;
     let listeners = settings.listeners.iter().map(|(id, at)| (id.value.to_owned(), *at));
