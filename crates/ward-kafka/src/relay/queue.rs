@@ -282,6 +282,7 @@ impl<P> Queue<P> {
     }
 
     /// How many rows are on their way.
+    #[cfg(test)]
     pub(crate) fn sent(&self) -> usize {
         self.sent
     }

@@ -86,8 +86,8 @@ impl<R: Clone> Group<R> {
 
     /// Whether the component has none of these partitions' records.
     pub(crate) fn are_quiet<'p>(&self, places: impl IntoIterator<Item = &'p Place>) -> bool {
-        let slots = places.into_iter().filter_map(|place| self.slots.get(place));
-        slots.fold(true, |quiet, slot| quiet && slot.partition.is_quiet())
+        let mut slots = places.into_iter().filter_map(|place| self.slots.get(place));
+        slots.all(|slot| slot.partition.is_quiet())
     }
 
     /// The partitions there are.
@@ -179,11 +179,11 @@ impl<R: Clone> Group<R> {
     }
 
     /// Positions that have moved since they were last asked for.
-    pub(crate) fn to_commit(&mut self) -> Vec<(Place, i64)> {
+    pub(crate) fn take_commit(&mut self) -> Vec<(Place, i64)> {
         let moved = self
             .slots
             .iter_mut()
-            .filter_map(|(place, slot)| Some((place.clone(), slot.partition.to_commit()?)));
+            .filter_map(|(place, slot)| Some((place.clone(), slot.partition.take_commit()?)));
         moved.collect()
     }
 
@@ -196,7 +196,7 @@ impl<R: Clone> Group<R> {
         for place in places {
             let Some(slot) = self.slots.get_mut(place) else { continue };
             slot.partition.forget_commit();
-            positions.extend(slot.partition.to_commit().map(|offset| (place.clone(), offset)));
+            positions.extend(slot.partition.take_commit().map(|offset| (place.clone(), offset)));
         }
         positions
     }

@@ -340,7 +340,7 @@ impl<R: Clone> Partition<R> {
 
     /// The position up to which everything is answered for, if it has moved since it was last
     /// asked for.
-    pub(crate) fn to_commit(&mut self) -> Option<i64> {
+    pub(crate) fn take_commit(&mut self) -> Option<i64> {
         let position = self.entries.keys().next().copied().or(self.end)?;
         let moved = self.committed.is_none_or(|committed| committed < position);
         self.committed = Some(position);

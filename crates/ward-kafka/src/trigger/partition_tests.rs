@@ -50,15 +50,15 @@ fn batches_follow_each_other_in_order() {
     let mut partition = with("abcdef");
     assert_eq!(batch(&mut partition, 0), [0, 1, 2, 3]);
     assert_eq!(batch(&mut partition, 0), [0_i64; 0], "one at a time");
-    assert_eq!(partition.to_commit(), Some(0), "a position may be told before anything is done");
+    assert_eq!(partition.take_commit(), Some(0), "a position may be told before anything is done");
     answer(&mut partition, 1, &[Outcome::Done, Outcome::Done, Outcome::Done, Outcome::Done]);
-    assert_eq!(partition.to_commit(), Some(4));
-    assert_eq!(partition.to_commit(), None, "it has not moved");
+    assert_eq!(partition.take_commit(), Some(4));
+    assert_eq!(partition.take_commit(), None, "it has not moved");
     partition.forget_commit();
-    assert_eq!(partition.to_commit(), Some(4));
+    assert_eq!(partition.take_commit(), Some(4));
     assert_eq!(batch(&mut partition, 1), [4, 5]);
     answer(&mut partition, 2, &[Outcome::Done, Outcome::Done]);
-    assert_eq!(partition.to_commit(), Some(6));
+    assert_eq!(partition.take_commit(), Some(6));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_retry_holds_back_its_key_and_no_other() {
     let mut partition = with("abab");
     assert_eq!(batch(&mut partition, 0), [0, 1, 2, 3]);
     answer(&mut partition, 0, &[retry(500), Outcome::Done, retry(10), Outcome::Done]);
-    assert_eq!(partition.to_commit(), Some(0));
+    assert_eq!(partition.take_commit(), Some(0));
     partition.push(4, b"a", 4, 1, (at(1), 0));
     partition.push(5, b"c", 5, 1, (at(1), 0));
     assert_eq!(batch(&mut partition, 1), [5]);
@@ -83,7 +83,7 @@ fn a_retry_holds_back_its_key_and_no_other() {
     assert_eq!(partition.next(&rules(), at(2)), Next::At(at(500)));
     assert_eq!(batch(&mut partition, 500), [0, 2, 4]);
     answer(&mut partition, 501, &[Outcome::Done, Outcome::Done, Outcome::Done]);
-    assert_eq!(partition.to_commit(), Some(6));
+    assert_eq!(partition.take_commit(), Some(6));
 }
 
 #[test]
@@ -93,10 +93,10 @@ fn a_rejected_record_is_gone_when_it_is_set_aside() {
     let letters = answer(&mut partition, 0, &[Outcome::Reject("no".to_owned()), Outcome::Done]);
     let expected = Letter { offset: 0, record: 0, reason: "no".to_owned(), attempts: 1 };
     assert_eq!(letters, [expected]);
-    assert_eq!(partition.to_commit(), Some(0));
+    assert_eq!(partition.take_commit(), Some(0));
     assert!(!partition.is_quiet());
     partition.set_aside(0);
-    assert_eq!(partition.to_commit(), Some(2));
+    assert_eq!(partition.take_commit(), Some(2));
     assert!(partition.is_quiet());
 }
 
@@ -126,7 +126,7 @@ fn a_trap_in_a_batch_leads_to_smaller_ones_until_the_culprit_stands_alone() {
     partition.push(4, b"a", 4, 1, (at(2000), 0));
     assert_eq!(batch(&mut partition, 2000 + 200), [1]);
     answer(&mut partition, 2200, &[Outcome::Done]);
-    assert_eq!(partition.to_commit(), Some(0));
+    assert_eq!(partition.take_commit(), Some(0));
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn an_answer_of_the_wrong_length_is_no_answer() {
     let mut partition = with("ab");
     batch(&mut partition, 0);
     assert_eq!(answer(&mut partition, 0, &[Outcome::Done]), []);
-    assert_eq!(partition.to_commit(), Some(0));
+    assert_eq!(partition.take_commit(), Some(0));
     assert_eq!(batch(&mut partition, 1000), [0]);
 }
 
@@ -397,7 +397,7 @@ impl World {
     }
 
     fn commit(&mut self) -> Result<(), TestCaseError> {
-        let Some(mut position) = self.partition.to_commit() else { return Ok(()) };
+        let Some(mut position) = self.partition.take_commit() else { return Ok(()) };
         if self.hasty {
             position = i64::try_from(self.topic.len()).unwrap();
         }

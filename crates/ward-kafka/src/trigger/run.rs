@@ -291,7 +291,7 @@ impl Session<'_> {
         if consumer.commit_failed() {
             self.group.forget_commits();
         }
-        let positions = self.group.to_commit();
+        let positions = self.group.take_commit();
         if !positions.is_empty() {
             consumer.commit(positions);
         }

@@ -141,7 +141,7 @@ fn read_limits(ward: &Section<'_>, settings: &mut ComponentSettings) {
         settings.deadline = deadline;
         settings.stream_deadline = deadline;
     }
-    if let Some((deadline, span)) = duration_at(&ward, "stream_deadline") {
+    if let Some((deadline, span)) = duration_at(ward, "stream_deadline") {
         if deadline.is_zero() {
             ward.error(&span, "with a `stream_deadline` of zero no response could have a body");
         }
