@@ -448,5 +448,5 @@ fn types_without_a_name_have_names_that_differ() {
         uint32 f0 = 1;
         uint32 values = 1;
     "#]]
-        .assert_eq(&messages.into_iter().map(|line| format!("{line}\n")).collect::<String>());
+    .assert_eq(&messages.into_iter().map(|line| format!("{line}\n")).collect::<String>());
 }
