@@ -1,6 +1,8 @@
 //! Names for what has none in WIT: lists in lists, tuples and results where they are used without
 //! a name. They follow from the type alone, so that one type is one message wherever it is used,
-//! and that a later use changes nothing: `tuple<string, u32>` is `TupleStringU32`.
+//! and that a later use changes nothing: `tuple<string, u32>` is `TupleStringU32`. What is inside
+//! another ends with `_`, or two types could have one name: `list<tuple<u32>>` is `TupleU32_List`
+//! and `tuple<list<u32>>` is `TupleU32List`, since at a name's end there is nothing to tell apart.
 
 use wit_parser::{Resolve, Type, TypeDefKind};
 
@@ -13,13 +15,14 @@ impl Deriver<'_> {
     /// The name of a type's message; `None` if it would be too long.
     pub(super) fn made_name(&self, ty: &Type) -> Option<String> {
         let mut name = String::new();
-        write(&self.contract.resolve, ty, &mut name, &PROTO).then_some(name)
+        write(&self.contract.resolve, ty, &mut name, &PROTO, false)
+            .then(|| name.trim_end_matches(PROTO.closing).to_owned())
     }
 
     /// A type in words that differ for every other one; for types whose name is not too long.
     pub(super) fn made_origin(&self, ty: &Type) -> Option<String> {
         let mut name = String::new();
-        write(&self.contract.resolve, ty, &mut name, &WIT).then_some(name)
+        write(&self.contract.resolve, ty, &mut name, &WIT, false).then_some(name)
     }
 }
 
@@ -29,6 +32,8 @@ struct Style {
     bytes_max: usize,
     named: fn(&str, usize) -> String,
     around: fn(&str) -> (&'static str, &'static str, &'static str),
+    /// What ends a type with parts that is itself a part.
+    closing: &'static str,
 }
 
 /// As the name of a message.
@@ -42,13 +47,17 @@ const PROTO: Style = Style {
         "tuple" => ("Tuple", "", ""),
         _ => ("Result", "", ""),
     },
+    closing: "_",
 };
 
 /// As WIT writes it, but with each name's number, so that equal names of two interfaces differ.
 /// As many parts as the message's name has, so it needs no limit of its own.
 const WIT: Style = Style {
     bytes_max: usize::MAX,
-    named: |name, index| format!("{name}#{index}"),
+    named: |name, index| match index {
+        UNNUMBERED => name.to_owned(),
+        index => format!("{name}#{index}"),
+    },
     around: |kind| match kind {
         "list" => ("list<", "", ">"),
         "flags" => ("flags<", "", ">"),
@@ -56,10 +65,14 @@ const WIT: Style = Style {
         "tuple" => ("tuple<", ", ", ">"),
         _ => ("result<", ", ", ">"),
     },
+    closing: "",
 };
 
-/// Writes a type; false once that has become too long.
-fn write(resolve: &Resolve, ty: &Type, out: &mut String, style: &Style) -> bool {
+/// In place of a number, for what is no type of an interface.
+const UNNUMBERED: usize = usize::MAX;
+
+/// Writes a type, which may be a part of another; false once that has become too long.
+fn write(resolve: &Resolve, ty: &Type, out: &mut String, style: &Style, inside: bool) -> bool {
     let (ty, kind) = definition(resolve, ty);
     let parts = |out: &mut String, kind: &str, types: &[Option<Type>]| {
         let (before, between, after) = (style.around)(kind);
@@ -69,24 +82,27 @@ fn write(resolve: &Resolve, ty: &Type, out: &mut String, style: &Style) -> bool 
                 out.push_str(between);
             }
             match ty {
-                Some(ty) if !write(resolve, ty, out, style) => return false,
+                Some(ty) if !write(resolve, ty, out, style, true) => return false,
                 Some(_) => {}
-                None => out.push_str(&(style.named)("empty", usize::MAX)),
+                None => out.push_str(&(style.named)("empty", UNNUMBERED)),
             }
         }
         out.push_str(after);
+        if inside {
+            out.push_str(style.closing);
+        }
         out.len() <= style.bytes_max
     };
     let name = match ty {
         Type::Id(id) => {
             resolve.types.get(id).and_then(|ty| Some((ty.name.as_deref()?, id.index())))
         }
-        primitive => Some((primitive_name(primitive), usize::MAX)),
+        primitive => Some((primitive_name(primitive), UNNUMBERED)),
     };
     match kind {
         // Lists and options are what they are also under a name of their own.
         Some(TypeDefKind::List(Type::U8)) => {
-            out.push_str(&(style.named)("bytes", usize::MAX));
+            out.push_str(&(style.named)("bytes", UNNUMBERED));
             true
         }
         Some(TypeDefKind::List(element)) => parts(out, "list", &[Some(*element)]),
@@ -99,7 +115,7 @@ fn write(resolve: &Resolve, ty: &Type, out: &mut String, style: &Style) -> bool 
             parts(out, "result", &[result.ok, result.err])
         }
         _ => {
-            let (name, index) = name.unwrap_or(("unnamed", usize::MAX));
+            let (name, index) = name.unwrap_or(("unnamed", UNNUMBERED));
             out.push_str(&(style.named)(name, index));
             out.len() <= style.bytes_max
         }

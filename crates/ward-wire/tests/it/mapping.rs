@@ -70,7 +70,7 @@ fn lists_options_and_what_is_in_them() {
               repeated bytes d = 4;
               repeated U32List e = 5;
               optional StringList f = 6;
-              repeated U32ListList g = 7;
+              repeated U32List_List g = 7;
             }
 
             message U32List {
@@ -81,7 +81,7 @@ fn lists_options_and_what_is_in_them() {
               repeated string values = 1;
             }
 
-            message U32ListList {
+            message U32List_List {
               repeated U32List values = 1;
             }
 
@@ -416,4 +416,37 @@ fn words_that_mean_something_to_protobuf() {
             message EnumResponse {}
         "#]],
     );
+}
+
+#[test]
+fn types_without_a_name_have_names_that_differ() {
+    let types = [
+        "tuple<list<u32>>",
+        "list<tuple<u32>>",
+        "tuple<tuple<u32>, u32>",
+        "tuple<tuple<u32, u32>>",
+        "list<list<list<u32>>>",
+        "result<tuple<u32>, u32>",
+        "result<tuple<u32, u32>>",
+    ];
+    let fields: String =
+        types.iter().enumerate().map(|(at, ty)| format!("f{at}: list<{ty}>,\n")).collect();
+    let text = service(&format!("record r {{ {fields} }}\nf: func(r: r);")).unwrap().proto_text();
+    let messages: std::collections::BTreeSet<&str> =
+        text.lines().filter_map(|line| line.trim().strip_prefix("repeated ")).collect();
+    expect![[r#"
+        ResultTupleU32U32_Empty f6 = 7;
+        ResultTupleU32_U32 f5 = 6;
+        TupleTupleU32U32 f3 = 4;
+        TupleTupleU32_U32 f2 = 3;
+        TupleU32 values = 1;
+        TupleU32List f0 = 1;
+        TupleU32_List f1 = 2;
+        U32List values = 1;
+        U32List_List values = 1;
+        U32List_List_List f4 = 5;
+        uint32 f0 = 1;
+        uint32 values = 1;
+    "#]]
+    .assert_eq(&messages.into_iter().map(|line| format!("{line}\n")).collect::<String>());
 }
