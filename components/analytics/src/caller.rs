@@ -1,7 +1,8 @@
 //! Who asks: what the audit log is told of them, and what a failure is made into.
 
 use http::HeaderMap;
-use kit::database::{self, Fault};
+use kit::audit::Access;
+use kit::database::Fault;
 use kit::identity::{self, Identity};
 use kit::{Problem, log};
 use spin_sdk::pg::ParameterValue;
@@ -19,14 +20,7 @@ impl Caller<'_> {
         &self,
         more: impl IntoIterator<Item = ParameterValue>,
     ) -> Vec<ParameterValue> {
-        let request_id = identity::request_id(self.headers);
-        let who = [
-            database::uuid(&self.identity.user_id),
-            database::text(&self.identity.role),
-            database::text(&self.identity.token_id),
-            request_id.map_or(ParameterValue::DbNull, database::text),
-        ];
-        who.into_iter().chain(more).collect()
+        Access::of(&self.identity, identity::request_id(self.headers)).values(more)
     }
 
     /// Logs a fault and makes it an answer; `action` is for the log only.

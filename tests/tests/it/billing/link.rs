@@ -145,7 +145,7 @@ async fn replicas_tell_billing_side_by_side() {
 /// How a second ward over the same databases and keys is started.
 fn replica_of(ward: &Ward) -> Options {
     let mut arguments = Vec::new();
-    for service in ["auth", "billing", "patients"] {
+    for service in ["analytics", "auth", "billing", "patients"] {
         let url = ward.database_url(service);
         arguments.extend(["--variable".to_owned(), format!("{service}_db_url={url}")]);
     }
