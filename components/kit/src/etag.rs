@@ -17,6 +17,16 @@ pub fn of(version: i64) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
+/// Whether the client says in `If-None-Match` that it has this version.
+pub fn is_known(headers: &HeaderMap, version: i64) -> bool {
+    Condition::if_none_match(headers).is_some_and(|known| known.covers(version))
+}
+
+/// The versions that `If-Match` accepts; `None` if any will do.
+pub fn expected_versions(headers: &HeaderMap) -> Result<Option<Vec<i64>>, Problem> {
+    Ok(Condition::if_match(headers)?.and_then(|condition| condition.versions()))
+}
+
 /// One tag as a client sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag {

@@ -30,8 +30,7 @@ impl Fields {
         match document {
             Value::Object(left) => Ok(Self { left, errors: Vec::new(), within: String::new() }),
             _ => {
-                let place = Place::Pointer(String::new());
-                let error = FieldError { place, detail: "must be an object".to_owned() };
+                let error = FieldError::at("", "must be an object");
                 Err(Problem::new(VALIDATION).errors(vec![error]))
             }
         }

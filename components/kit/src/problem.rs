@@ -82,6 +82,13 @@ pub struct FieldError {
     pub detail: String,
 }
 
+impl FieldError {
+    /// What is wrong at this JSON pointer.
+    pub fn at(pointer: &str, detail: &str) -> Self {
+        Self { place: Place::Pointer(pointer.to_owned()), detail: detail.to_owned() }
+    }
+}
+
 /// Where a [`FieldError`] is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

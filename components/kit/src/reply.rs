@@ -5,10 +5,12 @@
 //! to say so by replacing the header.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use http::{HeaderValue, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
+
+use crate::etag;
 
 /// An answer as `#[http_service]` takes it.
 pub type Reply = http::Response<Full<Bytes>>;
@@ -18,6 +20,20 @@ pub fn empty(status: StatusCode) -> Reply {
     let mut answer = Reply::new(Full::default());
     *answer.status_mut() = status;
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// The answer to OPTIONS: the methods that the resource has.
+pub fn options(allow: &'static str) -> Reply {
+    let mut answer = empty(StatusCode::NO_CONTENT);
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    answer
+}
+
+/// "Nothing has changed since the version you have."
+pub fn not_modified(version: i64) -> Reply {
+    let mut answer = empty(StatusCode::NOT_MODIFIED);
+    answer.headers_mut().insert(ETAG, etag::of(version));
     answer
 }
 

@@ -6,10 +6,9 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::Body;
 use kit::audit::Access;
 use kit::database::{Database, Fault};
-use kit::etag::{self, Condition};
 use kit::identity::{self, Identity};
-use kit::problem::{CONFLICT, FieldError, NOT_FOUND, Place, STALE, VALIDATION};
-use kit::{Problem, Reply, body, date, log, reply};
+use kit::problem::{CONFLICT, FieldError, NOT_FOUND, STALE, VALIDATION};
+use kit::{Problem, Reply, body, date, etag, log, reply};
 use serde::Serialize;
 
 use crate::COLLECTION;
@@ -76,11 +75,8 @@ pub(crate) async fn read(caller: &Caller<'_>, id: &str) -> Result<Reply, Problem
     };
     let found = found.await.map_err(caller.failed("patients.read"))?;
     let patient = found.ok_or_else(not_found)?;
-    let known = Condition::if_none_match(caller.headers);
-    if known.is_some_and(|known| known.covers(patient.version)) {
-        let mut answer = reply::empty(StatusCode::NOT_MODIFIED);
-        answer.headers_mut().insert(ETAG, etag::of(patient.version));
-        return Ok(answer);
+    if etag::is_known(caller.headers, patient.version) {
+        return Ok(reply::not_modified(patient.version));
     }
     Ok(shown(StatusCode::OK, &patient))
 }
@@ -114,7 +110,7 @@ pub(crate) async fn replace<B>(caller: &Caller<'_>, id: &str, body: B) -> Result
 where
     B: Body<Data = Bytes>,
 {
-    let versions = expected_versions(caller.headers)?;
+    let versions = etag::expected_versions(caller.headers)?;
     let document = body::json(caller.headers, body).await?;
     let draft = Draft::from_document(document, date::today())?;
     let changed = async {
@@ -127,7 +123,7 @@ where
 
 /// `DELETE /api/patients/{id}`
 pub(crate) async fn delete(caller: &Caller<'_>, id: &str) -> Result<Reply, Problem> {
-    let versions = expected_versions(caller.headers)?;
+    let versions = etag::expected_versions(caller.headers)?;
     let access = caller.access();
     let gone = async {
         let database = Database::open(DATABASE).await?;
@@ -138,11 +134,6 @@ pub(crate) async fn delete(caller: &Caller<'_>, id: &str) -> Result<Reply, Probl
     // Whatever billing says of it, the patient is deleted.
     billing::tell(&access, &Due::close(id)).await;
     Ok(reply::empty(StatusCode::NO_CONTENT))
-}
-
-/// The versions `If-Match` accepts; `None` if any will do.
-fn expected_versions(headers: &HeaderMap) -> Result<Option<Vec<i64>>, Problem> {
-    Ok(Condition::if_match(headers)?.and_then(|condition| condition.versions()))
 }
 
 fn shown(status: StatusCode, patient: &Patient) -> Reply {
@@ -162,15 +153,10 @@ fn refused(refusal: Refusal) -> Problem {
             .detail("The patient has changed since the version in If-Match. Read it again."),
         Refusal::EmailTaken => Problem::new(CONFLICT)
             .detail("Another patient has this e-mail address.")
-            .errors(vec![at("/email", "is in use")]),
-        Refusal::RegisteredDate => {
-            Problem::new(VALIDATION).errors(vec![at("/registeredDate", "cannot be changed")])
-        }
+            .errors(vec![FieldError::at("/email", "is in use")]),
+        Refusal::RegisteredDate => Problem::new(VALIDATION)
+            .errors(vec![FieldError::at("/registeredDate", "cannot be changed")]),
     }
-}
-
-fn at(pointer: &str, detail: &str) -> FieldError {
-    FieldError { place: Place::Pointer(pointer.to_owned()), detail: detail.to_owned() }
 }
 
 #[cfg(test)]

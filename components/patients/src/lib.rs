@@ -21,8 +21,7 @@ mod upkeep;
 mod validate;
 
 use bytes::Bytes;
-use http::header::ALLOW;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, Method, Uri};
 use http_body::Body;
 use kit::identity::Identity;
 use kit::{Problem, Reply, problem, reply, uuid};
@@ -58,14 +57,14 @@ where
         Target::Collection => match *method {
             Method::GET | Method::HEAD => handlers::list(&caller, uri.query()).await,
             Method::POST => handlers::create(&caller, body).await,
-            Method::OPTIONS => Ok(options(COLLECTION_METHODS)),
+            Method::OPTIONS => Ok(reply::options(COLLECTION_METHODS)),
             _ => Err(Problem::method_not_allowed(COLLECTION_METHODS)),
         },
         Target::Patient(id) => match *method {
             Method::GET | Method::HEAD => handlers::read(&caller, &patient_id(id)?).await,
             Method::PUT => handlers::replace(&caller, &patient_id(id)?, body).await,
             Method::DELETE => handlers::delete(&caller, &patient_id(id)?).await,
-            Method::OPTIONS => Ok(options(PATIENT_METHODS)),
+            Method::OPTIONS => Ok(reply::options(PATIENT_METHODS)),
             _ => Err(Problem::method_not_allowed(PATIENT_METHODS)),
         },
     }
@@ -97,15 +96,11 @@ fn patient_id(segment: &str) -> Result<String, Problem> {
     uuid::parse(segment).ok_or_else(malformed)
 }
 
-fn options(allow: &'static str) -> Reply {
-    let mut answer = reply::empty(StatusCode::NO_CONTENT);
-    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
-    answer
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
+    use http::header::ALLOW;
     use std::task::{Context, Poll, Waker};
 
     #[test]

@@ -2,7 +2,7 @@
 
 use ::http::header::{ETAG, HeaderName, LOCATION};
 use ::http::{HeaderValue, StatusCode};
-use kit::problem::{CONFLICT, FORBIDDEN, FieldError, Kind, NOT_FOUND, Place, STALE, VALIDATION};
+use kit::problem::{CONFLICT, FORBIDDEN, FieldError, Kind, NOT_FOUND, STALE, VALIDATION};
 use kit::{Problem, Reply, etag, reply};
 
 use super::path::ACCOUNTS;
@@ -41,13 +41,6 @@ pub(super) fn opened(value: &Account, new: bool) -> Reply {
     with_address(account(status, value), name, value)
 }
 
-/// "Nothing has changed since the version you have."
-pub(super) fn not_modified(version: i64) -> Reply {
-    let mut answer = reply::empty(StatusCode::NOT_MODIFIED);
-    answer.headers_mut().insert(ETAG, etag::of(version));
-    answer
-}
-
 /// The problem that a failure is. What a fault was is for the log: see [`super::handlers`].
 pub(super) fn problem(failure: &Failure) -> Problem {
     match failure {
@@ -62,13 +55,13 @@ fn refused(refusal: Refusal) -> Problem {
         Refusal::NoAccount => Problem::new(NOT_FOUND).detail("There is no such account."),
         Refusal::NoEntry => Problem::new(NOT_FOUND)
             .detail("The account has no such entry.")
-            .errors(at("/reverses", "is no entry of this account")),
+            .errors(vec![FieldError::at("/reverses", "is no entry of this account")]),
         Refusal::IdUsed => Problem::new(CONFLICT)
             .detail("The id was used before, for an entry with other content.")
-            .errors(at("/id", "is in use")),
+            .errors(vec![FieldError::at("/id", "is in use")]),
         Refusal::Currency => Problem::new(VALIDATION)
             .detail("The fields named in errors have to be corrected.")
-            .errors(at("/amount/currency", "must be the account's currency")),
+            .errors(vec![FieldError::at("/amount/currency", "must be the account's currency")]),
         Refusal::Stale => Problem::new(STALE)
             .detail("The account has changed since the version in If-Match. Read it again."),
         Refusal::NotReversible => Problem::new(NOT_REVERSIBLE)
@@ -78,10 +71,6 @@ fn refused(refusal: Refusal) -> Problem {
         Refusal::Limit => Problem::new(LIMIT)
             .detail("No account owes, or is owed, as much as it would after this entry."),
     }
-}
-
-fn at(pointer: &str, detail: &str) -> Vec<FieldError> {
-    vec![FieldError { place: Place::Pointer(pointer.to_owned()), detail: detail.to_owned() }]
 }
 
 #[cfg(test)]

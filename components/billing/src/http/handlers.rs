@@ -4,9 +4,8 @@ use ::http::StatusCode;
 use ::http::header::{CONTENT_LOCATION, ETAG, LINK};
 use bytes::Bytes;
 use http_body::Body;
-use kit::etag::{self, Condition};
 use kit::query::Query;
-use kit::{Problem, Reply, body, log, page, reply};
+use kit::{Problem, Reply, body, etag, log, page, reply};
 use serde::Serialize;
 
 use super::path::ACCOUNTS;
@@ -32,16 +31,6 @@ impl Asker<'_> {
             }
             answers::problem(&failure)
         }
-    }
-
-    /// Whether the client says that it has this version.
-    fn has(&self, version: i64) -> bool {
-        Condition::if_none_match(self.headers).is_some_and(|known| known.covers(version))
-    }
-
-    /// The versions `If-Match` accepts; `None` if any will do.
-    fn expected_versions(&self) -> Result<Option<Vec<i64>>, Problem> {
-        Ok(Condition::if_match(self.headers)?.and_then(|condition| condition.versions()))
     }
 }
 
@@ -71,8 +60,8 @@ where
 pub(super) async fn account(asker: &Asker<'_>, id: &str) -> Result<Reply, Problem> {
     let found = service::account(&asker.caller, id).await;
     let account = found.map_err(asker.failed("billing.account"))?;
-    if asker.has(account.version) {
-        return Ok(answers::not_modified(account.version));
+    if etag::is_known(asker.headers, account.version) {
+        return Ok(reply::not_modified(account.version));
     }
     Ok(answers::account(StatusCode::OK, &account))
 }
@@ -81,8 +70,8 @@ pub(super) async fn account(asker: &Asker<'_>, id: &str) -> Result<Reply, Proble
 pub(super) async fn patient_account(asker: &Asker<'_>, id: &str) -> Result<Reply, Problem> {
     let found = service::patient_account(&asker.caller, id).await;
     let account = found.map_err(asker.failed("billing.patient-account"))?;
-    if asker.has(account.version) {
-        return Ok(answers::not_modified(account.version));
+    if etag::is_known(asker.headers, account.version) {
+        return Ok(reply::not_modified(account.version));
     }
     let answer = answers::account(StatusCode::OK, &account);
     Ok(answers::with_address(answer, CONTENT_LOCATION, &account))
@@ -98,7 +87,7 @@ pub(super) async fn book<B>(
 where
     B: Body<Data = Bytes>,
 {
-    let versions = asker.expected_versions()?;
+    let versions = etag::expected_versions(asker.headers)?;
     let document = body::json(asker.headers, body).await?;
     let booking = bodies::booking(document, account_id, kind, versions)?;
     let booked = service::book(&asker.caller, &booking).await;
@@ -110,7 +99,7 @@ pub(super) async fn void<B>(asker: &Asker<'_>, account_id: &str, body: B) -> Res
 where
     B: Body<Data = Bytes>,
 {
-    let versions = asker.expected_versions()?;
+    let versions = etag::expected_versions(asker.headers)?;
     let document = body::json(asker.headers, body).await?;
     let void = bodies::void(document, account_id, versions)?;
     let booked = service::void(&asker.caller, &void).await;
@@ -130,8 +119,8 @@ pub(super) async fn statement(
     let found = service::statement(&asker.caller, account_id, limit, after.unwrap_or(0)).await;
     let found = found.map_err(asker.failed("billing.statement"))?;
     let version = found.account.version;
-    if asker.has(version) {
-        return Ok(answers::not_modified(version));
+    if etag::is_known(asker.headers, version) {
+        return Ok(reply::not_modified(version));
     }
     let page = &found.entries;
     let shown = Shown { account: &found.account, entries: &page.items };

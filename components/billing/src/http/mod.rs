@@ -8,8 +8,7 @@ mod bodies;
 mod handlers;
 mod path;
 
-use ::http::header::ALLOW;
-use ::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use ::http::{HeaderMap, Method, Uri};
 use bytes::Bytes;
 use http_body::Body;
 use kit::caller::Caller;
@@ -48,7 +47,7 @@ where
     let target = target(uri.path()).ok_or_else(|| Problem::new(problem::NOT_FOUND))?;
     let (allow, query) = (target.methods(), uri.query().unwrap_or(""));
     match (target, method) {
-        (_, &Method::OPTIONS) => Ok(options(allow)),
+        (_, &Method::OPTIONS) => Ok(reply::options(allow)),
         (Target::Accounts, &Method::GET | &Method::HEAD) => handlers::list(&asker, query).await,
         (Target::Accounts, &Method::POST) => handlers::open(&asker, body).await,
         (Target::Account(id), &Method::GET | &Method::HEAD) => {
@@ -76,15 +75,11 @@ fn parse_id(segment: &str) -> Result<String, Problem> {
     uuid::parse(segment).ok_or_else(malformed)
 }
 
-fn options(allow: &'static str) -> Reply {
-    let mut answer = reply::empty(StatusCode::NO_CONTENT);
-    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
-    answer
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ::http::HeaderValue;
+    use ::http::header::ALLOW;
     use std::task::{Context, Poll, Waker};
 
     const ACCOUNT: &str = "/api/billing/accounts/123e4567-e89b-12d3-a456-426614174000";
