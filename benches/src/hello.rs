@@ -17,7 +17,6 @@ pub(crate) async fn run() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let manifest = tools::hello_manifest(directory.path())?;
 
-    // What is compared is the way of the same request; Spin's headers are no part of the rival's.
     let (ward_port, rival_port) = (tools::free_port()?, tools::free_port()?);
     let mut command = Command::new(tools::ward()?);
     command.arg("up").arg("--from").arg(&manifest).args(["--log-format", "plain"]);
