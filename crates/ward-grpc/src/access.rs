@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use tonic::Code;
+use ward_runtime::RequestId;
 
 use crate::clocks::{CallClock, Clocks};
-use crate::request_id::RequestId;
 use crate::status::code_name;
 
 /// What the log calls a method.

@@ -26,7 +26,6 @@ mod offer;
 mod options;
 mod outgoing;
 mod own;
-mod request_id;
 mod server;
 mod service;
 mod status;

@@ -18,7 +18,7 @@ use tonic::body::Body;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::server::{Grpc, UnaryService};
 use tonic::{Code, Status};
-use ward_runtime::CallContext;
+use ward_runtime::{CallContext, RequestId, X_REQUEST_ID};
 use ward_wire::{Argument, Failure, Value};
 
 use crate::access::{Kind, Ticket};
@@ -31,7 +31,6 @@ use crate::limits::{COMPRESSED_BYTES_MIN, MESSAGE_BYTES};
 use crate::offer::Endpoint;
 use crate::outgoing::{self, Outgoing};
 use crate::own::{self, Question};
-use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::server::{Phase, Shared};
 use crate::status;
 use crate::timeout::timeout;

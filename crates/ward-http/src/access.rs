@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode, Version};
+use ward_runtime::RequestId;
 
 use crate::activity::{Activity, StreamClock};
-use crate::request_id::RequestId;
 
 /// What the log calls a route.
 #[derive(Debug)]

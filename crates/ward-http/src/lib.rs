@@ -25,7 +25,6 @@ mod outgoing;
 mod pattern;
 mod problem;
 mod request;
-mod request_id;
 mod router;
 mod server;
 mod service;

@@ -4,9 +4,9 @@
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode, Version};
+use ward_runtime::RequestId;
 
 use crate::limits::RETRY_AFTER_SECONDS;
-use crate::request_id::RequestId;
 
 /// Everything the host answers in place of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

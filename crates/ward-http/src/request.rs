@@ -9,9 +9,9 @@ use http::header::{CONNECTION, HOST};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
+use ward_runtime::{RequestId, X_REQUEST_ID};
 
 use crate::problem::Problem;
-use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::router::Found;
 use crate::table::Entry;
 

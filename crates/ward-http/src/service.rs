@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
-use ward_runtime::HandleError;
+use ward_runtime::{HandleError, RequestId, X_REQUEST_ID};
 
 use crate::access::Ticket;
 use crate::activity::Activity;
@@ -18,7 +18,6 @@ use crate::inbound::Inbound;
 use crate::outgoing::Outgoing;
 use crate::problem::Problem;
 use crate::request;
-use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::server::Shared;
 use crate::table::{Table, Target};
 use crate::well_known::WellKnown;

@@ -1,5 +1,5 @@
-//! A timer for an end that moves with every call. Arming a timer costs more than a short call
-//! does; so it is armed once, goes off now and then, and looks whether the end has come. Only an
+//! A timer for an end that moves with every request or call. Arming a timer costs more than a
+//! short call does; so it is armed once, goes off now and then, and looks whether the end has come. Only an
 //! end that is nearer than the next look moves it.
 
 use std::pin::Pin;
@@ -12,20 +12,20 @@ use tokio::time::{Instant, Sleep};
 const LOOK_MIN: Duration = Duration::from_millis(1);
 
 /// Goes off at an end that is given anew each time it is polled.
-pub(super) struct Alarm {
+pub(crate) struct Alarm {
     timer: Pin<Box<Sleep>>,
     look: Duration,
 }
 
 impl Alarm {
     /// An alarm that looks at the end every `look`.
-    pub(super) fn new(look: Duration) -> Self {
+    pub(crate) fn new(look: Duration) -> Self {
         let look = look.max(LOOK_MIN);
         Self { timer: Box::pin(tokio::time::sleep(look)), look }
     }
 
     /// Whether `end` has come; if not, `cx` is woken when it may have.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, end: Instant) -> Poll<()> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, end: Instant) -> Poll<()> {
         if end < self.timer.deadline() {
             self.timer.as_mut().reset(end);
         }

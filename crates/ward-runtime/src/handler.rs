@@ -8,7 +8,6 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use tokio::time::Sleep;
 use wasmtime::component::{GuestTaskId, InstancePre};
 use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut};
 use wasmtime_wasi_http::WasiHttpView;
@@ -17,9 +16,11 @@ use wasmtime_wasi_http::handler::{
     TrapOrPanicError, WorkerExpiration, WorkerState, WorkerStatus,
 };
 
+use crate::alarm::Alarm;
 use crate::call::CallContext;
 use crate::error::{HandleError, LoadError};
 use crate::exports;
+use crate::request_id::X_REQUEST_ID;
 use crate::state::{ComponentShared, State};
 use crate::whole::{self, Failed};
 
@@ -99,7 +100,7 @@ fn context(headers: &http::HeaderMap, until: tokio::time::Instant) -> CallContex
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     CallContext {
         until: Some(until),
-        request_id: text("x-request-id").unwrap_or_default().into(),
+        request_id: text(X_REQUEST_ID.as_str()).unwrap_or_default().into(),
         traceparent: text("traceparent").map(Into::into),
     }
 }
@@ -227,23 +228,17 @@ impl WorkerState for Worker {
     }
 }
 
-/// Ends an instance that has been idle for long, or busy for longer than any deadline allows.
-///
-/// One timer serves both. It wakes at least once an idle interval and looks whether the end has
-/// come, so that a busy instance re-arms it once a second and not twice a request.
+/// Ends an instance that has been idle for long, or busy for longer than any deadline allows. One
+/// alarm serves both, which looks whether the end has come once an idle interval.
 pub(crate) struct Expiration {
     idle: Duration,
     deadline: Duration,
-    timer: Pin<Box<Sleep>>,
+    alarm: Alarm,
 }
-
-/// The shortest re-arm interval, so that an idle time of zero does not spin.
-const REARM_MIN: Duration = Duration::from_millis(1);
 
 impl Expiration {
     fn new(idle: Duration, deadline: Duration) -> Self {
-        let timer = Box::pin(tokio::time::sleep(idle.max(REARM_MIN)));
-        Self { idle, deadline, timer }
+        Self { idle, deadline, alarm: Alarm::new(idle) }
     }
 
     fn limit(&self, status: WorkerStatus) -> Duration {
@@ -256,21 +251,12 @@ impl Expiration {
 
 impl WorkerExpiration for Expiration {
     fn poll(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         status: WorkerStatus,
         start: Instant,
     ) -> Poll<()> {
         let end = start + self.limit(status);
-        let rearm = self.idle.max(REARM_MIN);
-        let timer = &mut self.get_mut().timer;
-        while timer.as_mut().poll(cx).is_ready() {
-            let now = Instant::now();
-            if now >= end {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(tokio::time::Instant::from_std(end.min(now + rearm)));
-        }
-        Poll::Pending
+        self.alarm.poll(cx, end.into())
     }
 }

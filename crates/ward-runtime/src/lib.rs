@@ -4,6 +4,7 @@
 //! It is the only crate that names wasmtime; it opens no listener and knows no route.
 //! Start at [`Runtime::load`], then [`HttpHandler::handle`] and [`Function::call`].
 
+mod alarm;
 mod cache;
 mod call;
 mod capabilities;
@@ -19,6 +20,7 @@ mod linker;
 mod load;
 mod loader;
 mod outbound;
+mod request_id;
 mod services;
 mod serving;
 mod state;
@@ -29,3 +31,4 @@ pub use call::{CallContext, CallError, Function};
 pub use error::{HandleError, LoadError};
 pub use handler::{Body, BodyError, HttpHandler};
 pub use load::{Link, LinkKind, LoadedComponent, Runtime, RuntimeOptions, links};
+pub use request_id::{RequestId, X_REQUEST_ID};

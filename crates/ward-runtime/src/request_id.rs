@@ -1,7 +1,9 @@
-//! The id a request has in the log, in problem documents and in the components' own records: a
-//! UUID. A well-formed one from the client is kept, so that a caller can follow its request
-//! through; anything else is replaced, because the value goes into logs.
+//! The id a request or call has in the log, in what the host answers and in the components' own
+//! records: a UUID, by one rule for every trigger. A well-formed one from the client is kept, so
+//! that a caller can follow its request through; anything else is replaced, because the value goes
+//! into logs.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -9,15 +11,15 @@ use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 /// `x-request-id`.
-pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// One request's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RequestId(Uuid);
+pub struct RequestId(Uuid);
 
 impl RequestId {
     /// The client's id if it sent exactly one and it is a UUID in its usual form, or a new one.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    pub fn of(headers: &HeaderMap) -> Self {
         let mut sent = headers.get_all(X_REQUEST_ID).iter();
         match (sent.next(), sent.next()) {
             (Some(value), None) => Self::parse(value.as_bytes()).unwrap_or_else(Self::new),
@@ -31,15 +33,22 @@ impl RequestId {
     }
 
     /// A version 7 UUID: in order of time, so that records keyed by it stay together.
-    fn new() -> Self {
+    #[allow(clippy::new_without_default, reason = "two of them differ, which no default does")]
+    pub fn new() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let millis = u64::try_from(since.as_millis()).unwrap_or_default();
         let random: [u8; 10] = rand::random();
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 
+    /// The id as text.
+    pub fn text(self) -> Arc<str> {
+        let mut buffer = [0; Hyphenated::LENGTH];
+        Arc::from(&*self.0.as_hyphenated().encode_lower(&mut buffer))
+    }
+
     /// The id as a header's value.
-    pub(crate) fn header_value(self) -> HeaderValue {
+    pub fn header_value(self) -> HeaderValue {
         let mut buffer = [0; Hyphenated::LENGTH];
         let text = self.0.as_hyphenated().encode_lower(&mut buffer);
         // A hyphenated UUID is always a valid value; the fallback is never taken.
@@ -64,7 +73,9 @@ mod tests {
         for value in values {
             headers.append(X_REQUEST_ID, HeaderValue::from_static(value));
         }
-        RequestId::of(&headers).to_string()
+        let id = RequestId::of(&headers);
+        assert_eq!(*id.text(), id.to_string());
+        id.to_string()
     }
 
     #[test]

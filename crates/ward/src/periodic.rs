@@ -6,9 +6,8 @@
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use uuid::Uuid;
 use ward_manifest::App;
-use ward_runtime::{CallContext, CallError, Function, Runtime};
+use ward_runtime::{CallContext, CallError, Function, RequestId, Runtime};
 use ward_wire::Value;
 
 use crate::failure::Failure;
@@ -65,8 +64,8 @@ async fn again_and_again(function: Function, every: Duration, stop: Stop) {
             () = stop.clone().requested() => return,
             () = tokio::time::sleep(pause(every, failures)) => {}
         }
-        let request_id = Uuid::now_v7().to_string();
-        let context = CallContext { request_id: request_id.as_str().into(), ..Default::default() };
+        let request_id = RequestId::new();
+        let context = CallContext { request_id: request_id.text(), ..Default::default() };
         let outcome = outcome(function.call(Vec::new(), &context).await);
         failures = if outcome.is_ok() { 0 } else { failures + 1 };
         if let Err(error) = outcome {
@@ -76,7 +75,7 @@ async fn again_and_again(function: Function, every: Duration, stop: Stop) {
                 component,
                 interface,
                 function,
-                request_id,
+                %request_id,
                 failures,
                 error,
                 "a periodic call failed"

@@ -3,7 +3,6 @@
 //! its own: wasmtime does not let one store run inside another's.
 //! Start at [`Function::call`], then `Callee::call`.
 
-mod alarm;
 mod callee;
 mod pool;
 mod registry;

@@ -12,8 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, timeout_at};
 use wasmtime::component::{Accessor, ComponentExportIndex, Instance, Val};
 
-use super::alarm::Alarm;
 use super::{CallContext, CallError, Callee};
+use crate::alarm::Alarm;
 use crate::serving::Serving;
 use crate::state::State;
 
