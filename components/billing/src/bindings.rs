@@ -1,5 +1,6 @@
-//! The contracts of billing as Rust: generated from `wit/`, by the `wit-bindgen` that the SDK
-//! itself uses, so that one async runtime is linked. Nothing is written by hand here.
+//! The contracts of billing as Rust, its own and the one of what it consumes: generated from `wit/`,
+//! by the `wit-bindgen` that the SDK itself uses, so that one async runtime is linked. Nothing is
+//! written by hand here.
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -11,8 +12,16 @@
 use crate::wit::Component;
 
 spin_sdk::wit_bindgen::generate!({
-    path: ["../../wit/common", "../../wit/billing"],
-    world: "pms:billing/billing",
+    path: ["../../wit/common", "../../wit/billing", "../../wit/patients"],
+    inline: "
+        package pms:billing-component;
+
+        world component {
+            include pms:billing/billing@1.0.0;
+            export pms:patients/consumer@1.0.0;
+        }
+    ",
+    world: "pms:billing-component/component",
     runtime_path: "::spin_sdk::wit_bindgen::rt",
     generate_all,
     default_bindings_module: "crate::bindings",

@@ -2,7 +2,7 @@
 //! database `billing`.
 //!
 //! It has two doors. [`http`] serves `/api/billing`, behind guard; [`wit`] is what other components
-//! call and what gRPC is derived from. Both read what came ([`check`] says what is right for a
+//! call, what gRPC is derived from, and where events of patients come in. Both read what came ([`check`] says what is right for a
 //! field), call one function of [`service`], and word the answer. Below that, [`store`] holds one
 //! statement for each operation.
 //!

@@ -5,6 +5,7 @@
 //! `ADMIN`, the only one that auth gives out; a further role comes with a migration there and a
 //! line here.
 
+use kit::audit::Access;
 use kit::caller::Caller;
 use kit::database::{Database, Fault};
 use spin_sdk::variables;
@@ -12,7 +13,7 @@ use spin_sdk::variables;
 use crate::check;
 use crate::failure::{Failure, Refusal};
 use crate::model::{Account, Entry, Kind};
-use crate::store::{self, Booking, Page, Statement, Void};
+use crate::store::{self, Booking, Page, Statement, Void, Wish};
 
 /// The variable with the address of the database.
 const DATABASE: &str = "billing_db_url";
@@ -43,6 +44,25 @@ pub(crate) async fn open(caller: &Caller, patient_id: &str) -> Result<Kept<Accou
 pub(crate) async fn close(caller: &Caller, patient_id: &str) -> Result<Account, Failure> {
     let database = Database::open(DATABASE).await?;
     Ok(store::close(&database, &caller.access(), patient_id, &currency().await?).await?)
+}
+
+/// What a batch of events asks for.
+#[derive(Debug, Default)]
+pub(crate) struct Wishes {
+    /// Accounts of patients who were created.
+    pub(crate) open: Vec<Wish>,
+    /// No account any more for those who were deleted.
+    pub(crate) close: Vec<Wish>,
+}
+
+/// Opens and closes what is not opened or closed, in nobody's name: the caller's was known when the
+/// event was made.
+pub(crate) async fn settle(wishes: &Wishes) -> Result<(), Fault> {
+    let system = Access { actor: None, role: "SYSTEM", token_id: None, request_id: None };
+    let database = Database::open(DATABASE).await?;
+    let currency = currency().await?;
+    store::open_all(&database, &system, &wishes.open, &currency).await?;
+    store::close_all(&database, &system, &wishes.close, &currency).await
 }
 
 /// The account with this id.

@@ -1,14 +1,13 @@
 //! The link to billing: who is created gets an account, whose account is closed is who was deleted.
 //!
-//! Billing's answer is waited for a little and never relied on. The statement that changed the
-//! patient has left a note of what billing has to be told ([`crate::store::due`]); once billing has
-//! answered it is taken away, and until then [`crate::upkeep`] tells billing again. Both calls are
-//! safe to repeat, which is what makes giving up early safe.
+//! Billing's answer is waited for a little and never relied on. The event of the same change is in
+//! the outbox, and billing consumes it: what it did not hear here it learns there. It is made for
+//! hearing things twice, which is what makes giving up early safe. No connection is held while
+//! billing is waited for; when it hangs, that would take them from everybody else.
 
 use std::time::Duration;
 
 use kit::audit::Access;
-use kit::database::{Database, Fault};
 use kit::{deadline, log};
 use serde::Serialize;
 
@@ -16,8 +15,7 @@ use crate::bindings::pms::billing::billing_service::{
     BillingRequest, BillingResponse, CloseRequest, close_billing_account, create_billing_account,
 };
 use crate::bindings::pms::common::types::{Caller, Error};
-use crate::handlers::DATABASE;
-use crate::store::due::{self, Due, Wanted};
+use crate::model::Patient;
 
 /// How long an answer of billing is waited for: far longer than one takes, and about as long as
 /// somebody looks at a form that does not react. A component that fails says so at once.
@@ -44,50 +42,43 @@ impl Standing {
     }
 }
 
-/// Tells billing what became of a patient, and takes the note away if billing has heard it.
-/// Failures are logged, and are not the caller's concern: the note stays. No connection is held
-/// while billing is waited for; when it hangs, that would take them from everybody else.
-pub(crate) async fn tell(access: &Access<'_>, due: &Due) -> Standing {
-    match call(access, due).await {
-        Ok(response) => {
-            if let Err(fault) = settle(due).await {
-                log::failure_in("patients.billing-settle", fault.cause(), access.request_id);
-            }
-            Standing::of(response)
-        }
-        Err(cause) => {
-            log::failure_in("patients.billing", cause, access.request_id);
-            Standing::pending()
-        }
-    }
+/// Has an account opened for a patient who was just created.
+pub(crate) async fn open(access: &Access<'_>, patient: &Patient) -> Standing {
+    let request = BillingRequest {
+        patient_id: patient.id.clone(),
+        name: patient.name.clone(),
+        email: patient.email.clone(),
+    };
+    let answer = deadline::within(PATIENCE, create_billing_account(caller(access), request)).await;
+    standing(access, answer)
 }
 
-async fn settle(due: &Due) -> Result<(), Fault> {
-    let database = Database::open(DATABASE).await?;
-    due::settle(&database, std::slice::from_ref(due)).await
+/// Has the account closed of a patient who was just deleted.
+pub(crate) async fn close(access: &Access<'_>, patient_id: &str) -> Standing {
+    let request = CloseRequest { patient_id: patient_id.to_owned() };
+    let answer = deadline::within(PATIENCE, close_billing_account(caller(access), request)).await;
+    standing(access, answer)
 }
 
-/// One call of billing, on behalf of whoever asks. The error is a word for the log.
-pub(crate) async fn call(access: &Access<'_>, due: &Due) -> Result<BillingResponse, &'static str> {
-    let caller = Caller {
+/// Billing acts on behalf of whoever asks.
+fn caller(access: &Access<'_>) -> Caller {
+    Caller {
         user_id: access.actor.unwrap_or_default().to_owned(),
         role: access.role.to_owned(),
         token_id: access.token_id.unwrap_or_default().to_owned(),
         request_id: access.request_id.unwrap_or_default().to_owned(),
+    }
+}
+
+/// What is known after an answer, or none. A failure is logged, and is not the caller's concern.
+fn standing(access: &Access<'_>, answer: Option<Result<BillingResponse, Error>>) -> Standing {
+    let cause = match answer {
+        Some(Ok(response)) => return Standing::of(response),
+        Some(Err(error)) => cause(&error),
+        None => "no-answer",
     };
-    let patient_id = due.patient_id.clone();
-    let answer = match &due.wanted {
-        Wanted::Open { name, email } => {
-            let (name, email) = (name.clone(), email.clone());
-            let request = BillingRequest { patient_id, name, email };
-            deadline::within(PATIENCE, create_billing_account(caller, request)).await
-        }
-        Wanted::Close => {
-            let request = CloseRequest { patient_id };
-            deadline::within(PATIENCE, close_billing_account(caller, request)).await
-        }
-    };
-    answer.ok_or("no-answer")?.map_err(|error| cause(&error))
+    log::failure_in("patients.billing", cause, access.request_id);
+    Standing::pending()
 }
 
 /// Which case it was; its text is for callers of billing, not for our log.

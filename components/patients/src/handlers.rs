@@ -15,7 +15,6 @@ use crate::COLLECTION;
 use crate::billing::{self, Standing};
 use crate::model::Patient;
 use crate::query::Listing;
-use crate::store::due::Due;
 use crate::store::{self, Refusal};
 use crate::validate::Draft;
 
@@ -95,7 +94,7 @@ where
     };
     let made = made.await.map_err(caller.failed("patients.create"))?;
     let patient = made.map_err(refused)?;
-    let billing = billing::tell(&access, &Due::open(&patient)).await;
+    let billing = billing::open(&access, &patient).await;
     let created = Created { patient: &patient, billing };
     let mut answer = reply::json(StatusCode::CREATED, &created);
     answer.headers_mut().insert(ETAG, etag::of(patient.version));
@@ -132,7 +131,7 @@ pub(crate) async fn delete(caller: &Caller<'_>, id: &str) -> Result<Reply, Probl
     let gone = gone.await.map_err(caller.failed("patients.delete"))?;
     gone.map_err(refused)?;
     // Whatever billing says of it, the patient is deleted.
-    billing::tell(&access, &Due::close(id)).await;
+    billing::close(&access, id).await;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 

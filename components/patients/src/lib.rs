@@ -6,7 +6,7 @@
 //! writes the audit row (and the event, for a change) at once: there is no transaction to forget.
 //!
 //! Whoever is created gets an account from billing, which is called over its contract
-//! ([`billing`]); what billing did not hear it is told again ([`upkeep`]).
+//! ([`billing`]); what billing did not hear it learns from the events.
 //!
 //! Authentication is the guard's, in front of this component; a request without its identity
 //! headers is refused. Nothing is kept between requests, and no patient data is logged.
@@ -17,7 +17,6 @@ mod handlers;
 mod model;
 mod query;
 mod store;
-mod upkeep;
 mod validate;
 
 use bytes::Bytes;

@@ -240,7 +240,7 @@ mod tests {
             assert!(error.contains(part), "{error}");
         };
         check(CONSUMER, "swallow", "has no function `swallow`");
-        check("pms:patients/upkeep@1.0.0", "open-missing-accounts", "delivery");
+        check("pms:billing/accounts@1.0.0", "get-account", "delivery");
         check("pms:patients/nothing@1.0.0", "consume", "has no function");
     }
 

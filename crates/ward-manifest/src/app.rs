@@ -47,15 +47,13 @@ pub struct App {
 }
 
 impl App {
-    /// The components that anything calls: by a trigger, over a live link, or from time to time.
-    /// The others are only parts of them, as middleware is.
+    /// The components that anything calls: by a trigger, or over a live link. The others are only
+    /// parts of them, as middleware is.
     pub fn components_in_use(&self) -> BTreeSet<&str> {
         let mut used: BTreeSet<&str> =
             self.http_triggers.iter().filter_map(|t| t.component()).collect();
         used.extend(self.grpc_triggers.iter().map(|trigger| trigger.component.as_str()));
         used.extend(self.kafka_triggers.iter().map(|trigger| trigger.component.as_str()));
-        let periodic = self.components.values().filter(|c| !c.settings.periodic.is_empty());
-        used.extend(periodic.map(|component| component.id.as_str()));
         let mut open: Vec<&str> = used.iter().copied().collect();
         while let Some(component) = open.pop().and_then(|id| self.components.get(id)) {
             let linked = component.dependencies.values().filter_map(|d| d.component.as_deref());
@@ -295,8 +293,6 @@ pub struct ComponentSettings {
     pub database: Option<Database>,
     /// `inherited_only`: grants that are there for dependencies alone.
     pub inherited_only: InheritedOnly,
-    /// `periodic`: functions of the component that the host calls from time to time.
-    pub periodic: Vec<Periodic>,
 }
 
 /// `inherited_only`: what the manifest grants a component for the sake of its dependencies, and
@@ -307,17 +303,6 @@ pub struct InheritedOnly {
     pub variables: BTreeSet<String>,
     /// Entries out of the component's `allowed_outbound_hosts`, as written there.
     pub allowed_outbound_hosts: BTreeSet<String>,
-}
-
-/// One entry of `periodic`: a function without parameters, called again and again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Periodic {
-    /// The exported interface, such as `ns:package/interface@1.0.0`.
-    pub interface: String,
-    /// The function's name.
-    pub function: String,
-    /// The time from the end of one call to the start of the next, above zero.
-    pub every: Duration,
 }
 
 /// `[component.<id>.tool.ward.database]`: the one database and role of a service.

@@ -20,7 +20,7 @@ mod variables;
 
 pub use app::{
     Action, App, Build, Component, ComponentSettings, Database, Dependency, FileMount, HttpTrigger,
-    Inherit, InheritedOnly, Origin, Periodic, Place, Route, Settings, StaticResponse, Variable,
+    Inherit, InheritedOnly, Origin, Place, Route, Settings, StaticResponse, Variable,
 };
 pub use finding::{Finding, Findings};
 pub use grpc::{GrpcSettings, GrpcTrigger, TlsFiles, TokenSettings};

@@ -247,12 +247,7 @@ pub(crate) struct Expiration {
 impl Expiration {
     fn new(settings: &ComponentSettings) -> Self {
         let (idle, deadline) = (settings.instance_idle, settings.deadline);
-        Self {
-            idle,
-            deadline,
-            stream_deadline: settings.stream_deadline,
-            alarm: Alarm::new(idle),
-        }
+        Self { idle, deadline, stream_deadline: settings.stream_deadline, alarm: Alarm::new(idle) }
     }
 
     fn limit(&self, status: WorkerStatus) -> Duration {

@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use uuid::Uuid;
 use ward_kafka::{
     CallError, Connection, Consume, EventType, Events, EventsOptions, RelayOptions, StartAt,
     TopicShape, TriggerOptions,
 };
 use ward_manifest::{App, KafkaSettings, KafkaTrigger, Outbox, StartFrom, Variables};
-use ward_runtime::{CallContext, Function, Runtime};
+use ward_runtime::{CallContext, Function, RequestId, Runtime};
 use ward_wire::{Contract, Value};
 
 use crate::database;
@@ -162,9 +161,7 @@ impl Consume for Component {
     fn consume(&self, arguments: Vec<Value>) -> BoxFuture<'static, Result<Value, CallError>> {
         let function = self.0.clone();
         Box::pin(async move {
-            let request_id = Uuid::now_v7().to_string();
-            let context =
-                CallContext { request_id: request_id.as_str().into(), ..Default::default() };
+            let context = CallContext { request_id: RequestId::new().text(), ..Default::default() };
             let result = function.call(arguments, &context).await.map_err(call_error)?;
             result.ok_or_else(|| CallError::Failed("it answered nothing".to_owned()))
         })

@@ -16,7 +16,6 @@ mod keys;
 mod logging;
 mod migrations;
 mod output;
-mod periodic;
 mod ports;
 mod progress;
 mod provision;

@@ -40,9 +40,9 @@ fn a_change_that_breaks_someone_is_refused_where_it_stands() {
 fn several_breaking_changes_are_refused_at_once() {
     let text = refused("patients/patients.wit", |text| {
         let text = text.replace("version: s64,", "version: s32,");
-        text.replace("interface upkeep", "interface maintenance")
+        text.replace("interface consumer", "interface listener")
     });
-    for wanted in ["patient-event.version", "s64", "s32", "pms:patients/upkeep: was removed"] {
+    for wanted in ["patient-event.version", "s64", "s32", "pms:patients/consumer: was removed"] {
         assert!(text.contains(wanted), "{wanted} in {text}");
     }
 }

@@ -10,6 +10,7 @@
 )]
 
 mod batches;
+mod consumer;
 mod questions;
 mod rebuild;
 mod store;

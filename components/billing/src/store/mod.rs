@@ -14,6 +14,7 @@ mod list;
 mod open;
 mod read;
 mod refusal;
+mod settle;
 mod statement;
 
 pub(crate) use book::{Booking, Void, book, void};
@@ -21,6 +22,7 @@ pub(crate) use list::{Page, list};
 pub(crate) use open::{close, open};
 pub(crate) use read::{read, read_of_patient};
 pub(crate) use refusal::note_denied;
+pub(crate) use settle::{Wish, close_all, open_all};
 pub(crate) use statement::{Statement, statement};
 
 use kit::database::{Fault, Row};

@@ -1,10 +1,12 @@
-//! The door for other components, and for gRPC, which is derived from it: `pms:billing`.
+//! The door for other components, and for gRPC, which is derived from it: `pms:billing`; and the
+//! one for events of patients, `pms:patients/consumer`.
 //!
 //! The caller comes as a value here, put in by a trigger that verified it or by a component that
 //! passes it on. Texts of errors are for the caller; a fault's cause goes to the log.
 
 mod accounts;
 mod billing_service;
+mod consumer;
 mod convert;
 mod violations;
 

@@ -8,7 +8,6 @@
 
 mod create;
 mod delete;
-pub(crate) mod due;
 mod list;
 mod read;
 mod refusal;

@@ -6,13 +6,11 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::app::{ComponentSettings, Database, InheritedOnly, Periodic};
-use crate::names::kebab_flaw;
-use crate::toml_file::{Section, Span, Text, Value};
+use crate::app::{ComponentSettings, Database, InheritedOnly};
+use crate::toml_file::{Section, Span, Text};
 use crate::units::{duration, size_bytes};
 
 use super::application::tool_ward;
-use super::dependency::is_interface_name;
 
 /// `[application.tool.ward]`, with component ids not looked up yet.
 pub(super) struct SettingsDraft<'a> {
@@ -53,7 +51,6 @@ impl Default for ComponentSettings {
             spin_headers: true,
             database: None,
             inherited_only: InheritedOnly::default(),
-            periodic: Vec::new(),
         }
     }
 }
@@ -113,10 +110,8 @@ pub(super) fn read_component_settings<'a>(
         "spin_headers",
         "database",
         "inherited_only",
-        "periodic",
     ]);
     read_limits(&ward, &mut draft.settings);
-    draft.settings.periodic = read_all_periodic(&ward);
     if let Some(section) = ward.section("inherited_only") {
         section.only(&["variables", "allowed_outbound_hosts"]);
         draft.inherited_variables = section.texts("variables");
@@ -157,37 +152,6 @@ fn read_limits(ward: &Section<'_>, settings: &mut ComponentSettings) {
         settings.instance_concurrency_max = count;
     }
     settings.spin_headers = ward.flag("spin_headers").unwrap_or(true);
-}
-
-fn read_all_periodic(ward: &Section<'_>) -> Vec<Periodic> {
-    let items = ward.list("periodic", "a list of { interface, function, every }");
-    items.iter().filter_map(|item| read_periodic(ward, item)).collect()
-}
-
-fn read_periodic<'a>(ward: &Section<'a>, item: Value<'a>) -> Option<Periodic> {
-    let entry = ward.section_of(item, "each entry of `periodic`")?;
-    entry.only(&["interface", "function", "every"]);
-    let interface = entry.required_text("interface");
-    let function = entry.required_text("function");
-    if !entry.has("every") {
-        entry.missing("every", "a duration such as \"2s\"");
-    }
-    let (every, span) = duration_at(&entry, "every")?;
-    if every.is_zero() {
-        entry.error(&span, "with an `every` of zero the function would be called without end");
-    }
-    let (interface, function) = (interface?, function?);
-    if !is_interface_name(interface.value) {
-        let problem = format!("{:?} is not the name of an interface", interface.value);
-        let help = "write \"ns:package/interface@1.2.3\", as the component exports it".to_owned();
-        entry.report.error_help(&interface.span, problem, help);
-    }
-    if let Some(flaw) = kebab_flaw(function.value) {
-        let problem = format!("{:?} is not the name of a function: {flaw}", function.value);
-        entry.error(&function.span, problem);
-    }
-    let (interface, function) = (interface.value.to_owned(), function.value.to_owned());
-    Some(Periodic { interface, function, every })
 }
 
 /// Reads a size in bytes; `bounds` is how messages write `limits`.

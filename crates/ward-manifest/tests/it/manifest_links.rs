@@ -1,4 +1,4 @@
-//! Dependencies that are live links, what is granted for their sake alone, and periodic calls.
+//! Dependencies that are live links, and what is granted for their sake alone.
 
 use std::path::Path;
 
@@ -47,7 +47,6 @@ fn show(app: &App) -> String {
         lines.push(format!("{name} -> {target} ({inherit})"));
     }
     lines.push(format!("{:?}", a.settings.inherited_only));
-    lines.extend(a.settings.periodic.iter().map(|entry| format!("{entry:?}")));
     lines.push(format!("in use: {:?}", app.components_in_use()));
     lines.extend(app.warnings.iter().map(ToString::to_string));
     lines.join("\n")
@@ -168,47 +167,5 @@ fn grants_for_dependencies_alone() {
         expect![[r#"
         dir/spin.toml:17:28: `inherited_only` must be a table, and this is a boolean
           17 | tool.ward.inherited_only = true"#]],
-    );
-}
-
-#[test]
-fn periodic_calls() {
-    check(
-        "tool.ward.periodic = [\n\
-         { interface = 't:a/upkeep@1.0.0', function = 'open-missing', every = '2s' }]\n",
-        expect![[r#"
-            InheritedOnly { variables: {}, allowed_outbound_hosts: {} }
-            Periodic { interface: "t:a/upkeep@1.0.0", function: "open-missing", every: 2s }
-            in use: {"a"}"#]],
-    );
-    check(
-        "tool.ward.periodic = [\n\
-         { interface = 't:a', function = 'open_missing', every = '0s' },\n\
-         { interface = 't:a/upkeep', every = 'often', at = 1 },\n\
-         { interface = 't:a/upkeep', function = 'x' },\n\
-         'upkeep']\n",
-        expect![[r#"
-            dir/spin.toml:18:15: "t:a" is not the name of an interface
-              18 | { interface = 't:a', function = 'open_missing', every = '0s' },
-              help: write "ns:package/interface@1.2.3", as the component exports it
-            dir/spin.toml:18:33: "open_missing" is not the name of a function: words are
-            … letters and digits with dashes between, each in one case
-              18 | { interface = 't:a', function = 'open_missing', every = '0s' },
-            dir/spin.toml:18:57: with an `every` of zero the function would be called
-            … without end
-              18 | { interface = 't:a', function = 'open_missing', every = '0s' },
-            dir/spin.toml:19:1: `function` is missing here; it must be a string
-              19 | { interface = 't:a/upkeep', every = 'often', at = 1 },
-            dir/spin.toml:19:37: `every` must be a duration, and "often" is none
-              19 | { interface = 't:a/upkeep', every = 'often', at = 1 },
-              help: write a number with ms, s, m or h, as in "30s"
-            dir/spin.toml:19:46: unknown key `at`
-              19 | { interface = 't:a/upkeep', every = 'often', at = 1 },
-              help: the keys here are interface, function, every
-            dir/spin.toml:20:1: `every` is missing here; it must be a duration such as "2s"
-              20 | { interface = 't:a/upkeep', function = 'x' },
-            dir/spin.toml:21:1: each entry of `periodic` must be a table, and this is a
-            … string
-              21 | 'upkeep']"#]],
     );
 }

@@ -28,11 +28,6 @@ fn consumers() {
 }
 
 #[test]
-fn work_from_time_to_time() {
-    check("pms:patients/upkeep", &naming(), expect_file!["snapshots/upkeep.proto"]);
-}
-
-#[test]
 fn the_event_of_the_topic() {
     let contract = repository();
     let event = "patient-event";

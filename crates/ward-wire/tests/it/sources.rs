@@ -120,7 +120,6 @@ fn interfaces_functions_and_records() {
             "pms:common/types@1.0.0",
             "pms:patients/events@1.0.0",
             "pms:patients/consumer@1.0.0",
-            "pms:patients/upkeep@1.0.0",
         ]
     "#]]
     .assert_debug_eq(&contract.interfaces());

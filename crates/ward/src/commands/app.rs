@@ -112,7 +112,7 @@ fn show_one(app: &App, component: &Component) -> ShownComponent {
     }
 }
 
-/// What calls the component from outside, its own periodic calls included.
+/// What calls the component from outside.
 fn triggers(app: &App, component: &Component) -> Vec<ShownTrigger> {
     let http = app.http_triggers.iter().filter(|t| t.component() == Some(component.id.as_str()));
     let http = http.map(|trigger| ShownTrigger {
@@ -129,12 +129,13 @@ fn triggers(app: &App, component: &Component) -> Vec<ShownTrigger> {
         on: trigger.interface.clone(),
         middleware: Vec::new(),
     });
-    let periodic = component.settings.periodic.iter().map(|entry| ShownTrigger {
-        kind: "periodic",
-        on: format!("every {:?}: {}#{}", entry.every, entry.interface, entry.function),
+    let kafka = app.kafka_triggers.iter().filter(|trigger| trigger.component == component.id);
+    let kafka = kafka.map(|trigger| ShownTrigger {
+        kind: "kafka",
+        on: format!("{} as {}: {}", trigger.topics.join(", "), trigger.group, trigger.interface),
         middleware: Vec::new(),
     });
-    http.chain(grpc).chain(periodic).collect()
+    http.chain(grpc).chain(kafka).collect()
 }
 
 fn show_link(link: Link) -> ShownLink {

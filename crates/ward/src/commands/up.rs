@@ -15,7 +15,6 @@ use super::build::build;
 use crate::application::Application;
 use crate::cli::UpArgs;
 use crate::failure::Failure;
-use crate::periodic::Periodic;
 use crate::progress::{Progress, seconds};
 use crate::provision::Provision;
 use crate::signals::Stop;
@@ -68,7 +67,6 @@ struct Up<'a> {
 struct Ready {
     server: Server<HttpHandler>,
     grpc: Option<ward_grpc::Server<Function>>,
-    periodic: Periodic,
     events: Option<EventsOptions>,
     /// Kept for as long as its handlers serve.
     _runtime: Runtime,
@@ -99,7 +97,6 @@ impl Up<'_> {
             ready = self.prepare(provision) => ready?,
         };
         self.announce(&ready)?;
-        let _periodic = ready.periodic.start(&stop);
         let events = events::start(ready.events);
         let grpc = async {
             match ready.grpc {
@@ -132,9 +129,8 @@ impl Up<'_> {
             .await
             .map_err(|error| Failure::new(error).help("choose another address with --listen"))?;
         let grpc = grpc::bind(&self.application.app, &runtime, &variables).await?;
-        let periodic = Periodic::find(&self.application.app, &runtime)?;
         let events = events::prepare(&self.application.app, &variables, &runtime)?;
-        Ok(Ready { server, grpc, periodic, events, _runtime: runtime })
+        Ok(Ready { server, grpc, events, _runtime: runtime })
     }
 
     async fn load(&self, variables: Arc<Variables>) -> Result<Runtime, Failure> {

@@ -22,6 +22,15 @@ route = "/..."
 component = "caller"
 dependencies.middleware = [{ path = "guard.wasm" }]
 
+[application.trigger.kafka]
+brokers = "127.0.0.1:9092"
+
+[[trigger.kafka]]
+topics = ["orders", "returns"]
+group = "billing"
+component = "caller"
+interface = "t:c/consumer@1.0.0"
+
 [component.caller]
 source = "caller.wasm"
 variables = { url = "{{ url }}", other_url = "{{ url }}" }
@@ -30,7 +39,6 @@ allowed_outbound_hosts = ["http://{{ url }}.example"]
 key_value_stores = ["default"]
 files = ["*.txt"]
 tool.ward.inherited_only.variables = ["other_url"]
-tool.ward.periodic = [{ interface = "t:c/upkeep", function = "tidy", every = "2s" }]
 
 [component.caller.dependencies]
 "test:links/work" = { path = "callee.wasm" }

@@ -10,8 +10,16 @@
 use crate::Failing;
 
 spin_sdk::wit_bindgen::generate!({
-    path: ["../../../wit/common", "../../../wit/billing"],
-    world: "pms:billing/billing",
+    path: ["../../../wit/common", "../../../wit/billing", "../../../wit/patients"],
+    inline: "
+        package pms:failing-billing;
+
+        world component {
+            include pms:billing/billing@1.0.0;
+            export pms:patients/consumer@1.0.0;
+        }
+    ",
+    world: "pms:failing-billing/component",
     runtime_path: "::spin_sdk::wit_bindgen::rt",
     generate_all,
     default_bindings_module: "crate::bindings",

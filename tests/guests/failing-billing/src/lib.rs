@@ -1,11 +1,12 @@
 //! Test guest in billing's place: whoever opens an account sees it trap, whoever closes one waits
-//! for an answer that does not come, and everything else is unavailable.
+//! for an answer that does not come, events are to come again, and everything else is unavailable.
 
 mod bindings;
 
 use std::time::Duration;
 
 use bindings::exports::pms::billing::{accounts, billing_service};
+use bindings::exports::pms::patients::consumer;
 use bindings::pms::common::types::{Caller, Error};
 use spin_sdk::http::{IntoResponse, Request, StatusCode};
 use spin_sdk::{http_service, time};
@@ -70,6 +71,12 @@ impl accounts::Guest for Failing {
         _: accounts::StatementRequest,
     ) -> Result<accounts::Statement, Error> {
         unavailable()
+    }
+}
+
+impl consumer::Guest for Failing {
+    async fn consume(deliveries: Vec<consumer::Delivery>) -> Vec<consumer::Outcome> {
+        deliveries.iter().map(|_| consumer::Outcome::Retry(100)).collect()
     }
 }
 

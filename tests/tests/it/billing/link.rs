@@ -1,7 +1,7 @@
 //! Patients and billing together: who is created has an account, whose account is closed was
 //! deleted, and no failure of billing keeps anybody from being created or deleted, or is forgotten.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use ward_tests::{Answer, Api, Options, Patient, Repository, Ward, wasm};
@@ -32,7 +32,6 @@ async fn who_is_created_has_an_account() {
     let expected =
         json!({"action": "OPEN", "actor": user, "role": "ADMIN", "request_id": request_id});
     assert_eq!(opened, [expected]);
-    assert_eq!(notes(ward, patient).await, Vec::<Value>::new(), "billing has heard it");
 }
 
 #[tokio::test]
@@ -61,7 +60,6 @@ async fn whose_patient_is_deleted_is_closed() {
     let refused = post(&api, account, "charges", &booking(1)).await.problem(409);
     assert_eq!(slug(&refused), "account-not-active");
     super::posted(&api, account, "payments", &booking(100)).await;
-    assert_eq!(notes(ward, patient).await, Vec::<Value>::new(), "billing has heard it");
 }
 
 #[tokio::test]
@@ -95,10 +93,6 @@ async fn while_billing_fails_patients_come_and_go_and_nothing_is_forgotten() {
         let deleted = failing.send("DELETE", gone.header("location")).await;
         assert_eq!(deleted.status, 204, "{deleted:?}");
     }
-    for (patient, wanted) in [(&before, "CLOSE"), (&created, "OPEN"), (&short, "CLOSE")] {
-        let notes = notes(&ward, &id(patient)).await;
-        assert_eq!(notes, [json!({"wanted": wanted})]);
-    }
     assert!(ward.stop().success(), "{}", ward.log());
 
     ward.start_again_from(None);
@@ -117,27 +111,31 @@ async fn while_billing_fails_patients_come_and_go_and_nothing_is_forgotten() {
 }
 
 #[tokio::test]
-async fn replicas_tell_billing_side_by_side() {
+async fn two_wards_share_the_events_and_nobody_is_forgotten() {
     let mut ward = Ward::start(Options::demo());
     let mut replica = Ward::start(replica_of(&ward));
     let patients = ward.database("patients").await;
-    let made = "INSERT INTO patients \
+    // Straight into the database, so that only the events tell billing.
+    let made = "WITH made AS (INSERT INTO patients \
                 (name, name_key, email, address, date_of_birth, registered_date) \
                 SELECT 'Pat', 'pat', 'pat' || n || '@example.test', 'x', '2000-01-01', \
-                '2024-01-01' FROM generate_series(1, 200) n";
+                '2024-01-01' FROM generate_series(1, 200) n RETURNING *) \
+                INSERT INTO outbox (aggregate_id, aggregate_version, type, payload) \
+                SELECT id, version, 'PATIENT_CREATED', jsonb_build_object('name', name, \
+                'email', email, 'dateOfBirth', date_of_birth) FROM made";
     assert_eq!(patients.run(made, &[]).await, Ok(200));
-    assert!(patients.run("UPDATE billing_due SET due_at = now()", &[]).await.is_ok());
-    let start = Instant::now();
-    while !patients.rows("SELECT 1 FROM billing_due LIMIT 1", &[]).await.is_empty() {
-        assert!(start.elapsed() < PATIENCE, "notes are left over");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
     let ids = patients.rows("SELECT id FROM patients ORDER BY id", &[]).await;
     let billing = ward.database("billing").await;
-    let query = "SELECT patient_id AS id FROM accounts WHERE status = 'ACTIVE' ORDER BY 1";
-    assert_eq!(billing.rows(query, &[]).await, ids, "one account for each");
+    let accounts = "SELECT patient_id AS id FROM accounts WHERE status = 'ACTIVE' ORDER BY 1";
+    let start = Instant::now();
+    while billing.rows(accounts, &[]).await != ids {
+        assert!(start.elapsed() < PATIENCE, "accounts are missing");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     let query = "SELECT DISTINCT role FROM audit_log WHERE action = 'OPEN' AND actor IS NULL";
     assert_eq!(billing.rows(query, &[]).await, [json!({"role": "SYSTEM"})]);
+    let query = "SELECT count(*) AS n FROM audit_log WHERE action = 'OPEN' AND request_id IS NULL";
+    assert_eq!(billing.rows(query, &[]).await, [json!({"n": 0})], "each names its event");
     assert!(replica.stop().success(), "{}", replica.log());
     assert!(ward.stop().success(), "{}", ward.log());
 }
@@ -153,6 +151,8 @@ fn replica_of(ward: &Ward) -> Options {
         let value = format!("jwt_{name}_key=@{}", ward.key_file(name).display());
         arguments.extend(["--variable".to_owned(), value]);
     }
+    let port = std::fs::read_to_string(ward.state().join("nisshi.port")).expect("a broker's port");
+    arguments.extend(["--kafka-brokers".to_owned(), format!("127.0.0.1:{}", port.trim())]);
     Options { arguments, own_keys: true, ..Options::default() }
 }
 
@@ -177,12 +177,6 @@ fn id(created: &Answer) -> String {
 
 async fn account_of(api: &Api, patient: &str) -> Answer {
     api.get(&format!("/api/billing/patients/{patient}/account")).await
-}
-
-/// What billing has still to be told of a patient.
-async fn notes(ward: &Ward, patient: &str) -> Vec<Value> {
-    let query = "SELECT wanted FROM billing_due WHERE patient_id = $1::text::uuid";
-    ward.database("patients").await.rows(query, &[&patient]).await
 }
 
 /// Waits until the patient has an account in one of these states.

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use chrono::{SecondsFormat, Utc};
 use ward_kafka::{EncodeEvent, Outgoing, Producer};
+use ward_runtime::RequestId;
 
 use super::context::Context;
 use crate::cli::ProduceArgs;
@@ -28,12 +29,12 @@ pub(super) fn run(context: &Context, args: &ProduceArgs) -> Result<(), Failure> 
         Failure::new(format!("the event is no JSON (line {line}, column {column})"))
     })?;
     let value = event.encode(&json).map_err(Failure::because("the event"))?;
-    let id = uuid::Uuid::now_v7().to_string();
+    let id = RequestId::new().text();
     let time = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
     let kind = json.get("eventType").and_then(|kind| kind.as_str()).unwrap_or("event");
     let headers = [
         ("ce_specversion", "1.0"),
-        ("ce_id", id.as_str()),
+        ("ce_id", &id),
         ("ce_type", kind),
         ("ce_source", "/ward/events/produce"),
         ("ce_time", time.as_str()),

@@ -1,1 +1,0 @@
-SELECT count(*) FROM (SELECT FROM billing_due LIMIT 10000) counted
