@@ -3,8 +3,12 @@
 
 use serde_json::Value;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls};
+
+/// How long a server may take to be there again.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection to one service's database.
 pub struct Database {
@@ -12,13 +16,21 @@ pub struct Database {
 }
 
 impl Database {
-    /// Connects as the service's own role, with the address ward keeps in its state directory.
+    /// Connects as the service's own role, with the address ward keeps in its state directory. A
+    /// server that was killed is waited for.
     pub async fn open(state: &Path, service: &str) -> Database {
         let url = secret(state, service, "url");
-        let (client, connection) =
-            tokio_postgres::connect(&url, NoTls).await.expect("the database answers");
-        tokio::spawn(connection);
-        Database { client }
+        let start = Instant::now();
+        loop {
+            match tokio_postgres::connect(&url, NoTls).await {
+                Ok((client, connection)) => {
+                    tokio::spawn(connection);
+                    return Database { client };
+                }
+                Err(error) => assert!(start.elapsed() < PATIENCE, "{service}: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Rows of a query as JSON objects by column name.

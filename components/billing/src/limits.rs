@@ -21,6 +21,13 @@ const _: () = {
     assert!(BALANCE_MAX_MINOR_UNITS + AMOUNT_MAX_MINOR_UNITS < 1 << 53);
 };
 
+/// When events should come again that found the database away, in milliseconds: starting
+/// PostgreSQL takes about a second.
+pub(crate) const RETRY_AWAY_MS: u32 = 500;
+
+/// When events should come again that met a mistake of ours, in milliseconds: only people mend it.
+pub(crate) const RETRY_BROKEN_MS: u32 = 5000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,10 +45,3 @@ mod tests {
         assert_eq!(count(&description), 1);
     }
 }
-
-/// When events should come again that found the database away, in milliseconds: starting
-/// PostgreSQL takes about a second.
-pub(crate) const RETRY_AWAY_MS: u32 = 500;
-
-/// When events should come again that met a mistake of ours, in milliseconds: only people mend it.
-pub(crate) const RETRY_BROKEN_MS: u32 = 5000;

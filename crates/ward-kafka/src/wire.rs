@@ -205,7 +205,8 @@ mod tests {
 
     fn contract() -> Contract {
         let wit = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit"));
-        Contract::from_directories(&[wit.join("common"), wit.join("patients")]).unwrap()
+        let packages = ["common", "billing", "patients"].map(|name| wit.join(name));
+        Contract::from_directories(&packages).unwrap()
     }
 
     const CONSUMER: &str = "pms:patients/consumer@1.0.0";

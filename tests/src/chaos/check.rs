@@ -1,6 +1,7 @@
 //! Afterwards: waits until nothing moves any more, and compares what clients were told with what
 //! every table says.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
@@ -21,17 +22,19 @@ type Changes = BTreeMap<String, Vec<i64>>;
 pub struct Ledger {
     /// Told to clients as accepted.
     pub accepted: usize,
-    /// In patients' outbox or known to have been there.
+    /// In patients' outbox.
     pub committed: usize,
     /// Marked as published.
     pub published: usize,
-    /// Applied by analytics.
+    /// In analytics' event store.
+    pub consumed: usize,
+    /// Counted by analytics' projections.
     pub applied: usize,
     /// Patients with an account at billing.
     pub accounts: usize,
-    /// Accepted and not committed, or committed and not applied: each named.
+    /// What did not go all of its way: each named.
     pub lost: Vec<String>,
-    /// Applied more than once, or without having been committed: each named.
+    /// What had more than one effect, or one without having been committed: each named.
     pub doubled: Vec<String>,
     /// Applied before an earlier version of the same patient: each named.
     pub disordered: Vec<String>,
@@ -42,13 +45,21 @@ impl Ledger {
     pub fn is_balanced(&self) -> bool {
         self.lost.is_empty() && self.doubled.is_empty() && self.disordered.is_empty()
     }
+
+    /// What clients were told and what the tables of the services say now.
+    pub async fn of(ward: &Ward, told: &Told) -> Ledger {
+        let patients = ward.database("patients").await;
+        let analytics = ward.database("analytics").await;
+        let billing = ward.database("billing").await;
+        compare(&patients, &analytics, &billing, told).await
+    }
 }
 
 impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ledger { accepted, committed, published, applied, accounts, .. } = self;
+        let Ledger { accepted, committed, published, consumed, applied, accounts, .. } = self;
         writeln!(f, "accepted {accepted}, committed {committed}, published {published},")?;
-        writeln!(f, "applied {applied}, accounts {accounts},")?;
+        writeln!(f, "consumed {consumed}, applied {applied}, accounts {accounts},")?;
         for (name, which) in
             [("lost", &self.lost), ("doubled", &self.doubled), ("out of order", &self.disordered)]
         {
@@ -60,13 +71,10 @@ impl fmt::Display for Ledger {
 }
 
 /// Waits for quiet and makes up the ledger.
-pub(super) async fn when_quiet(ward: &Ward, told: Told) -> Ledger {
-    let patients = ward.database("patients").await;
-    let analytics = ward.database("analytics").await;
-    let billing = ward.database("billing").await;
+pub(super) async fn when_quiet(ward: &Ward, told: &Told) -> Ledger {
     let deadline = Instant::now() + QUIET_MAX;
     loop {
-        let ledger = compare(&patients, &analytics, &billing, &told).await;
+        let ledger = Ledger::of(ward, told).await;
         let done = ledger.published == ledger.committed && ledger.is_balanced();
         if done || Instant::now() >= deadline {
             return ledger;
@@ -82,28 +90,47 @@ async fn compare(
     told: &Told,
 ) -> Ledger {
     let outbox = "SELECT aggregate_id AS patient, aggregate_version AS version, \
-                  published_at IS NOT NULL AS published FROM outbox ORDER BY seq";
+                  type = 'PATIENT_DELETED' AS deleted, published_at IS NOT NULL AS published \
+                  FROM outbox ORDER BY seq";
     let outbox = patients.rows(outbox, &[]).await;
     let published = outbox.iter().filter(|row| row["published"] == true).count();
     let committed = changes(&outbox);
     let events = "SELECT patient_id AS patient, version FROM events ORDER BY seq";
-    let applied = changes(&analytics.rows(events, &[]).await);
-    let accounts = "SELECT patient_id AS patient, 1 AS version FROM accounts";
-    let accounts = changes(&billing.rows(accounts, &[]).await);
+    let consumed = changes(&analytics.rows(events, &[]).await);
+    let counted = "SELECT coalesce(sum(events), 0)::bigint AS n FROM counts \
+                   WHERE bucket = 'day' AND generation = (SELECT generation FROM projection)";
+    let counted = analytics.rows(counted, &[]).await;
+    let applied = counted.first().and_then(|row| row["n"].as_u64()).expect("a sum");
+    let accounts = "SELECT patient_id AS patient, 1 AS version, status = 'CLOSED' AS deleted \
+                    FROM accounts";
+    let account_rows = billing.rows(accounts, &[]).await;
+    let accounts = changes(&account_rows);
     let mut ledger = Ledger {
         accepted: told.values().map(Vec::len).sum(),
         committed: outbox.len(),
         published,
-        applied: applied.values().map(Vec::len).sum(),
+        consumed: consumed.values().map(Vec::len).sum(),
+        applied: usize::try_from(applied).expect("a number of events"),
         accounts: accounts.len(),
         ..Ledger::default()
     };
     missing(&mut ledger.lost, "accepted, not committed", told, &committed);
-    missing(&mut ledger.lost, "committed, not applied", &committed, &applied);
-    missing(&mut ledger.doubled, "applied, not committed", &applied, &committed);
+    missing(&mut ledger.lost, "committed, not consumed", &committed, &consumed);
+    missing(&mut ledger.doubled, "consumed, not committed", &consumed, &committed);
     let first = committed.keys().map(|patient| (patient.clone(), vec![1])).collect();
     missing(&mut ledger.lost, "without an account", &first, &accounts);
-    for (patient, versions) in applied.iter().chain(&accounts) {
+    for closed in deleted(&outbox).difference(&deleted(&account_rows)) {
+        ledger.lost.push(format!("deleted, account not closed: {closed}"));
+    }
+    for closed in deleted(&account_rows).difference(&deleted(&outbox)) {
+        ledger.doubled.push(format!("account closed, not deleted: {closed}"));
+    }
+    match ledger.applied.cmp(&ledger.committed) {
+        Ordering::Less => ledger.lost.push("the projections count too little".to_owned()),
+        Ordering::Greater => ledger.doubled.push("the projections count too much".to_owned()),
+        Ordering::Equal => {}
+    }
+    for (patient, versions) in consumed.iter().chain(&accounts) {
         let once: BTreeSet<i64> = versions.iter().copied().collect();
         if once.len() < versions.len() {
             ledger.doubled.push(format!("{patient}: {versions:?}"));
@@ -113,6 +140,12 @@ async fn compare(
         }
     }
     ledger
+}
+
+/// The patients of rows that say so.
+fn deleted(rows: &[serde_json::Value]) -> BTreeSet<&str> {
+    let deleted = rows.iter().filter(|row| row["deleted"] == true);
+    deleted.filter_map(|row| row["patient"].as_str()).collect()
 }
 
 fn changes(rows: &[serde_json::Value]) -> Changes {

@@ -18,7 +18,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 const PATIENTS_MAX: usize = 30;
 
 /// The changes that clients were told are accepted: patient to the versions they saw.
-pub(super) type Told = BTreeMap<String, Vec<i64>>;
+pub type Told = BTreeMap<String, Vec<i64>>;
 
 /// Running clients.
 pub(super) struct Load {

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 
 use crate::{Options, Random, Ward};
 pub use check::Ledger;
+pub use load::Told;
 
 /// How much of it.
 #[derive(Debug, Clone)]
@@ -43,6 +44,6 @@ impl Chaos {
         }
         sleep(Duration::from_secs(1)).await;
         let told = load.stop().await;
-        check::when_quiet(&ward, told).await
+        check::when_quiet(&ward, &told).await
     }
 }

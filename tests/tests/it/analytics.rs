@@ -144,7 +144,9 @@ async fn events_are_paged_and_say_nothing_of_who_it_was() {
 
 #[tokio::test]
 async fn everything_adds_up_and_a_rebuild_changes_nothing() {
-    let mut ward = Ward::start(Options::demo());
+    // With a broker that is not there, so that nothing else comes.
+    let arguments = ["--kafka-brokers", "127.0.0.1:1"].map(str::to_owned).to_vec();
+    let mut ward = Ward::start(Options { arguments, ..Options::demo() });
     let user = ward.user().await;
     let database = ward.database("analytics").await;
     let empty = user.get("/api/analytics/summary").await.json();

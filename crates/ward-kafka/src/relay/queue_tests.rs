@@ -270,10 +270,11 @@ impl World {
     fn fetch(&mut self, which: usize) {
         let queue = &mut self.replicas[which].queue;
         let known: BTreeSet<i64> = queue.known().into_iter().collect();
-        let aside: BTreeSet<u128> =
-            self.set_aside.iter().filter_map(|seq| Some(self.table.get(seq)?.0)).collect();
+        let aside = |aggregate: u128, seq: i64| {
+            self.set_aside.range(..=seq).any(|seq| self.table[seq].0 == aggregate)
+        };
         let waiting = self.table.iter().filter(|(seq, (aggregate, published))| {
-            !published && !known.contains(seq) && !aside.contains(aggregate)
+            !published && !known.contains(seq) && !aside(*aggregate, **seq)
         });
         let rows = waiting.take(3).map(|(seq, (aggregate, _))| {
             let mut row = row(*seq, *aggregate);

@@ -38,9 +38,10 @@ const LANE: &str = "(get_byte(uuid_send(aggregate_id), 15) & 15)";
 const LISTEN: &str = "LISTEN outbox";
 
 /// Rows that wait, each lane's in order and up to a limit. Left out are rows that we know, rows of
-/// aggregates that we have enough of, and rows behind one that was set aside. It always begins
-/// with the first: remembering how far it came would skip a row that became visible late, and with
-/// it break the order.
+/// aggregates that we have enough of, and rows behind one that was set aside; those before it may
+/// have been sent by a relay that died before it could mark them. It always begins with the first:
+/// remembering how far it came would skip a row that became visible late, and with it break the
+/// order.
 fn fetch_sql() -> String {
     format!(
         "SELECT l.lane, o.seq, o.id, o.aggregate_id, o.aggregate_version, o.type, o.payload, \
@@ -50,7 +51,7 @@ fn fetch_sql() -> String {
              WHERE published_at IS NULL AND {LANE} = l.lane AND failed_at IS NULL \
                  AND seq <> ALL ($2::bigint[]) AND aggregate_id <> ALL ($3::uuid[]) \
                  AND NOT EXISTS (SELECT FROM outbox AS s WHERE s.aggregate_id = o.aggregate_id \
-                     AND s.failed_at IS NOT NULL AND s.published_at IS NULL) \
+                     AND s.failed_at IS NOT NULL AND s.published_at IS NULL AND s.seq < o.seq) \
              ORDER BY seq LIMIT $4 \
          ) AS o ORDER BY o.seq"
     )
