@@ -7,12 +7,26 @@ use tonic::{Code, Request};
 use uuid::Uuid;
 use ward_tests::{Patient, Repository, Ward};
 
-#[allow(clippy::all, clippy::pedantic, missing_docs, reason = "generated code")]
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    clippy::allow_attributes_without_reason,
+    missing_docs,
+    unreachable_pub,
+    reason = "generated code"
+)]
 mod accounts {
     tonic::include_proto!("pms.billing.v1");
 }
 
-#[allow(clippy::all, clippy::pedantic, missing_docs, reason = "generated code")]
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    clippy::allow_attributes_without_reason,
+    missing_docs,
+    unreachable_pub,
+    reason = "generated code"
+)]
 mod legacy {
     tonic::include_proto!("_");
 }
@@ -82,7 +96,7 @@ async fn an_account_by_types() {
 
     let wrong = accounts.post_charge(Posting { amount: None, ..charge }).await.unwrap_err();
     assert_eq!(wrong.code(), Code::InvalidArgument, "{wrong:?}");
-    let unknown =
-        BillingServiceClient::new(channel).create_billing_account(BillingRequest::default());
+    let mut nobody = BillingServiceClient::new(channel);
+    let unknown = nobody.create_billing_account(BillingRequest::default());
     assert_eq!(unknown.await.unwrap_err().code(), Code::Unauthenticated);
 }
