@@ -387,6 +387,16 @@ pub(crate) fn consume(
     (topic, group): (&str, &str),
     component: &Arc<Component>,
 ) -> Consuming {
+    consume_for(system, (topic, group), component, Duration::from_secs(600))
+}
+
+/// The same with so much patience for what fails while nothing else passes.
+pub(crate) fn consume_for(
+    system: &System,
+    (topic, group): (&str, &str),
+    component: &Arc<Component>,
+    patience: Duration,
+) -> Consuming {
     let (stop, stopped) = watch::channel(false);
     let event =
         EventType::of_consumer(&contract(), "pms:patients/consumer@1.0.0", "consume").unwrap();
@@ -400,7 +410,7 @@ pub(crate) fn consume(
         batch_wait: Duration::ZERO,
         concurrency: 4,
         retries: 2,
-        patience: Duration::from_secs(600),
+        patience,
         dead_letter_of: Box::new(|topic| format!("{topic}.dead-letter")),
         event,
         consume: Arc::new(Calls(component.clone())),

@@ -9,8 +9,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use uuid::Uuid;
 
 use crate::system::{
-    Answer, Component, Delivered, Outbox, System, assert_in_order, consume, read, shared, unique,
-    until,
+    Answer, Component, Delivered, Outbox, System, assert_in_order, consume, consume_for, read,
+    shared, unique, until,
 };
 use ward_kafka::CallError;
 
@@ -116,7 +116,9 @@ async fn rejected_unreadable_and_fatal_records_become_dead_letters() {
         Ok(batch.iter().map(answer).collect())
     });
     let group = unique("group");
-    let trigger = consume(system, (&topic, &group), &component);
+    // What fails while nothing else passes is given up when patience ends.
+    let patience = Duration::from_secs(2);
+    let trigger = consume_for(system, (&topic, &group), &component, patience);
     let applied = component.has_applied(16).await;
     let dead = read(system, &format!("{topic}.dead-letter"), |seen| seen.len() >= 3).await;
     assert_eq!(dead.len(), 3, "{dead:?}");
@@ -145,28 +147,30 @@ async fn two_consumers_share_the_partitions_and_lose_nothing_when_one_leaves() {
     let (component, group) = (Component::willing(), unique("group"));
     let first = consume(system, (&topic, &group), &component);
     let patients: Vec<Uuid> = (0..16).map(|_| Uuid::new_v4()).collect();
-    let mut second = None;
-    for version in 1..=30 {
+    let mut version = 0;
+    let mut write = async || {
+        version += 1;
         for patient in &patients {
             outbox.write(*patient, version).await;
         }
-        if version == 10 {
-            second = Some(consume(system, (&topic, &group), &component));
-        }
-        if version == 20 {
-            until("the second has partitions", async || {
-                let second: &crate::system::Consuming = second.as_ref().unwrap();
-                (second.handle.stats().done.get() > 0).then_some(())
-            })
-            .await;
-        }
-    }
-    component.has_applied(16 * 20).await;
+        16 * usize::try_from(version).unwrap()
+    };
+    let written = write().await;
+    component.has_applied(written).await;
+    let second = consume(system, (&topic, &group), &component);
+    until("the second has partitions", async || {
+        write().await;
+        (second.handle.stats().done.get() > 0).then_some(())
+    })
+    .await;
+    let written = write().await;
+    component.has_applied(written).await;
     first.stop().await;
-    let applied = component.has_applied(16 * 30).await;
-    assert_eq!(applied.len(), 16 * 30);
+    let written = write().await;
+    let applied = component.has_applied(written).await;
+    assert_eq!(applied.len(), written);
     assert_in_order(&applied);
-    second.unwrap().stop().await;
+    second.stop().await;
     relay.stop().await;
 }
 
