@@ -1,6 +1,6 @@
-//! The contracts of billing as Rust, its own and the one of what it consumes: generated from `wit/`,
-//! by the `wit-bindgen` that the SDK itself uses, so that one async runtime is linked. Nothing is
-//! written by hand here.
+//! The contracts of billing as Rust, its own and the one of what it consumes: generated from
+//! `wit/`, by the `wit-bindgen` that the SDK itself uses, so that one async runtime is linked.
+//! Nothing is written by hand here.
 #![allow(
     missing_docs,
     unreachable_pub,

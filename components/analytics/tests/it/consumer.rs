@@ -1,4 +1,5 @@
-//! The component itself, called as a trigger calls it: typed deliveries in, an outcome for each out.
+//! The component itself, called as a trigger calls it: typed deliveries in, an outcome for each
+//! out.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -94,10 +94,8 @@ fn defaults_are_filled_in() {
     );
 }
 
-#[test]
-fn everything_can_be_said() {
-    check(
-        r#"
+/// Every key there is.
+const EVERYTHING: &str = r#"
 client = { "security.protocol" = "SASL_SSL", "sasl.password" = "{{ password }}" }
 contracts = "contracts"
 partitions = 12
@@ -122,7 +120,12 @@ topic = "a"
 group = "other"
 component = "analytics"
 interface = "x:y/z@1.0.0"
-"#,
+"#;
+
+#[test]
+fn everything_can_be_said() {
+    check(
+        EVERYTHING,
         expect![[r#"
             Some(
                 KafkaSettings {
@@ -232,10 +235,8 @@ interface = "pms:patients/consumer@1.0.0"
     );
 }
 
-#[test]
-fn names_and_numbers_are_checked() {
-    check(
-        r#"
+/// One mistake or two in each place.
+const WRONG: &str = r#"
 client = { "enable.idempotence" = "false" }
 partitions = 0
 outbox = [{ component = "patients", topic = "a/b", interface = "events", record = "A", key = "" }]
@@ -254,7 +255,12 @@ dead_letter = ""
 topic = "x"
 dead_letter = "x"
 bach_size = 5
-"#,
+"#;
+
+#[test]
+fn names_and_numbers_are_checked() {
+    check(
+        WRONG,
         expect![[r#"
             dir/spin.toml:15:12: `enable.idempotence` is not a setting that can be made
             … here

@@ -8,6 +8,9 @@ use ward_tests::{Answer, Api, Options, Patient, Repository, Ward, wasm};
 
 use super::{booking, post, slug, with_role};
 
+/// Below this line of the manifest is how events are shipped.
+const EVENTS: &str = "[application.trigger.kafka]";
+
 /// How long an account may take that was not opened at once, on a machine that does other things.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -165,6 +168,7 @@ fn without_billing(file: PathBuf) -> PathBuf {
         .read("spin.toml")
         .replace("target/wasm32-wasip2/release/billing.wasm", &failing.display().to_string())
         .replace("\"target/", &format!("\"{root}/target/"))
+        .replace(EVENTS, &format!("{EVENTS}\ncontracts = \"{root}/wit\""))
         .replace("\"components/", &format!("\"{root}/components/"));
     assert!(manifest.matches("guest_failing_billing").count() >= 2, "the source and the link");
     std::fs::write(&file, manifest).expect("a file is written");
