@@ -4,6 +4,7 @@
 //! cannot measure.
 
 mod analytics;
+mod events;
 mod grpc;
 mod grpc_native;
 mod hello;
@@ -18,8 +19,8 @@ mod wrk;
 
 use anyhow::{Result, bail};
 
-const NAMES: [&str; 8] =
-    ["instantiate", "link", "wire", "grpc", "hello", "start", "patients", "analytics"];
+const NAMES: [&str; 9] =
+    ["instantiate", "link", "wire", "grpc", "hello", "start", "patients", "analytics", "events"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -43,6 +44,7 @@ async fn main() -> Result<()> {
             "start" => start::run().await?,
             "wire" => wire::run()?,
             "analytics" => analytics::run().await?,
+            "events" => events::run().await?,
             _ => patients::run().await?,
         }
     }

@@ -1,0 +1,204 @@
+//! Events: how long from a change to its analysis, how fast a backlog leaves the outbox, and how
+//! fast analytics takes in what is on the topic. The broker is the one that `ward up` runs.
+//!
+//! The server is a throwaway one that syncs nothing; the figures are those of this machine's CPU.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
+use tokio::process::Command;
+use tokio::task::JoinSet;
+use tokio::time::{interval, sleep};
+use tokio_postgres::{Client, NoTls};
+use ward_embedded::{Ephemeral, Postgres};
+
+use crate::ward::Server;
+use crate::{patients, tools};
+
+const CREATES_A_SECOND: u32 = 300;
+const SECONDS: u32 = 20;
+const BACKLOG: i64 = 100_000;
+/// The longest that anything here may take.
+const WAIT_MAX: Duration = Duration::from_secs(300);
+
+/// Which triggers of the application are left in.
+#[derive(Clone, Copy)]
+enum Consumers {
+    All,
+    None,
+    Analytics,
+}
+
+pub(crate) async fn run() -> Result<()> {
+    latency().await?;
+    backlog().await
+}
+
+/// Creates at a steady rate through the API; the time from the change's commit to the moment that
+/// analytics writes the event, which the service's own tables have.
+async fn latency() -> Result<()> {
+    let bench = Bench::start(Consumers::All).await?;
+    let base = bench.base();
+    let token = patients::login(&base).await?;
+    let client = reqwest::Client::new();
+    create(&client, &base, &token, 0).await?;
+    let analytics = bench.connect("analytics").await?;
+    wait(&analytics, "SELECT count(*) FROM events WHERE name LIKE 'Bench 0'", 1).await?;
+    let before = bench.server.resident_mib()?;
+    let mut ticks = interval(Duration::from_secs(1) / CREATES_A_SECOND);
+    let mut tasks = JoinSet::new();
+    let all = CREATES_A_SECOND * SECONDS;
+    for number in 1..=all {
+        ticks.tick().await;
+        let (client, base, token) = (client.clone(), base.clone(), token.clone());
+        tasks.spawn(async move { create(&client, &base, &token, number).await });
+    }
+    while let Some(created) = tasks.join_next().await {
+        created??;
+    }
+    let own = "FROM events WHERE name LIKE 'Bench %' AND name <> 'Bench 0'";
+    wait(&analytics, &format!("SELECT count(*) {own}"), i64::from(all)).await?;
+    let quantiles = format!(
+        "SELECT percentile_cont(ARRAY[0.5, 0.99, 1]) WITHIN GROUP \
+         (ORDER BY extract(epoch FROM received_at - occurred_at)::float8 * 1000) {own}"
+    );
+    let quantiles: Vec<f64> = analytics.query_one(&quantiles, &[]).await?.try_get(0)?;
+    let [p50, p99, most] = quantiles.as_slice() else { bail!("three quantiles") };
+    println!(
+        "{CREATES_A_SECOND} creates/s for {SECONDS} s, change to analysis: \
+         p50 {p50:.1} ms, p99 {p99:.1} ms, most {most:.1} ms"
+    );
+    println!("resident: {before:.1} MiB before, {:.1} MiB after", bench.server.resident_mib()?);
+    bench.server.stop().await
+}
+
+/// Rows straight into the outbox; then the same events out of the topic.
+async fn backlog() -> Result<()> {
+    let bench = Bench::start(Consumers::None).await?;
+    let patients = bench.connect("patients").await?;
+    let unsent = "SELECT -count(*) FROM outbox WHERE published_at IS NULL";
+    wait(&patients, unsent, 0).await?;
+    let fill = "INSERT INTO outbox (aggregate_id, aggregate_version, type, payload) \
+         SELECT gen_random_uuid(), 1, 'PATIENT_CREATED', jsonb_build_object('name', 'Bench ' || n, \
+         'email', 'bench' || n || '@example.com', 'dateOfBirth', date '1950-01-01' + n % 20000, \
+         'registeredDate', '2024-01-01') FROM generate_series(1, $1::int8::int4) AS n";
+    ensure!(patients.execute(fill, &[&BACKLOG]).await? > 0, "nothing was written");
+    let took = wait(&patients, unsent, 0).await?;
+    println!("relay: {:.0} events/s from a backlog of {BACKLOG}", rate(took));
+    println!("resident: {:.1} MiB", bench.server.resident_mib()?);
+
+    let bench = bench.again(Consumers::Analytics).await?;
+    let analytics = bench.connect("analytics").await?;
+    let count = "SELECT count(*) FROM events";
+    // The clock starts with the first batch: joining the group is no part of it.
+    wait(&analytics, count, 1).await?;
+    let took = wait(&analytics, count, BACKLOG).await?;
+    println!("analytics: {:.0} events/s from the topic, in batches of up to 500", rate(took));
+    println!("resident: {:.1} MiB", bench.server.resident_mib()?);
+    bench.server.stop().await
+}
+
+fn rate(took: Duration) -> f64 {
+    #[allow(clippy::cast_precision_loss, reason = "a hundred thousand")]
+    let events = BACKLOG as f64;
+    events / took.as_secs_f64()
+}
+
+/// Waits until a count has come up to `enough`; says how long it took.
+async fn wait(client: &Client, count: &str, enough: i64) -> Result<Duration> {
+    let start = Instant::now();
+    while client.query_one(count, &[]).await?.try_get::<_, i64>(0)? < enough {
+        ensure!(start.elapsed() < WAIT_MAX, "not in time: {count}");
+        sleep(Duration::from_millis(20)).await;
+    }
+    Ok(start.elapsed())
+}
+
+async fn create(client: &reqwest::Client, base: &str, token: &str, number: u32) -> Result<()> {
+    let body = json!({
+        "name": format!("Bench {number}"),
+        "email": format!("bench{number}@example.com"),
+        "address": "1 Bench Street",
+        "dateOfBirth": "1980-02-29",
+    });
+    let request = client.post(format!("{base}/api/patients")).bearer_auth(token).json(&body);
+    let status = request.send().await?.status();
+    ensure!(status == 201, "creating a patient was answered with {status}");
+    Ok(())
+}
+
+/// A ward with its database server and its state.
+struct Bench {
+    server: Server,
+    port: u16,
+    postgres: Ephemeral,
+    state: tempfile::TempDir,
+}
+
+impl Bench {
+    async fn start(consumers: Consumers) -> Result<Bench> {
+        let (postgres, state) = (Postgres::ephemeral().await?, tempfile::tempdir()?);
+        let port = tools::free_port()?;
+        let server = up(&postgres, state.path(), port, consumers).await?;
+        Ok(Bench { server, port, postgres, state })
+    }
+
+    /// Stops it and starts it once more, with other consumers.
+    async fn again(self, consumers: Consumers) -> Result<Bench> {
+        let Bench { server, port, postgres, state } = self;
+        server.stop().await?;
+        let server = up(&postgres, state.path(), port, consumers).await?;
+        Ok(Bench { server, port, postgres, state })
+    }
+
+    fn base(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    async fn connect(&self, database: &str) -> Result<Client> {
+        let mut config: tokio_postgres::Config = self.postgres.admin_url().parse()?;
+        let (client, connection) = config.dbname(database).connect(NoTls).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+}
+
+async fn up(postgres: &Ephemeral, state: &Path, port: u16, consumers: Consumers) -> Result<Server> {
+    let manifest = state.join("spin.toml");
+    std::fs::write(&manifest, application(consumers)?)?;
+    let mut command = Command::new(tools::ward()?);
+    command.args(["up", "--demo", "--no-listeners"]).arg("--from").arg(&manifest);
+    command.args(["--database-url", &postgres.admin_url()]).arg("--state-dir").arg(state);
+    command.args(["--listen", &format!("127.0.0.1:{port}"), "--grpc-listen", "127.0.0.1:0"]);
+    command.env("WARD_LOG", "warn");
+    Server::start(command, &format!("http://127.0.0.1:{port}/.well-known/spin/health")).await
+}
+
+/// The repository's application with some of its consumers, and paths that hold anywhere.
+fn application(consumers: Consumers) -> Result<String> {
+    let root = tools::root().display().to_string();
+    let text = std::fs::read_to_string(tools::root().join("spin.toml"))?;
+    let events = "[application.trigger.kafka]";
+    let text = text
+        .replace("\"target/", &format!("\"{root}/target/"))
+        .replace("\"components/", &format!("\"{root}/components/"))
+        .replace(events, &format!("{events}\ncontracts = \"{root}/wit\""));
+    let mut parts = text.split("[[trigger.kafka]]");
+    let mut kept = parts.next().context("the manifest is empty")?.to_owned();
+    for part in parts {
+        // A trigger ends where its table does; what follows it belongs to the application.
+        let (trigger, rest) = part.split_once("\n\n").unwrap_or((part, ""));
+        let wanted = match consumers {
+            Consumers::All => true,
+            Consumers::None => false,
+            Consumers::Analytics => trigger.contains("component = \"analytics\""),
+        };
+        if wanted {
+            kept += &format!("[[trigger.kafka]]{trigger}\n\n");
+        }
+        kept += rest;
+    }
+    Ok(kept)
+}
