@@ -2,17 +2,16 @@
 //! of it is made, and the instances that are warm.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until, timeout};
+use wasmtime::PoolConcurrencyLimitError;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
-use wasmtime::component::{Component, ComponentExportIndex, Instance, InstancePre, Val};
-use wasmtime::{PoolConcurrencyLimitError, Store};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Val};
 
 use super::pool::Pool;
-use super::worker::{self, Job};
-use super::{CallContext, CallError};
+use super::worker::{Job, Worker};
+use super::{CallContext, CallError, course};
 use crate::state::{ComponentShared, State};
 
 /// Interfaces that are called in another way, or by nobody.
@@ -21,7 +20,7 @@ const NOT_CALLED: &str = "wasi:";
 /// A component that can be called.
 pub(crate) struct Callee {
     pub(super) component: Arc<ComponentShared>,
-    pub(super) pool: Pool,
+    pool: Pool,
     pre: InstancePre<State>,
     /// Interface, with its version, to its functions.
     exports: HashMap<String, HashMap<String, Exported>>,
@@ -83,25 +82,71 @@ impl Callee {
         }
         context.until = Some(until);
         let permit = self.pool.admit(until).await?;
-        let (reply, answer) = oneshot::channel();
         let (function, results) = (function.index, function.ty.results().len());
-        let job = Job { function, arguments, results, until, context, reply, permit };
-        if let Some(job) = self.pool.hand_over(job) {
-            tokio::spawn(worker::run(self.clone(), job));
-        }
-        // The worker says what went wrong, unless it panicked.
-        answer.await.unwrap_or_else(|_| Err(CallError::Trapped("its instance is gone".to_owned())))
+        course::run(self, Job { function, arguments, results, context }, until, permit).await
+    }
+
+    /// A warm instance, if there is one.
+    pub(super) fn take(&self) -> Option<Worker> {
+        self.pool.take()
     }
 
     /// Makes an instance.
-    pub(super) async fn instantiate(&self) -> Result<(Store<State>, Instance), CallError> {
+    pub(super) async fn make(&self) -> Result<Worker, CallError> {
         let failed = |error: wasmtime::Error| match error.is::<PoolConcurrencyLimitError>() {
             true => CallError::Overloaded,
             false => CallError::Instantiate(error.root_cause().to_string()),
         };
         let mut store = self.component.store().map_err(failed)?;
         let instance = self.pre.instantiate_async(&mut store).await.map_err(failed)?;
-        Ok((store, instance))
+        Worker::open(store, instance).map_err(failed)
+    }
+
+    /// Keeps an instance that has done its work for the next call, unless it has had its share.
+    pub(super) fn give_back(self: &Arc<Self>, worker: Worker) {
+        if self.is_spent(&worker) {
+            // To end an instance takes longer than many a call, and the caller need not wait.
+            tokio::spawn(async move { drop(worker) });
+        } else {
+            self.park(worker);
+        }
+    }
+
+    /// Where `worker` is in its last call, has its successor made in the meantime.
+    pub(super) fn foresee(self: &Arc<Self>, worker: &Worker) {
+        if self.is_spent(worker) && self.pool.expect() {
+            tokio::spawn(self.clone().succeed());
+        }
+    }
+
+    async fn succeed(self: Arc<Self>) {
+        let made = timeout(self.component.settings.deadline, self.make()).await;
+        // Where none can be made, the next call says so, which has to make its own.
+        if let Ok(Ok(worker)) = made {
+            self.park(worker);
+        }
+        self.pool.expected();
+    }
+
+    fn is_spent(&self, worker: &Worker) -> bool {
+        worker.calls() >= self.component.settings.instance_reuse_max
+    }
+
+    fn park(self: &Arc<Self>, worker: Worker) {
+        let until = Instant::now() + self.component.settings.instance_idle;
+        if self.pool.park(worker, until) {
+            tokio::spawn(watch(Arc::downgrade(self), until));
+        }
+    }
+}
+
+/// Ends the instances that have been idle for long, for as long as there are any. One timer serves
+/// them all: to arm one for each call would cost more than a short call does.
+async fn watch(callee: Weak<Callee>, first: Instant) {
+    let mut next = Some(first);
+    while let Some(until) = next {
+        sleep_until(until).await;
+        next = callee.upgrade().and_then(|callee| callee.pool.expire(Instant::now()));
     }
 }
 

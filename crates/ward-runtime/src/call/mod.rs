@@ -1,9 +1,10 @@
 //! Calls into components other than HTTP requests: from triggers, and over live links from other
-//! components. A call has an instance for itself, out of a pool of warm ones, on a tokio task of
-//! its own: wasmtime does not let one store run inside another's.
-//! Start at [`Function::call`], then `Callee::call`.
+//! components. A call has an instance for itself, out of a pool of warm ones. It begins on the task
+//! of its caller, also where that is another instance, and has one of its own once it waits.
+//! Start at [`Function::call`], then `Callee::call` and `course`.
 
 mod callee;
+mod course;
 mod pool;
 mod registry;
 mod value;

@@ -1,24 +1,38 @@
-//! The warm instances of one component, and how many calls into it there may be at once. An idle
-//! instance waits at the end of a channel; the one that became idle last is called first, so that
-//! the others get to the end of their idle time.
+//! The warm instances of one component, and how many calls into it there may be at once. The
+//! instance that became idle last is called first, so that the others get to the end of their idle
+//! time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::CallError;
-use super::worker::Job;
+use super::worker::Worker;
 use crate::limits;
 
 /// One component's pool.
 pub(crate) struct Pool {
-    /// One sender for each idle instance. Those of instances that have ended are left among them
-    /// until a call comes by; there are never more than there were calls at once.
-    idle: Mutex<Vec<oneshot::Sender<Job>>>,
+    idle: Mutex<Idle>,
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Idle {
+    /// The next call goes to the last.
+    workers: Vec<Parked>,
+    /// Whether somebody sees to it that they are let go.
+    watched: bool,
+    /// Whether one is being made for whichever call comes next.
+    expecting: bool,
+}
+
+/// An idle instance, and when it is let go.
+struct Parked {
+    worker: Worker,
+    until: Instant,
 }
 
 impl Default for Pool {
@@ -45,23 +59,50 @@ impl Pool {
         }
     }
 
-    /// Gives a call to an idle instance. It comes back where there is none.
-    pub(super) fn hand_over(&self, mut job: Job) -> Option<Job> {
-        loop {
-            let Some(idle) = self.lock().pop() else { return Some(job) };
-            // What comes back was sent to an instance that has ended in the meantime.
-            job = idle.send(job).err()?;
-        }
+    /// An idle instance, if there is one.
+    pub(super) fn take(&self) -> Option<Worker> {
+        self.lock().workers.pop().map(|parked| parked.worker)
     }
 
-    /// From here on an instance is idle; its next call comes out of what is returned.
-    pub(super) fn wait(&self) -> oneshot::Receiver<Job> {
-        let (sender, receiver) = oneshot::channel();
-        self.lock().push(sender);
-        receiver
+    /// Keeps an instance that has become idle. `true` where [`Pool::expire`] has to be called at
+    /// `until`, since nobody is going to. One that has not been called yet comes behind all that
+    /// have: those are warmer, and are to have their share.
+    pub(super) fn park(&self, worker: Worker, until: Instant) -> bool {
+        let mut idle = self.lock();
+        let at = if worker.calls() == 0 { 0 } else { idle.workers.len() };
+        idle.workers.insert(at, Parked { worker, until });
+        !std::mem::replace(&mut idle.watched, true)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<oneshot::Sender<Job>>> {
+    /// Whether the next call would find no instance, nor one that is being made. `true` is a
+    /// promise to make one, and to call [`Pool::expected`] when that is done.
+    pub(super) fn expect(&self) -> bool {
+        let mut idle = self.lock();
+        idle.workers.is_empty() && !std::mem::replace(&mut idle.expecting, true)
+    }
+
+    /// The instance that was promised has been parked, or could not be made.
+    pub(super) fn expected(&self) {
+        self.lock().expecting = false;
+    }
+
+    /// Lets those go that have been idle for long. Returns when to do so next; `None` where there
+    /// is nothing left to be watched.
+    pub(super) fn expire(&self, now: Instant) -> Option<Instant> {
+        let mut idle = self.lock();
+        let all = std::mem::take(&mut idle.workers);
+        let (left, ended): (Vec<Parked>, Vec<Parked>) =
+            all.into_iter().partition(|parked| parked.until > now);
+        let next = left.iter().map(|parked| parked.until).min();
+        idle.workers = left;
+        idle.watched = next.is_some();
+        // To end an instance takes a while, which nobody should wait for.
+        drop(idle);
+        drop(ended);
+        next
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

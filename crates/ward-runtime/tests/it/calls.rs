@@ -182,6 +182,37 @@ async fn the_nearer_of_both_deadlines_ends_a_call() {
     assert_eq!(answer, Err(CallError::Deadline));
 }
 
+/// A caller that goes away while its call sleeps leaves it to end by itself: the instance is there
+/// for the next call, and has counted both.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_goes_on_when_its_caller_is_gone() {
+    let host = host("idle_instance_timeout = '60s'");
+    for before in [0, 2] {
+        let sleep = vec![Value::Variant(5, some(Value::U32(300)))];
+        let plain = function(&host, WORK, "perform-plain");
+        let context = CallContext::default();
+        let call = plain.call(sleep, &context);
+        assert!(tokio::time::timeout(Duration::from_millis(50), call).await.is_err());
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        let count = plain.call(task(COUNT), &context).await;
+        assert_eq!(count, Ok(Some(Value::U32(before + 2))));
+    }
+}
+
+/// Their successors are made while they work, and are as fresh as they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_for_a_single_call_takes_no_other() {
+    let host = host("max_instance_reuse_count = 1, idle_instance_timeout = '60s'");
+    let plain = function(&host, WORK, "perform-plain");
+    for _ in 0..20 {
+        let count = plain.call(task(COUNT), &CallContext::default()).await;
+        assert_eq!(count, Ok(Some(Value::U32(1))));
+    }
+    let calls = (0..20).map(|_| async { plain.call(task(COUNT), &CallContext::default()).await });
+    let counts = join_all(calls).await;
+    assert!(counts.iter().all(|count| *count == Ok(Some(Value::U32(1)))), "{counts:?}");
+}
+
 /// More calls at once than instances may be: all are answered, some after others.
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_beyond_the_limit_wait_for_their_turn() {

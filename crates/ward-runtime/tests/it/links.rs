@@ -188,6 +188,50 @@ async fn the_log_has_the_request_and_the_cause() {
     assert!(failed.contains("trapped"), "{failed}");
 }
 
+/// Three instances, each called from inside the one before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn links_behind_each_other_answer_fail_and_wait_like_one() {
+    let host = plan(
+        r#"
+[[trigger.http]]
+id = "main"
+route = "/..."
+component = "caller"
+
+[component.caller]
+source = "{guest-caller}"
+tool.ward.deadline = "30s"
+[component.caller.dependencies]
+"test:links/work" = { path = "{guest-relay}" }
+"test:links/shapes" = { path = "{guest-callee}" }
+
+[component.relay]
+source = "{guest-relay}"
+dependencies = { "test:links/work" = { path = "{guest-callee}" } }
+tool.ward = { deadline = "20s", idle_instance_timeout = "60s" }
+
+[component.callee]
+source = "{guest-callee}"
+tool.ward = { deadline = "1500ms", idle_instance_timeout = "60s" }
+"#,
+    )
+    .load();
+    let refusal = format!("Err(Refusal::Unavailable({TEXT:?}))");
+    for _ in 0..2 {
+        check(&host, "/perform/refusal?answer", "Ok(1)").await;
+        check(&host, "/perform/sync?answer", "Ok(1)").await;
+        check(&host, "/perform/refusal?refuse", "Err(Refusal::NotFound(\"refused\"))").await;
+        check(&host, "/perform/refusal?sleep=50", "Ok(1)").await;
+        check(&host, "/perform/refusal?trap", &refusal).await;
+        check(&host, "/perform/sync?trap", &refusal).await;
+        check(&host, "/perform/refusal?spin", &refusal).await;
+        check(&host, "/perform/sync?spin", &refusal).await;
+        check(&host, "/both", "Ok(1) Ok(1)").await;
+        let error = host.get("main", "/perform/plain?trap").await.unwrap_err();
+        assert!(matches!(error, HandleError::Trapped(_)), "{error:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_request_may_make_two_calls_at_once() {
     let host = host();
