@@ -27,6 +27,12 @@ pub(crate) fn engine() -> wasmtime::Result<Engine> {
 /// A slot for every instance is reserved at start, so that instantiation maps no memory.
 /// Address space is reserved at 4 GiB a memory, which removes bounds checks from guest code;
 /// only what guests touch becomes resident.
+///
+/// None of a memory stays resident from one instance to the next. What could is its beginning,
+/// which is the far end of the stack in guests of today: zeroing it costs more than all else, for
+/// pages that nobody wrote. Nor is the kernel asked which pages were written (`pagemap_scan`):
+/// wasmtime 48 leaves those as they are which are just not present, because they were swapped out
+/// or are being moved, for the next instance to read (wasmtime's pull request 14357).
 fn pool() -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(limits::INSTANCES_MAX)
@@ -40,7 +46,6 @@ fn pool() -> PoolingAllocationConfig {
         .max_tables_per_component(limits::TABLES_PER_COMPONENT_MAX)
         .table_elements(limits::TABLE_ELEMENTS_MAX)
         .max_unused_warm_slots(limits::WARM_SLOTS_MAX)
-        .linear_memory_keep_resident(limits::MEMORY_KEPT_RESIDENT_BYTES)
         .table_keep_resident(limits::TABLE_KEPT_RESIDENT_BYTES);
     pool
 }

@@ -20,14 +20,11 @@ pub(crate) const TABLES_PER_COMPONENT_MAX: u32 = 64;
 /// Elements in one table: Rust guests have a few thousand functions in theirs.
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 100_000;
 
-/// Bytes of a slot's memory that stay resident between instances, zeroed in place of being
-/// unmapped: what a small guest touches, so that a new instance costs no page faults for it.
-pub(crate) const MEMORY_KEPT_RESIDENT_BYTES: usize = 256 * 1024;
-
 /// Bytes of a table that stay resident between instances.
 pub(crate) const TABLE_KEPT_RESIDENT_BYTES: usize = 16 * 1024;
 
-/// Idle slots whose pages may stay resident; times the two bounds above, at most 9 MiB.
+/// Idle slots that stay as their last instance's component wants them, so that its next one maps
+/// nothing anew.
 pub(crate) const WARM_SLOTS_MAX: u32 = 32;
 
 /// Stack of a guest, in bytes. Endless recursion ends here with a trap.
