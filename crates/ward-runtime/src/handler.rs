@@ -23,6 +23,7 @@ use crate::error::{HandleError, LoadError};
 use crate::exports;
 use crate::request_id::X_REQUEST_ID;
 use crate::state::{ComponentShared, State};
+use crate::underway::Underway;
 use crate::whole::{self, Failed};
 
 /// The body of a request or response: frames of bytes, possibly with trailers.
@@ -165,6 +166,7 @@ impl HandlerState for Workers {
             state: Worker {
                 component: self.component.clone(),
                 failed: Failed::default(),
+                underway: Underway::default(),
                 requests_max: if self.reusable { settings.instance_reuse_max as usize } else { 1 },
                 concurrent_max: settings.instance_concurrency_max as usize,
             },
@@ -180,6 +182,7 @@ const TASK_GONE: &str = "worker panicked";
 pub(crate) struct Worker {
     component: Arc<ComponentShared>,
     failed: Failed,
+    underway: Underway,
     requests_max: usize,
     concurrent_max: usize,
 }
@@ -189,7 +192,8 @@ impl WorkerState for Worker {
     type RequestData = Ticket;
 
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
-        if total >= self.requests_max {
+        // An instance with a late request is about to be ended, and whoever joins it with it.
+        if total >= self.requests_max || self.underway.is_late() {
             ShouldAccept::Never
         } else if concurrent >= self.concurrent_max {
             ShouldAccept::No
@@ -205,18 +209,14 @@ impl WorkerState for Worker {
         task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         ticket.worker.get_or_init(|| self.failed.clone());
-        let sleep = tokio::time::sleep_until(ticket.until);
-        match ticket.context {
-            None => Box::pin(sleep),
-            Some(context) => {
-                // The future is dropped when the request ends, and what it holds with it.
-                let served = store.data().serving().begin(Some(task), context);
-                Box::pin(async move {
-                    sleep.await;
-                    drop(served);
-                })
-            }
-        }
+        let turn = self.underway.begin(ticket.until);
+        let served =
+            ticket.context.map(|context| store.data().serving().begin(Some(task), context));
+        // The future is dropped when the request ends, and what it holds with it.
+        Box::pin(async move {
+            turn.late().await;
+            drop(served);
+        })
     }
 
     fn drop(&self, store: Store<State>, result: wasmtime::Result<()>) {

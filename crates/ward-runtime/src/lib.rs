@@ -25,6 +25,7 @@ mod services;
 mod serving;
 mod state;
 mod stdio;
+mod underway;
 mod whole;
 
 pub use call::{CallContext, CallError, Function};

@@ -807,7 +807,7 @@ fn settings_of_ward() {
               17 | memory = 1
               help: the keys here are memory_limit, deadline, stream_deadline,
             … max_instance_reuse_count, max_instance_concurrent_reuse_count,
-            … idle_instance_timeout, spin_headers, database, inherited_only, periodic
+            … idle_instance_timeout, spin_headers, database, inherited_only
             spin.toml:18:1: `migrations` is missing here; it must be a string
               18 | [component.main.tool.ward.database]
             spin.toml:19:8: "Bad-Name" cannot name a database and a role

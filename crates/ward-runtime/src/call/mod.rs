@@ -90,13 +90,6 @@ impl Function {
         &self.name
     }
 
-    /// How many arguments it takes.
-    pub fn parameters(&self) -> usize {
-        let callee = self.slot.current();
-        let function = callee.as_ref().and_then(|c| c.function(&self.interface, &self.name));
-        function.map_or(0, |function| function.ty.params().len())
-    }
-
     /// Calls the function and waits for its result, which is `None` where it has none. Dropping the
     /// future does not end the call. Must be called on a tokio runtime.
     pub async fn call(

@@ -22,6 +22,7 @@ fn the_commands() {
                            granted
               doctor       Check what is needed to run, and say what to do about what is missing
               wit          Check the contracts, or print the protobuf that follows from them
+              events       Look at what goes over Kafka, send to it, and move its consumers
               completions  Print a script that completes ward's commands and options in a shell
               help         Print this message or the help of the given subcommand(s)
 
@@ -63,6 +64,9 @@ fn up() {
                       Where to serve gRPC [default: `listen` of the gRPC trigger, or 127.0.0.1:9001]
                   --no-listeners
                       Do not give components ports of their own beside the gateway
+                  --install-broker
+                      Build the Kafka broker in the background, where none is given and none is
+                      there
               -e, --env <NAME=VALUE>
                       Set an environment variable for every component; may be repeated
                   --variable <NAME=VALUE>
@@ -75,6 +79,9 @@ fn up() {
                   --database-url <URL>
                       An administrator's address on a PostgreSQL that already runs; roles and
                       databases are made there [env: WARD_DATABASE_URL]
+                  --kafka-brokers <ADDRESSES>
+                      Kafka brokers that already run: HOST:PORT, several with commas between [env:
+                      WARD_KAFKA_BROKERS=]
               -q, --quiet
                       Say nothing but warnings and errors; drop what components print
                   --log-format <FORMAT>
@@ -145,6 +152,9 @@ fn migrate() {
                   --database-url <URL>
                       An administrator's address on a PostgreSQL that already runs; roles and
                       databases are made there [env: WARD_DATABASE_URL]
+                  --kafka-brokers <ADDRESSES>
+                      Kafka brokers that already run: HOST:PORT, several with commas between [env:
+                      WARD_KAFKA_BROKERS=]
               -q, --quiet
                       Say nothing but warnings and errors; drop what components print
                   --log-format <FORMAT>
@@ -173,10 +183,11 @@ fn doctor() {
                       How findings are written: text for people, json with one object [default:
                       text]
                   --fix
-                      Mend what can be mended: add the wasm target, install PostgreSQL
+                      Mend what can be mended: add the wasm target, install PostgreSQL, build the
+                      broker
                   --only <CHECKS>
                       Check only these, separated by commas: manifest, toolchain, target,
-                      components, postgresql, ports, state
+                      components, postgresql, broker, ports, state
                   --variable <NAME=VALUE>
                       Set a variable: NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml; may be
                       repeated
@@ -187,6 +198,9 @@ fn doctor() {
                   --database-url <URL>
                       An administrator's address on a PostgreSQL that already runs; roles and
                       databases are made there [env: WARD_DATABASE_URL]
+                  --kafka-brokers <ADDRESSES>
+                      Kafka brokers that already run: HOST:PORT, several with commas between [env:
+                      WARD_KAFKA_BROKERS=]
               -h, --help
                       Print help
         "#]],
