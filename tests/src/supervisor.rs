@@ -1,6 +1,7 @@
 //! One `ward` process under a small shell that outlives the tests: when the test process ends, by
 //! whatever means, the shell's standard input closes and it stops ward by SIGTERM, and then a
-//! PostgreSQL and a broker that a crashed ward left behind. No test needs to be polite for that to happen.
+//! PostgreSQL and a broker that a crashed ward left behind. No test needs to be polite for that to
+//! happen.
 
 use std::fs::{self, File};
 use std::io::Write;

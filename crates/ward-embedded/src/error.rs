@@ -1,5 +1,6 @@
-//! What can go wrong with the embedded PostgreSQL and the broker. Each variant is one sentence for the person at
-//! the terminal; `help` adds what to do about it. No password ever becomes part of either.
+//! What can go wrong with the embedded PostgreSQL and the broker. Each variant is one sentence for
+//! the person at the terminal; `help` adds what to do about it. No password ever becomes part of
+//! either.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
-//! PostgreSQL and a Kafka broker for `ward up` and for tests. PostgreSQL: finds the server's binaries (or installs them), makes a
-//! cluster under `.ward/`, runs it as a supervised child process and stops it in order. It must
-//! not know anything about the application: no manifest, no migrations, no components. It never
-//! writes a password into a log or an error. Start at [`Postgres::start`]; tests start at
-//! [`Postgres::ephemeral`]. The broker is `broker`'s.
+//! PostgreSQL and a Kafka broker for `ward up` and for tests. PostgreSQL: finds the server's
+//! binaries (or installs them), makes a cluster under `.ward/`, runs it as a supervised child
+//! process and stops it in order. It must not know anything about the application: no manifest, no
+//! migrations, no components. It never writes a password into a log or an error. Start at
+//! [`Postgres::start`]; tests start at [`Postgres::ephemeral`]. The broker is `broker`'s.
 
 mod account;
 mod binaries;

@@ -1,6 +1,7 @@
 //! Chaos: clients change patients while ward, its broker and its PostgreSQL are killed and frozen,
 //! in turn and together. Afterwards every accepted change has to be everywhere, once and in order.
-//! What the clients were told is the ledger; what the databases and the topic say is compared to it.
+//! What the clients were told is the ledger; what the databases and the topic say is compared to
+//! it.
 
 mod check;
 mod faults;

@@ -1,5 +1,5 @@
-//! The numbers on the reports equal the tables: what analytics makes of the events is what a recount
-//! of the patients says, and a rebuild changes nothing of it.
+//! The numbers on the reports equal the tables: what analytics makes of the events is what a
+//! recount of the patients says, and a rebuild changes nothing of it.
 
 use std::time::{Duration, Instant};
 

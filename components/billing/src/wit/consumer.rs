@@ -3,8 +3,9 @@
 //!
 //! Nothing is remembered of an event. Opening and closing have one effect however often they are
 //! asked for, and an account that was closed is never opened again: so a batch that comes twice, or
-//! after the same was done over the link, changes nothing. In a batch all accounts are opened before
-//! any is closed, which is right for each patient whatever their order: closing has the last word.
+//! after the same was done over the link, changes nothing. In a batch all accounts are opened
+//! before any is closed, which is right for each patient whatever their order: closing has the last
+//! word.
 
 use kit::log;
 

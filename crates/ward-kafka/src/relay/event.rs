@@ -2,10 +2,10 @@
 //! CloudEvents' in binary mode, the key is the aggregate's id.
 //!
 //! The mapping has one rule. The payload's keys are the record's fields by their JSON names; the
-//! row's own columns fill the fields of these names, whatever the payload has there: `eventId` (id),
-//! `eventType` (type), `version` (aggregate_version), `occurredAt` (occurred_at), and the field that
-//! the manifest calls `key` (aggregate_id). Keys of the payload that the record has no field for
-//! stay behind: what a service notes for itself is not what its contract tells others.
+//! row's own columns fill the fields of these names, whatever the payload has there: `eventId`
+//! (id), `eventType` (type), `version` (aggregate_version), `occurredAt` (occurred_at), and the
+//! field that the manifest calls `key` (aggregate_id). Keys of the payload that the record has no
+//! field for stay behind: what a service notes for itself is not what its contract tells others.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

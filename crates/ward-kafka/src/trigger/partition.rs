@@ -1,6 +1,7 @@
 //! One partition of a topic as the consumer sees it: which records wait, which are with the
 //! component, which are on their way to the dead letters, and up to where everything is answered
-//! for. It does no I/O and is told the time, so that tests can drive it through any order of events.
+//! for. It does no I/O and is told the time, so that tests can drive it through any order of
+//! events.
 //!
 //! The promises: a record is gone only when the component has answered for it (done or rejected) or
 //! it was set aside; the position that is committed never passes one that is not gone; and while a

@@ -277,9 +277,12 @@ impl Delivered {
     }
 }
 
+/// What a component makes of one batch.
+pub(crate) type Answers = Result<Vec<Answer>, CallError>;
+
 /// What a component does with one batch.
 pub(crate) type Behaviour =
-    Arc<dyn Fn(Vec<Delivered>) -> BoxFuture<'static, Result<Vec<Answer>, CallError>> + Send + Sync>;
+    Arc<dyn Fn(Vec<Delivered>) -> BoxFuture<'static, Answers> + Send + Sync>;
 
 /// An outcome, as a component says it.
 #[derive(Debug, Clone)]
@@ -304,16 +307,13 @@ impl Component {
     }
 
     pub(crate) fn new(
-        behaviour: impl Fn(Vec<Delivered>) -> Result<Vec<Answer>, CallError> + Send + Sync + 'static,
+        behaviour: impl Fn(Vec<Delivered>) -> Answers + Send + Sync + 'static,
     ) -> Arc<Component> {
         Component::slow(move |batch| Box::pin(std::future::ready(behaviour(batch))))
     }
 
     pub(crate) fn slow(
-        behaviour: impl Fn(Vec<Delivered>) -> BoxFuture<'static, Result<Vec<Answer>, CallError>>
-        + Send
-        + Sync
-        + 'static,
+        behaviour: impl Fn(Vec<Delivered>) -> BoxFuture<'static, Answers> + Send + Sync + 'static,
     ) -> Arc<Component> {
         let behaviour: Behaviour = Arc::new(behaviour);
         Arc::new(Component { calls: Mutex::default(), applied: Mutex::default(), behaviour })
