@@ -281,16 +281,16 @@ impl Drop for Ward {
     }
 }
 
-/// The binary under test: `WARD_BIN`, or `ward` beside this test's own target directory.
+/// The binary under test: `WARD_BIN`, or `ward` in the target directory of whoever asks, which is a
+/// program there or a test one directory below.
 fn binary() -> PathBuf {
     if let Some(given) = std::env::var_os("WARD_BIN") {
         return given.into();
     }
-    let test = std::env::current_exe().expect("a test executable");
-    let profile = test.parent().and_then(Path::parent).expect("target/<profile>/deps");
-    let ward = profile.join("ward");
-    assert!(ward.is_file(), "no ward beside the tests: `cargo build --release -p ward` makes one");
-    ward
+    let own = std::env::current_exe().expect("an executable");
+    let mut ward = own.ancestors().skip(1).take(2).map(|directory| directory.join("ward"));
+    let missing = "no ward beside the tests: `cargo build --release -p ward` makes one";
+    ward.find(|ward| ward.is_file()).expect(missing)
 }
 
 fn make_passable(home: &Path) {
