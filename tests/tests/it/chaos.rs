@@ -7,7 +7,6 @@ use std::process::Command;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
-use ward_embedded::{Ephemeral, EphemeralBroker, Postgres};
 use ward_tests::chaos::{Chaos, Ledger, Told};
 use ward_tests::{Api, Options, Patient, Repository, Ward};
 
@@ -52,8 +51,8 @@ async fn a_relay_that_marks_before_the_broker_has_it_is_found_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_without_an_inbox_is_found_out() {
-    let elsewhere = Elsewhere::start().await;
-    let brokers = vec!["--kafka-brokers".to_owned(), elsewhere.broker.address()];
+    let (mut elsewhere, address) = broker();
+    let brokers = vec!["--kafka-brokers".to_owned(), address];
     let mut ward = Ward::start(Options { arguments: brokers.clone(), ..Options::default() });
     let told = created(&trusted(&ward), 5).await;
     wait(&ward, &told, Ledger::is_balanced).await;
@@ -66,21 +65,27 @@ async fn a_consumer_without_an_inbox_is_found_out() {
     let ledger = wait(&ward, &told, |ledger| ledger.applied == 10).await;
     assert_eq!(ledger.doubled.len(), 6, "each event, and the projections: {ledger}");
     assert!(ward.stop().success(), "{}", ward.log());
+    assert!(elsewhere.stop().success(), "{}", elsewhere.log());
 }
 
-/// A broker that does not end with ward, as moving a group needs it.
-struct Elsewhere {
-    broker: EphemeralBroker,
-    _postgres: Ephemeral,
-}
-
-impl Elsewhere {
-    async fn start() -> Elsewhere {
-        let postgres = Postgres::ephemeral().await.expect("a PostgreSQL");
-        let storage = postgres.create_database().await.expect("a database");
-        let broker = EphemeralBroker::start(&storage).await.expect("a broker");
-        Elsewhere { broker, _postgres: postgres }
-    }
+/// A ward that does nothing but run a broker: one that does not end with the ward under test.
+fn broker() -> (Ward, String) {
+    let repository = Repository::here();
+    let root = repository.root().display();
+    let manifest = repository.read("spin.toml");
+    let (before, rest) = manifest.split_once("[[application.trigger.kafka.outbox]]").unwrap();
+    let (_, rest) = rest.split_once("# ── Routes").unwrap();
+    let (routes, rest) = rest.split_once("[[trigger.kafka]]").unwrap();
+    let (_, components) = rest.split_once("# ── Components").unwrap();
+    let text = format!("{before}contracts = \"{root}/wit\"\n#{routes}#{components}")
+        .replace("\"target/", &format!("\"{root}/target/"))
+        .replace("\"components/", &format!("\"{root}/components/"));
+    let home = Ward::new_home();
+    let file = home.path().join("spin.toml");
+    fs::write(&file, text).expect("a file is written");
+    let ward = Ward::start(Options { from: Some(file), ..Options::default() });
+    let port = fs::read_to_string(ward.state().join("nisshi.port")).expect("a broker's port");
+    (ward, format!("127.0.0.1:{}", port.trim()))
 }
 
 /// Has analytics read everything again.
