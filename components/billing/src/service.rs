@@ -59,10 +59,19 @@ pub(crate) struct Wishes {
 /// event was made.
 pub(crate) async fn settle(wishes: &Wishes) -> Result<(), Fault> {
     let system = Access { actor: None, role: "SYSTEM", token_id: None, request_id: None };
+    // Most events of patients ask for nothing here.
+    if wishes.open.is_empty() && wishes.close.is_empty() {
+        return Ok(());
+    }
     let database = Database::open(DATABASE).await?;
     let currency = currency().await?;
-    store::open_all(&database, &system, &wishes.open, &currency).await?;
-    store::close_all(&database, &system, &wishes.close, &currency).await
+    if !wishes.open.is_empty() {
+        store::open_all(&database, &system, &wishes.open, &currency).await?;
+    }
+    if !wishes.close.is_empty() {
+        store::close_all(&database, &system, &wishes.close, &currency).await?;
+    }
+    Ok(())
 }
 
 /// The account with this id.

@@ -14,15 +14,13 @@ mod list;
 mod open;
 mod read;
 mod refusal;
-mod settle;
 mod statement;
 
 pub(crate) use book::{Booking, Void, book, void};
 pub(crate) use list::{Page, list};
-pub(crate) use open::{close, open};
+pub(crate) use open::{Wish, close, close_all, open, open_all};
 pub(crate) use read::{read, read_of_patient};
 pub(crate) use refusal::note_denied;
-pub(crate) use settle::{Wish, close_all, open_all};
 pub(crate) use statement::{Statement, statement};
 
 use kit::database::{Fault, Row};

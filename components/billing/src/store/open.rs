@@ -1,11 +1,22 @@
-//! Opening and closing accounts: as often as anybody likes, with one effect.
+//! Opening and closing accounts: as often as anybody likes, with one effect. One statement does it
+//! for one patient or for many; what is as it should be already is passed over.
 
 use kit::audit::Access;
-use kit::database::{self, Database, Fault};
+use kit::database::{self, Database, Fault, Row};
+use spin_sdk::pg::ParameterValue;
 
 use super::first;
 use crate::model::Account;
 use crate::service::Kept;
+
+/// What is asked for about one patient's account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wish {
+    /// The patient's id, in canonical form.
+    pub(crate) patient_id: String,
+    /// The id of the event that asks: what the audit row has where there is no request.
+    pub(crate) event_id: Option<String>,
+}
 
 /// Opens an account, unless the patient has one. The unique index on the patient's id lets one of
 /// many writers through; the others wait for it and read what it wrote, in a second statement,
@@ -16,9 +27,8 @@ pub(crate) async fn open(
     patient_id: &str,
     currency: &str,
 ) -> Result<Kept<Account>, Fault> {
-    let values = access.values([database::uuid(patient_id), database::text(currency)]);
-    let rows = database.query(include_str!("open.sql"), values).await?;
-    match rows.first() {
+    let made = open_all(database, access, &[Wish::of(patient_id)], currency).await?;
+    match made.first() {
         Some(row) => Ok(Kept { value: Account::from_row(row)?, new: true }),
         None => {
             let value = existing(database, access, patient_id, "OPEN").await?;
@@ -34,11 +44,48 @@ pub(crate) async fn close(
     patient_id: &str,
     currency: &str,
 ) -> Result<Account, Fault> {
-    let values = access.values([database::uuid(patient_id), database::text(currency)]);
-    let rows = database.query(include_str!("close.sql"), values).await?;
-    match rows.first() {
+    let made = close_all(database, access, &[Wish::of(patient_id)], currency).await?;
+    match made.first() {
         Some(row) => Account::from_row(row),
         None => existing(database, access, patient_id, "CLOSE").await,
+    }
+}
+
+/// Opens an account for each patient who has none; the rows of those that were made.
+pub(crate) async fn open_all(
+    database: &Database,
+    access: &Access<'_>,
+    wishes: &[Wish],
+    currency: &str,
+) -> Result<Vec<Row>, Fault> {
+    database.query(include_str!("open.sql"), values(access, wishes, currency)).await
+}
+
+/// Closes each of these accounts that is open, and makes a closed one where there is none; the rows
+/// of those that changed.
+pub(crate) async fn close_all(
+    database: &Database,
+    access: &Access<'_>,
+    wishes: &[Wish],
+    currency: &str,
+) -> Result<Vec<Row>, Fault> {
+    database.query(include_str!("close.sql"), values(access, wishes, currency)).await
+}
+
+fn values(access: &Access<'_>, wishes: &[Wish], currency: &str) -> Vec<ParameterValue> {
+    let patients = wishes.iter().map(|wish| Some(wish.patient_id.clone())).collect();
+    let events = wishes.iter().map(|wish| wish.event_id.clone()).collect();
+    access.values([
+        ParameterValue::ArrayStr(patients),
+        ParameterValue::ArrayStr(events),
+        database::text(currency),
+    ])
+}
+
+impl Wish {
+    /// What a request asks for.
+    fn of(patient_id: &str) -> Self {
+        Self { patient_id: patient_id.to_owned(), event_id: None }
     }
 }
 

@@ -1,6 +1,13 @@
-WITH made AS (
+WITH wished AS (
+    -- A patient may come twice; no statement touches a row twice. In one order, so that two
+    -- writers wait for each other and never in a circle.
+    SELECT DISTINCT ON (patient_id) patient_id, event_id
+    FROM unnest($5::text[]::uuid[], $6::text[]) AS wished (patient_id, event_id)
+    ORDER BY patient_id, event_id
+),
+made AS (
     INSERT INTO accounts (patient_id, status, currency)
-    VALUES ($5::uuid, 'ACTIVE', $6::text)
+    SELECT patient_id, 'ACTIVE', $7::text FROM wished
     ON CONFLICT (patient_id) DO NOTHING
     RETURNING *
 ),
@@ -14,8 +21,9 @@ event AS (
 noted AS (
     INSERT INTO audit_log
         (actor, role, token_id, request_id, action, account_id, patient_id, outcome)
-    SELECT $1::uuid, $2::text, $3::text, $4::text, 'OPEN', id, patient_id, 'SUCCESS'
-    FROM made
+    SELECT $1::uuid, $2::text, $3::text, coalesce($4::text, event_id), 'OPEN', id, patient_id,
+        'SUCCESS'
+    FROM made JOIN wished USING (patient_id)
 )
 SELECT id, patient_id, status, balance, currency, version,
     created_at AT TIME ZONE 'UTC', updated_at AT TIME ZONE 'UTC'

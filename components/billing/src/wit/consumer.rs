@@ -41,7 +41,7 @@ fn read(event: &PatientEvent, wishes: &mut Wishes) -> Outcome {
     let (patient_id, event_id) = (check::id(&event.patient_id), check::id(&event.event_id));
     match (patient_id, event_id) {
         (Ok(patient_id), Ok(event_id)) => {
-            wanted.push(Wish { patient_id, event_id });
+            wanted.push(Wish { patient_id, event_id: Some(event_id) });
             Outcome::Done
         }
         (Err(_), _) => Outcome::Reject("patient-id is no UUID".to_owned()),
