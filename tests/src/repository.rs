@@ -27,6 +27,16 @@ impl Repository {
         std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
+    /// The application's manifest, with paths that hold wherever it is put. It has to have events.
+    pub fn manifest_for_anywhere(&self) -> String {
+        let root = self.root.display();
+        let events = "[application.trigger.kafka]";
+        self.read("spin.toml")
+            .replace("\"target/", &format!("\"{root}/target/"))
+            .replace("\"components/", &format!("\"{root}/components/"))
+            .replace(events, &format!("{events}\ncontracts = \"{root}/wit\""))
+    }
+
     /// Paths of all files git tracks or would track, relative to the root; from a source archive
     /// without git, of all files outside `target` and hidden directories.
     pub fn files(&self) -> Vec<String> {

@@ -223,6 +223,12 @@ impl Ward {
         self.home.join(format!("{name}.pem"))
     }
 
+    /// The address of the Kafka broker that ward runs.
+    pub fn broker(&self) -> String {
+        let port = fs::read_to_string(self.state().join("nisshi.port")).expect("a broker's port");
+        format!("127.0.0.1:{}", port.trim())
+    }
+
     /// The state directory.
     pub fn state(&self) -> PathBuf {
         self.home.join("state")

@@ -70,22 +70,18 @@ async fn a_consumer_without_an_inbox_is_found_out() {
 
 /// A ward that does nothing but run a broker: one that does not end with the ward under test.
 fn broker() -> (Ward, String) {
-    let repository = Repository::here();
-    let root = repository.root().display();
-    let manifest = repository.read("spin.toml");
+    let manifest = Repository::here().manifest_for_anywhere();
     let (before, rest) = manifest.split_once("[[application.trigger.kafka.outbox]]").unwrap();
     let (_, rest) = rest.split_once("# ── Routes").unwrap();
     let (routes, rest) = rest.split_once("[[trigger.kafka]]").unwrap();
     let (_, components) = rest.split_once("# ── Components").unwrap();
-    let text = format!("{before}contracts = \"{root}/wit\"\n#{routes}#{components}")
-        .replace("\"target/", &format!("\"{root}/target/"))
-        .replace("\"components/", &format!("\"{root}/components/"));
+    let text = format!("{before}#{routes}#{components}");
     let home = Ward::new_home();
     let file = home.path().join("spin.toml");
     fs::write(&file, text).expect("a file is written");
     let ward = Ward::start(Options { from: Some(file), ..Options::default() });
-    let port = fs::read_to_string(ward.state().join("nisshi.port")).expect("a broker's port");
-    (ward, format!("127.0.0.1:{}", port.trim()))
+    let address = ward.broker();
+    (ward, address)
 }
 
 /// Has analytics read everything again.

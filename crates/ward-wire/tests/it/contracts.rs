@@ -1,4 +1,5 @@
-//! The repository's own contracts as .proto text: the snapshots are files that protoc takes.
+//! The repository's own contracts as .proto text: the snapshots are files that protoc takes. Those
+//! under `tests/proto` are also what a gRPC client is generated from, for the end-to-end tests.
 
 use expect_test::{ExpectFile, expect_file};
 use ward_wire::{Message, Naming, Service};
@@ -13,13 +14,17 @@ fn check(interface: &str, naming: &Naming, text: ExpectFile) {
 #[test]
 fn the_legacy_contract_has_no_package() {
     let naming = Naming { package: Some(String::new()), ..naming() };
-    let text = expect_file!["snapshots/legacy.proto"];
+    let text = expect_file!["../../../../tests/proto/billing_service.proto"];
     check("pms:billing/billing-service@1.0.0", &naming, text);
 }
 
 #[test]
 fn accounts() {
-    check("pms:billing/accounts", &naming(), expect_file!["snapshots/accounts.proto"]);
+    check(
+        "pms:billing/accounts",
+        &naming(),
+        expect_file!["../../../../tests/proto/accounts.proto"],
+    );
 }
 
 #[test]

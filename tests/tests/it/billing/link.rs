@@ -8,9 +8,6 @@ use ward_tests::{Answer, Api, Options, Patient, Repository, Ward, wasm};
 
 use super::{booking, post, slug, with_role};
 
-/// Below this line of the manifest is how events are shipped.
-const EVENTS: &str = "[application.trigger.kafka]";
-
 /// How long an account may take that was not opened at once, on a machine that does other things.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -154,22 +151,16 @@ fn replica_of(ward: &Ward) -> Options {
         let value = format!("jwt_{name}_key=@{}", ward.key_file(name).display());
         arguments.extend(["--variable".to_owned(), value]);
     }
-    let port = std::fs::read_to_string(ward.state().join("nisshi.port")).expect("a broker's port");
-    arguments.extend(["--kafka-brokers".to_owned(), format!("127.0.0.1:{}", port.trim())]);
+    arguments.extend(["--kafka-brokers".to_owned(), ward.broker()]);
     Options { arguments, own_keys: true, ..Options::default() }
 }
 
 /// The application with a component in billing's place that traps or hangs.
 fn without_billing(file: PathBuf) -> PathBuf {
-    let repository = Repository::here();
-    let root = repository.root().display();
-    let failing = wasm("guest_failing_billing");
-    let manifest = repository
-        .read("spin.toml")
-        .replace("target/wasm32-wasip2/release/billing.wasm", &failing.display().to_string())
-        .replace("\"target/", &format!("\"{root}/target/"))
-        .replace(EVENTS, &format!("{EVENTS}\ncontracts = \"{root}/wit\""))
-        .replace("\"components/", &format!("\"{root}/components/"));
+    let manifest = Repository::here().manifest_for_anywhere();
+    let billing = wasm("billing").display().to_string();
+    let failing = wasm("guest_failing_billing").display().to_string();
+    let manifest = manifest.replace(&billing, &failing);
     assert!(manifest.matches("guest_failing_billing").count() >= 2, "the source and the link");
     std::fs::write(&file, manifest).expect("a file is written");
     file
