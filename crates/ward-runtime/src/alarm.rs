@@ -1,4 +1,4 @@
-//! A timer for an end that moves with every request or call. Arming a timer costs more than a
+//! A timer for an end that moves with every request. Arming a timer costs more than a
 //! short call does; so it is armed once, goes off now and then, and looks whether the end has
 //! come. Only an end that is nearer than the next look moves it.
 
