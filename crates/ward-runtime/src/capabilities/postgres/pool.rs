@@ -3,8 +3,11 @@
 //! A server's limit of connections counts whatever database and role they are for, so the permits
 //! here belong to the server and the idle connections to the address: when a server's share is
 //! used up by idle connections of one address, the oldest makes room for another's. (This is why
-//! no pool library is used: theirs have a limit per address only.) An idle connection is clean; see
-//! [`super::lease`] for what happens to one on its way back.
+//! no pool library is used: theirs have a limit per address only.) An address in turn has no more
+//! than a part of its server's share: a service whose statements hang leaves the others theirs, and
+//! services that are busy at once do not close each other's connections, each of which costs more
+//! to make than it then serves. An idle connection is clean; see [`super::lease`] for what happens
+//! to one on its way back.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -82,13 +85,14 @@ impl PostgresService {
             Some(handles) => Some(self.permit(handles, "[outbound_pg] max_connections").await?),
         };
         let server = self.server(&address.server);
-        let limit = server.limit(address, &self.networks).await?;
+        let (limit, most) = server.limit(address, &self.networks).await?;
+        let part = self.permit(&server.part(&address.key, *most), "this database's share").await?;
         let permit = self.permit(limit, "this server's share").await?;
         let session = match server.take(&address.key) {
             Some(session) => session,
             None => connect(address, &self.networks).await?,
         };
-        Ok(Lease::new(session, server, Permits { _server: permit, _handle: handle }))
+        Ok(Lease::new(session, server, Permits { _server: permit, _part: part, _handle: handle }))
     }
 
     fn server(&self, name: &str) -> Arc<Server> {
@@ -114,6 +118,7 @@ impl PostgresService {
 /// What a handle occupies until its connection is idle again or gone.
 pub(super) struct Permits {
     _server: OwnedSemaphorePermit,
+    _part: OwnedSemaphorePermit,
     _handle: Option<OwnedSemaphorePermit>,
 }
 
@@ -121,6 +126,7 @@ pub(super) struct Permits {
 #[derive(Default)]
 pub(super) struct Server {
     limit: OnceCell<(Arc<Semaphore>, usize)>,
+    parts: Mutex<HashMap<PoolKey, Arc<Semaphore>>>,
     idle: Mutex<VecDeque<Idle>>,
 }
 
@@ -136,14 +142,21 @@ impl Server {
         &self,
         address: &Address,
         networks: &OutboundNetworking,
-    ) -> Result<&Arc<Semaphore>, Error> {
+    ) -> Result<&(Arc<Semaphore>, usize), Error> {
         let ask = async || {
             let session = connect(address, networks).await?;
             let limit = share(ask_limit(&session).await);
             self.put(session);
             Ok((Arc::new(Semaphore::new(limit)), limit))
         };
-        self.limit.get_or_try_init(ask).await.map(|(permits, _)| permits)
+        self.limit.get_or_try_init(ask).await
+    }
+
+    /// The permits of one address, out of `limit` for all.
+    fn part(&self, key: &PoolKey, limit: usize) -> Arc<Semaphore> {
+        let mut parts = lock(&self.parts);
+        let part = parts.entry(key.clone());
+        part.or_insert_with(|| Arc::new(Semaphore::new(limit.div_ceil(PARTS)))).clone()
     }
 
     /// An idle connection for `key`, the one used last, which is the likeliest to be warm. When
@@ -206,6 +219,10 @@ async fn ask_limit(session: &Session) -> Option<usize> {
 fn share(usable: Option<usize>) -> usize {
     usable.map_or(LIMIT_UNKNOWN, |usable| (usable.saturating_sub(OTHERS) / 2).clamp(1, LIMIT_MAX))
 }
+
+/// Into how many parts a server's share goes: as many services as an application has, or a few more,
+/// so that together they do not need what others have idle.
+const PARTS: usize = 4;
 
 /// Connections left to migrations, the outbox relay and people with psql.
 const OTHERS: usize = 8;

@@ -7,6 +7,7 @@ use futures::StreamExt as _;
 
 use super::{address, connected, database};
 use crate::capabilities::bindings::postgres::{DbValue, Error, ParameterValue as P, QueryError};
+use crate::capabilities::postgres::address::Address;
 use crate::capabilities::postgres::lease::Lease;
 use crate::capabilities::postgres::pool::PostgresService;
 
@@ -175,21 +176,56 @@ async fn the_limit_holds_and_says_so() {
     assert!(service.open(&address(&url)).await.is_ok());
 }
 
-#[tokio::test]
-async fn all_addresses_of_a_server_share_its_limit() {
+/// As many connections as an address may have.
+async fn all_of(service: &PostgresService, address: &Address, limit: usize) -> Vec<Lease> {
+    let open = futures::stream::iter(0..limit / 4).then(|_| service.open(address));
+    open.map(Result::unwrap).collect().await
+}
+
+/// A service and the limit of its server, which is a multiple of four here.
+async fn limited() -> (Arc<PostgresService>, usize) {
     let service = PostgresService::with_wait(None, Arc::default(), Duration::from_millis(200));
-    let (url, other) = (address(&database().await), address(&database().await));
+    let url = address(&database().await);
     drop(service.open(&url).await.unwrap());
     let limit = service.limit_of(&url).unwrap();
-    assert!(limit > 1 && limit <= 64, "{limit}");
-    let open = futures::stream::iter(0..limit).then(|_| service.open(&url));
-    let leases: Vec<Lease> = open.map(Result::unwrap).collect().await;
-    assert!(service.open(&other).await.is_err());
-    // All idle now, and all places taken; the other address gets one all the same.
+    assert!(limit >= 4 && limit <= 64 && limit.is_multiple_of(4), "{limit}");
+    (service, limit)
+}
+
+#[tokio::test]
+async fn an_address_has_a_part_of_its_servers_share() {
+    let (service, limit) = limited().await;
+    let (url, other) = (address(&database().await), address(&database().await));
+    let leases = all_of(&service, &url, limit).await;
+    let Err(Error::ConnectionFailed(text)) = service.open(&url).await else {
+        panic!("an address got more than its part");
+    };
+    assert!(text.contains("this database's share"), "{text}");
+    assert!(service.open(&other).await.is_ok());
     drop(leases);
-    assert_eq!(service.idle_count(&url), limit);
-    let lease = service.open(&other).await.unwrap();
-    assert_eq!(service.idle_count(&url), limit - 1);
+    assert!(service.open(&url).await.is_ok());
+}
+
+#[tokio::test]
+async fn all_addresses_of_a_server_share_its_limit() {
+    let (service, limit) = limited().await;
+    let urls = [(); 5].map(|()| database());
+    let urls = futures::future::join_all(urls).await;
+    let urls: Vec<Address> = urls.iter().map(|url| address(url)).collect();
+    let mut leases = Vec::new();
+    for url in &urls[..4] {
+        leases.extend(all_of(&service, url, limit).await);
+    }
+    let Err(Error::ConnectionFailed(text)) = service.open(&urls[4]).await else {
+        panic!("the server's share was passed");
+    };
+    assert!(text.contains("this server's share"), "{text}");
+    // All idle now, and all places taken; the fifth gets one all the same.
+    drop(leases);
+    let idle = || urls.iter().map(|url| service.idle_count(url)).sum::<usize>();
+    assert_eq!(idle(), limit);
+    let lease = service.open(&urls[4]).await.unwrap();
+    assert_eq!(idle(), limit - 1);
     drop(lease);
 }
 
