@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rdkafka::ClientConfig;
 
+use crate::ends::Ends;
 use crate::health::Health;
 use crate::limits::{DELIVERY_MAX, RECORD_BYTES_MAX, SESSION_MAX};
 
@@ -16,15 +16,13 @@ use crate::limits::{DELIVERY_MAX, RECORD_BYTES_MAX, SESSION_MAX};
 /// refusal for size is about a record, not about its company.
 const BATCH_BYTES_MAX: usize = 512 << 10;
 
-/// How long a record waits for company. Under load it has some anyway.
-const LINGER: Duration = Duration::from_millis(1);
-
 /// Which broker, and with what security settings.
 #[derive(Clone)]
 pub struct Connection {
     brokers: String,
     options: BTreeMap<String, String>,
     health: Arc<Health>,
+    ends: Option<Arc<Ends>>,
 }
 
 impl fmt::Debug for Connection {
@@ -85,10 +83,22 @@ impl Connection {
         {
             return Err(ConnectionError::NoTls { setting });
         }
-        let connection =
-            Connection { brokers: brokers.trim().to_owned(), options, health: Arc::default() };
+        let connection = Connection {
+            brokers: brokers.trim().to_owned(),
+            options,
+            health: Arc::default(),
+            ends: None,
+        };
         connection.check()?;
         Ok(connection)
+    }
+
+    /// For a broker that waits for records by looking again and again, as Nisshi does: consumers
+    /// fetch only where they know that something is. What this process sends it knows at once, what
+    /// others send after [`LOOK_EVERY`].
+    #[must_use]
+    pub fn fetching_what_is_there(self) -> Connection {
+        Connection { ends: Some(Arc::default()), ..self }
     }
 
     /// Has the client look at every setting. Its own words may quote a value, so only the name of
@@ -113,6 +123,11 @@ impl Connection {
     /// Whether the broker was there when it was last needed.
     pub(crate) fn health(&self) -> &Arc<Health> {
         &self.health
+    }
+
+    /// Where partitions end, if that decides what is fetched.
+    pub(crate) fn ends(&self) -> Option<&Arc<Ends>> {
+        self.ends.as_ref()
     }
 
     fn base(&self) -> ClientConfig {
@@ -146,7 +161,8 @@ impl Connection {
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("partitioner", "murmur2_random")
-            .set("linger.ms", LINGER.as_millis().to_string())
+            // The relay sees to it that records have company.
+            .set("linger.ms", "0")
             .set("batch.size", BATCH_BYTES_MAX.to_string())
             .set("message.max.bytes", RECORD_BYTES_MAX.to_string())
             .set("message.timeout.ms", DELIVERY_MAX.as_millis().to_string())
@@ -168,15 +184,30 @@ impl Connection {
             // The poll loop never waits for a component, so this only catches a loop that hangs.
             .set("max.poll.interval.ms", "300000")
             .set("allow.auto.create.topics", "false")
-            // A broker that waits by looking again after half of the time that is left, as
-            // Nisshi does, adds up to half of this to an event's way; Kafka adds nothing.
-            .set("fetch.wait.max.ms", "50")
+            // Kafka answers when there is something. Nisshi takes what it may wait for what it may
+            // spend on reading as well: with a tenth of this a backlog of thousands of records came
+            // out one record at a time.
+            .set("fetch.wait.max.ms", "500")
             .set("fetch.error.backoff.ms", "100")
             .set("fetch.queue.backoff.ms", "10")
             .set("queued.max.messages.kbytes", "16384")
             .set("topic.metadata.refresh.interval.ms", "30000");
+        if self.ends.is_some() {
+            fetch_what_is_there(&mut config);
+        }
         config
     }
+}
+
+/// Nothing is fetched before what was fetched is taken, so that there is a moment to see that it was
+/// all; and little at a time, because the broker reads ten thousand rows for the least of it.
+fn fetch_what_is_there(config: &mut ClientConfig) {
+    config
+        .set("queued.min.messages", "1")
+        .set("fetch.queue.backoff.ms", "20")
+        .set("max.partition.fetch.bytes", "262144")
+        // The client takes nothing below its largest message.
+        .set("fetch.max.bytes", RECORD_BYTES_MAX.to_string());
 }
 
 /// The name of a setting that only works with TLS built in.

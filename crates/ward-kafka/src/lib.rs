@@ -5,6 +5,7 @@
 //! (`relay::queue`, `trigger::partition`); the rest carries it out. Start at [`Events::start`].
 
 mod client;
+mod ends;
 mod events;
 mod health;
 pub mod limits;

@@ -16,6 +16,21 @@ pub const RELAY_BATCH_ROWS_MAX: usize = 2048;
 /// The most rows removed by one statement, so that it holds few locks for a short time.
 pub const RELAY_REMOVE_ROWS_MAX: i64 = 1000;
 
+/// How long after a look at the table there is none, unless it left something: events of these few
+/// milliseconds share a request, and a broker has tenths of a millisecond of work for each request.
+/// An event after a while of none does not wait.
+pub const RELAY_PACE: Duration = Duration::from_millis(5);
+
+/// How long rows wait for the answers to those sent before, so as to go together. The client sends
+/// no more to a partition while five are on their way, and looks at the clock until it may: at 200
+/// events a second that took a third of ward's CPU. A partition that does not answer holds up the
+/// others no longer than this.
+pub const RELAY_HOLD: Duration = Duration::from_millis(100);
+
+/// Aggregates whose next rows make a request that waits for no other: a backlog is sent as fast as
+/// the broker takes it.
+pub const RELAY_TOGETHER: usize = 256;
+
 /// How often the table is looked at when no notification came.
 pub const RELAY_POLL: Duration = Duration::from_secs(5);
 
@@ -52,6 +67,10 @@ pub const PARTITION_BATCHES_MAX: usize = 4;
 
 /// How often positions are committed when they have moved.
 pub const COMMIT_EVERY: Duration = Duration::from_millis(200);
+
+/// How often a consumer that fetches only what is there asks where its partitions end: what other
+/// processes have sent is known this late.
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a partition that is taken away is waited for to finish its call. It has to be well
 /// below the session timeout.

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 
 use crate::client::Connection;
@@ -66,8 +66,11 @@ impl ProducerContext for Context {
 
     fn delivery(&self, result: &DeliveryResult<'_>, reply: Box<Reply>) {
         let outcome = match result {
-            Ok(_) => {
+            Ok(message) => {
                 self.connection.health().works();
+                if let Some(ends) = self.connection.ends() {
+                    ends.reached(message.topic(), message.partition(), message.offset());
+                }
                 Ok(())
             }
             Err((error, _)) => Err(delivery_error(error)),

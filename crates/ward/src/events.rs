@@ -21,12 +21,22 @@ use crate::failure::Failure;
 /// The variable with the broker's address.
 pub(crate) const BROKERS: &str = "kafka_brokers";
 
+/// Whose the broker is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BrokerKind {
+    /// The one that `ward up` runs.
+    Own,
+    /// The user's.
+    Given,
+}
+
 /// What the application has of relays and triggers; nothing runs yet. `None` where it has neither,
 /// or no broker.
 pub(crate) fn prepare(
     app: &App,
     variables: &Variables,
     runtime: &Runtime,
+    broker: BrokerKind,
 ) -> Result<Option<EventsOptions>, Failure> {
     let Some(settings) = &app.kafka else { return Ok(None) };
     let contract = contract(settings)?;
@@ -40,7 +50,10 @@ pub(crate) fn prepare(
             .map_err(Failure::because(format!("the trigger {}", trigger.id)))
     });
     let triggers = triggers.collect::<Result<Vec<_>, Failure>>()?;
-    let Some(connection) = connection(settings, variables)? else { return Ok(None) };
+    let Some(mut connection) = connection(settings, variables)? else { return Ok(None) };
+    if broker == BrokerKind::Own {
+        connection = connection.fetching_what_is_there();
+    }
     let shape = TopicShape { partitions: settings.partitions, replicas: settings.replicas };
     Ok(Some(EventsOptions { connection, shape, relays, triggers }))
 }

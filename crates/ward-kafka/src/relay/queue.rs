@@ -200,6 +200,16 @@ impl<P> Queue<P> {
         self.answered(seq, |entry| entry.state = State::Acknowledged);
     }
 
+    /// Whether answers are still to come.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.sent > 0
+    }
+
+    /// How many aggregates have a row that may be sent.
+    pub(crate) fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
     /// The row was not sent, or nobody knows; it is to be sent again.
     pub(crate) fn failed(&mut self, seq: i64) {
         self.answered(seq, |entry| entry.state = State::Waiting);

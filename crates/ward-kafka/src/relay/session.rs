@@ -17,8 +17,9 @@ use super::event::Mapping;
 use super::queue::{Lane, Queue, Row};
 use super::table::{DatabaseError, Fetched, LANES, Table, Wanted};
 use crate::limits::{
-    OUTAGE_PAUSE_MAX, OUTAGE_PAUSE_MIN, RELAY_BATCH_ROWS_MAX, RELAY_DRAIN_MAX, RELAY_HOUSEKEEPING,
-    RELAY_POLL, RELAY_REMOVE_ROWS_MAX, pause, reason,
+    OUTAGE_PAUSE_MAX, OUTAGE_PAUSE_MIN, RELAY_BATCH_ROWS_MAX, RELAY_DRAIN_MAX, RELAY_HOLD,
+    RELAY_HOUSEKEEPING, RELAY_PACE, RELAY_POLL, RELAY_REMOVE_ROWS_MAX, RELAY_TOGETHER, pause,
+    reason,
 };
 use crate::producer::{Outgoing, Producer, SendError};
 use crate::stats::RelayStats;
@@ -44,6 +45,8 @@ pub(super) struct Relay {
     failures: u32,
     /// Nothing is sent before.
     resume_at: Instant,
+    /// Few rows are not sent before, while others are on their way.
+    hold_until: Instant,
 }
 
 /// What a statement came to.
@@ -70,6 +73,8 @@ struct Session<'r> {
     untidy: bool,
     /// Something may be there that was not fetched.
     wanted: bool,
+    /// It is not fetched before.
+    fetch_at: Instant,
     /// The last fetch left out aggregates that had enough rows here.
     crowded: bool,
     /// Lanes that are given back once nothing of theirs is on its way.
@@ -98,6 +103,7 @@ impl Relay {
             answers,
             failures: 0,
             resume_at: Instant::now(),
+            hold_until: Instant::now(),
         }
     }
 
@@ -117,6 +123,7 @@ impl Relay {
             housekeeping: false,
             untidy: false,
             wanted: false,
+            fetch_at: Instant::now(),
             crowded: false,
             leaving: BTreeSet::new(),
             stopping: false,
@@ -155,15 +162,25 @@ impl Relay {
         }
     }
 
+    /// Whether rows wait for the answers to others.
+    fn holds(&self) -> bool {
+        let few = self.queue.ready() < RELAY_TOGETHER;
+        few && self.queue.is_under_way() && self.hold_until > Instant::now()
+    }
+
     /// Hands over everything that may go now.
     fn send(&mut self) {
+        if self.holds() {
+            return;
+        }
         while self.resume_at <= Instant::now() {
             let Some((seq, record)) = self.queue.send() else { return };
             let replies = self.replies.clone();
             // Nobody to tell means that the relay has ended.
             let reply = move |result| drop(replies.send((seq, result)));
-            if let Err(error) = self.producer.send(&self.topic, record, reply) {
-                self.answered((seq, Err(error)));
+            match self.producer.send(&self.topic, record, reply) {
+                Ok(()) => self.hold_until = Instant::now() + RELAY_HOLD,
+                Err(error) => self.answered((seq, Err(error))),
             }
         }
     }
@@ -203,6 +220,8 @@ impl Session<'_> {
                 self.start_housekeeping();
             }
             let paused = self.relay.resume_at > Instant::now();
+            let holds = self.relay.holds();
+            let early = self.wanted && !self.fetching && self.fetch_at > Instant::now();
             tokio::select! {
                 _ = self.relay.answers.recv_many(&mut answers, ANSWERS_MAX) => {
                     answers.drain(..).for_each(|answer| self.relay.answered(answer));
@@ -218,6 +237,8 @@ impl Session<'_> {
                     housekeeping_at = Instant::now() + RELAY_HOUSEKEEPING;
                 }
                 () = sleep_until(self.relay.resume_at), if paused => {}
+                () = sleep_until(self.relay.hold_until), if holds => {}
+                () = sleep_until(self.fetch_at), if early => {}
                 () = sleep_until(stop_at.unwrap_or(poll_at)), if stop_at.is_some() => {}
                 _ = stop.changed(), if !self.stopping => {}
             }
@@ -240,7 +261,8 @@ impl Session<'_> {
             self.start_set_aside();
         }
         let room = self.relay.queue.room() >= RELAY_BATCH_ROWS_MAX;
-        if self.wanted && room && !self.fetching && !self.stopping {
+        let due = self.wanted && self.fetch_at <= Instant::now();
+        if due && room && !self.fetching && !self.stopping {
             self.start_fetch();
         }
         self.start_giving_back();
@@ -292,6 +314,7 @@ impl Session<'_> {
         };
         self.crowded = !wanted.full.is_empty();
         self.wanted = false;
+        self.fetch_at = Instant::now() + RELAY_PACE;
         self.fetching = true;
         let table = self.table.clone();
         self.run_statement(async move { table.fetch(wanted).await.map(Done::Fetched) });
@@ -333,7 +356,10 @@ impl Session<'_> {
         match done {
             Done::Fetched(fetched) => {
                 self.fetching = false;
-                self.wanted |= fetched.more;
+                if fetched.more {
+                    self.wanted = true;
+                    self.fetch_at = Instant::now();
+                }
                 self.relay.take_in(fetched);
             }
             Done::Marked(rows) => {

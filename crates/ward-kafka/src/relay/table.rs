@@ -41,7 +41,8 @@ const LISTEN: &str = "LISTEN outbox";
 /// aggregates that we have enough of, and rows behind one that was set aside; those before it may
 /// have been sent by a relay that died before it could mark them. It always begins with the first:
 /// remembering how far it came would skip a row that became visible late, and with it break the
-/// order.
+/// order. What is known is looked up in a hash: NOT IN with a subquery is one in every plan, ALL
+/// with an array only where the array is known to the planner.
 fn fetch_sql() -> String {
     format!(
         "SELECT l.lane, o.seq, o.id, o.aggregate_id, o.aggregate_version, o.type, o.payload, \
@@ -49,7 +50,8 @@ fn fetch_sql() -> String {
          FROM unnest($1::int[]) AS l (lane) CROSS JOIN LATERAL ( \
              SELECT * FROM outbox AS o \
              WHERE published_at IS NULL AND {LANE} = l.lane AND failed_at IS NULL \
-                 AND seq <> ALL ($2::bigint[]) AND aggregate_id <> ALL ($3::uuid[]) \
+                 AND seq NOT IN (SELECT unnest($2::bigint[])) \
+                 AND aggregate_id NOT IN (SELECT unnest($3::uuid[])) \
                  AND NOT EXISTS (SELECT FROM outbox AS s WHERE s.aggregate_id = o.aggregate_id \
                      AND s.failed_at IS NOT NULL AND s.published_at IS NULL AND s.seq < o.seq) \
              ORDER BY seq LIMIT $4 \

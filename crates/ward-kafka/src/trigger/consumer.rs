@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc as std_mpsc};
+use std::thread::Thread;
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
@@ -15,16 +16,15 @@ use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
+use super::fetching::{Fetching, LOOK_MAX};
 use super::group::Place;
+use super::partition::Fetch;
 use crate::client::Connection;
 use crate::health;
 use crate::limits::REVOKE_MAX;
 
 /// The most records in one chunk.
 const CHUNK_MAX: usize = 512;
-
-/// How long a poll waits when there is nothing, and with it how late a stop is noticed.
-const POLL: Duration = Duration::from_millis(100);
 
 /// A record as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,8 @@ pub(super) type Farewell = std_mpsc::SyncSender<Vec<(Place, i64)>>;
 /// What the thread has to say.
 pub(super) enum Event {
     Records(Vec<Incoming>),
-    Assigned(Vec<Place>),
+    /// Partitions came, with the position of each as far as that is known.
+    Assigned(Vec<(Place, Option<i64>)>),
     /// Partitions are being taken away; the thread waits for the answer.
     Revoked(Vec<Place>, Farewell),
     /// Partitions are somebody else's already.
@@ -90,6 +91,8 @@ pub(super) struct Context {
     connection: Connection,
     events: mpsc::Sender<Event>,
     commit_failed: Arc<AtomicBool>,
+    /// Where a group without a position begins, as the client's setting has it.
+    reset: &'static str,
 }
 
 impl ClientContext for Context {
@@ -108,7 +111,9 @@ impl ClientContext for Context {
 impl ConsumerContext for Context {
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
-            Rebalance::Assign(list) => self.tell(Event::Assigned(places(list))),
+            Rebalance::Assign(list) => {
+                self.tell(Event::Assigned(self.positions(consumer, list)));
+            }
             Rebalance::Revoke(list) if consumer.assignment_lost() => {
                 self.tell(Event::Lost(places(list)));
             }
@@ -136,6 +141,31 @@ impl Context {
         if self.events.blocking_send(event).is_err() {
             tracing::debug!("a consumer's partitions changed after its end");
         }
+    }
+
+    /// Where the group has got to, where that decides what is fetched.
+    fn positions(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        list: &TopicPartitionList,
+    ) -> Vec<(Place, Option<i64>)> {
+        let committed = self.connection.ends().and_then(|_| {
+            let committed = consumer.committed_offsets(list.clone(), LOOK_MAX);
+            committed.inspect_err(|error| tracing::debug!(%error, "no positions")).ok()
+        });
+        let Some(committed) = committed else {
+            return places(list).into_iter().map(|place| (place, None)).collect();
+        };
+        let position = |offset| match offset {
+            Offset::Offset(offset) => Some(offset),
+            Offset::Invalid if self.reset == "earliest" => Some(0),
+            _ => None,
+        };
+        let elements = committed.elements();
+        let named = elements.iter().map(|element| {
+            ((element.topic().into(), element.partition()), position(element.offset()))
+        });
+        named.collect()
     }
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, revoked: Vec<Place>) {
@@ -177,13 +207,15 @@ pub(super) struct Consumer {
     inner: Arc<BaseConsumer<Context>>,
     stop: Arc<AtomicBool>,
     commit_failed: Arc<AtomicBool>,
+    fetching: Arc<Fetching>,
+    thread: Thread,
 }
 
 impl Consumer {
     /// Joins the group and starts the thread.
     pub(super) fn start(
         connection: &Connection,
-        (group, reset): (&str, &str),
+        (group, reset): (&str, &'static str),
         topics: &[String],
         events: mpsc::Sender<Event>,
     ) -> Result<Consumer, String> {
@@ -192,6 +224,7 @@ impl Consumer {
             connection: connection.clone(),
             events: events.clone(),
             commit_failed: commit_failed.clone(),
+            reset,
         };
         let inner: BaseConsumer<Context> = connection
             .consumer(group, reset)
@@ -200,18 +233,20 @@ impl Consumer {
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         inner.subscribe(&topics).map_err(|error| format!("subscribing: {error}"))?;
         let (inner, stop) = (Arc::new(inner), Arc::new(AtomicBool::new(false)));
-        let thread = (inner.clone(), stop.clone());
-        std::thread::Builder::new()
+        let fetching = Arc::new(Fetching::new(connection.ends().cloned()));
+        let its = (inner.clone(), stop.clone(), fetching.clone());
+        let thread = std::thread::Builder::new()
             .name("kafka-consumer".to_owned())
             .spawn(move || {
-                let (consumer, stop) = thread;
-                let why = poll(&consumer, &stop, &events);
+                let (consumer, stop, fetching) = its;
+                let why = poll(&consumer, &stop, &events, &fetching);
                 // Leaves the group, and tells of its partitions for the last time.
                 drop(consumer);
                 drop(events.blocking_send(Event::Ended(why)));
             })
             .map_err(|error| format!("starting a thread: {error}"))?;
-        Ok(Consumer { inner, stop, commit_failed })
+        let thread = thread.thread().clone();
+        Ok(Consumer { inner, stop, commit_failed, fetching, thread })
     }
 
     /// Commits positions without waiting.
@@ -224,21 +259,11 @@ impl Consumer {
         self.commit_failed.swap(false, Ordering::Relaxed)
     }
 
-    /// Stops fetching from partitions, or takes it up again.
-    pub(super) fn pause(&self, changes: &[(Place, bool)]) {
-        let list = |wanted: bool| {
-            let mut list = TopicPartitionList::new();
-            for ((topic, partition), _) in changes.iter().filter(|(_, pause)| *pause == wanted) {
-                list.add_partition(topic, *partition);
-            }
-            list
-        };
-        let (pause, resume) = (list(true), list(false));
-        let paused = if pause.count() > 0 { self.inner.pause(&pause) } else { Ok(()) };
-        let resumed = if resume.count() > 0 { self.inner.resume(&resume) } else { Ok(()) };
-        if let Err(error) = paused.and(resumed) {
-            tracing::debug!(%error, "a partition could not be paused or resumed");
-        }
+    /// Stops fetching from partitions, or goes on with it, soon. `expecting`: whether there are then
+    /// any that are fetched from.
+    pub(super) fn fetch(&self, changes: Vec<(Place, Fetch)>, expecting: bool) {
+        self.fetching.want(changes, expecting);
+        self.thread.unpark();
     }
 
     /// Asks the thread to leave the group; `Event::Ended` comes when it has.
@@ -255,12 +280,15 @@ fn poll(
     consumer: &BaseConsumer<Context>,
     stop: &AtomicBool,
     events: &mpsc::Sender<Event>,
+    fetching: &Fetching,
 ) -> Option<String> {
+    let mut looked = None;
     let mut names: BTreeMap<String, Arc<str>> = BTreeMap::new();
     let mut chunk = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         // What is there already makes one chunk; only an empty queue is waited for.
-        let wait = if chunk.is_empty() { POLL } else { Duration::ZERO };
+        let wait = if chunk.is_empty() { fetching.wait() } else { Duration::ZERO };
+        fetching.look(consumer, &mut looked);
         let polled = consumer.poll(wait);
         let idle = polled.is_none();
         match polled {
@@ -278,6 +306,9 @@ fn poll(
             None => {}
         }
         let full = chunk.len() >= CHUNK_MAX;
+        if idle || full {
+            fetching.carry_out(consumer);
+        }
         if !chunk.is_empty() && (idle || full) {
             let records = std::mem::take(&mut chunk);
             if events.blocking_send(Event::Records(records)).is_err() {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::partition::{CallError, Letter, Moment, Next, Outcome, Partition, Rules};
+use super::partition::{CallError, Fetch, Letter, Moment, Next, Outcome, Partition, Rules};
 
 /// A topic and a partition of it.
 pub(crate) type Place = (Arc<str>, i32);
@@ -60,11 +60,11 @@ impl<R: Clone> Group<R> {
         }
     }
 
-    /// Partitions came to this consumer.
-    pub(crate) fn assign(&mut self, places: impl IntoIterator<Item = Place>) {
-        for place in places {
+    /// Partitions came to this consumer, with their positions where those are known.
+    pub(crate) fn assign(&mut self, places: impl IntoIterator<Item = (Place, Option<i64>)>) {
+        for (place, position) in places {
             self.epochs += 1;
-            let partition = Partition::new(&self.rules);
+            let partition = Partition::new(&self.rules, position);
             let slot = Slot { partition, epoch: self.epochs, closing: false };
             self.slots.insert(place, slot);
         }
@@ -206,14 +206,19 @@ impl<R: Clone> Group<R> {
         self.slots.values_mut().for_each(|slot| slot.partition.forget_commit());
     }
 
-    /// Partitions whose fetching is to be stopped (`true`) or taken up again (`false`).
-    pub(crate) fn pausing(&mut self) -> Vec<(Place, bool)> {
+    /// Partitions whose fetching is to be stopped or taken up again. `ends` says where a partition
+    /// ends, where that is known and decides.
+    pub(crate) fn fetching(&mut self, ends: impl Fn(&Place) -> Option<i64>) -> Vec<(Place, Fetch)> {
         let rules = &self.rules;
-        let changed = self
-            .slots
-            .iter_mut()
-            .filter_map(|(place, slot)| Some((place.clone(), slot.partition.pausing(rules)?)));
+        let changed = self.slots.iter_mut().filter_map(|(place, slot)| {
+            Some((place.clone(), slot.partition.fetching(rules, ends(place))?))
+        });
         changed.collect()
+    }
+
+    /// Whether any partition is fetched from.
+    pub(crate) fn is_fetching(&self) -> bool {
+        self.slots.values().any(|slot| slot.partition.is_fetching())
     }
 
     /// How many records wait or are under way.

@@ -4,6 +4,7 @@
 
 mod consumer;
 mod dead_letter;
+mod fetching;
 mod group;
 mod partition;
 #[cfg(test)]

@@ -77,6 +77,15 @@ pub(crate) enum Next<T> {
     Nothing,
 }
 
+/// Whether a partition is to be fetched from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fetch {
+    /// Not for now.
+    Stop,
+    /// Again, from here where that is known.
+    From(Option<i64>),
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Waiting,
@@ -107,6 +116,8 @@ pub(crate) struct Partition<R> {
     bytes: usize,
     /// One past the last record that arrived.
     end: Option<i64>,
+    /// Where the group had got to when the partition came, if that is known.
+    began: Option<i64>,
     committed: Option<i64>,
     /// Keys with a record that waits to be tried again, and until when.
     held: HashMap<Arc<[u8]>, Moment>,
@@ -114,22 +125,25 @@ pub(crate) struct Partition<R> {
     batch_limit: usize,
     not_before: Moment,
     failures: u32,
-    paused: bool,
+    full: bool,
+    stopped: bool,
 }
 
 impl<R: Clone> Partition<R> {
-    pub(crate) fn new(rules: &Rules) -> Partition<R> {
+    pub(crate) fn new(rules: &Rules, began: Option<i64>) -> Partition<R> {
         Partition {
             entries: BTreeMap::new(),
             bytes: 0,
             end: None,
+            began,
             committed: None,
             held: HashMap::new(),
             calling: Vec::new(),
             batch_limit: rules.batch_max,
             not_before: Moment::ZERO,
             failures: 0,
-            paused: false,
+            full: false,
+            stopped: false,
         }
     }
 
@@ -353,17 +367,28 @@ impl<R: Clone> Partition<R> {
         self.committed = None;
     }
 
-    /// Whether fetching is to be stopped (`true`) or taken up again (`false`), when that changes.
-    pub(crate) fn pausing(&mut self, rules: &Rules) -> Option<bool> {
+    /// Whether fetching is to be stopped or taken up again, when that changes: there is no room for
+    /// more, or nothing more is there. `topic_end` is one past the last record of the topic's
+    /// partition, where that is known and decides.
+    pub(crate) fn fetching(&mut self, rules: &Rules, topic_end: Option<i64>) -> Option<Fetch> {
         let most = rules.batch_max * PARTITION_BATCHES_MAX;
-        let full = self.entries.len() >= most || self.bytes >= PARTITION_BYTES_MAX;
-        let roomy = self.entries.len() <= most / 2 && self.bytes <= PARTITION_BYTES_MAX / 2;
-        match self.paused {
-            false if full => self.paused = true,
-            true if roomy => self.paused = false,
-            _ => return None,
-        }
-        Some(self.paused)
+        let (most, most_bytes) = match self.full {
+            false => (most, PARTITION_BYTES_MAX),
+            true => (most / 2 + 1, PARTITION_BYTES_MAX / 2 + 1),
+        };
+        self.full = self.entries.len() >= most || self.bytes >= most_bytes;
+        let position = self.end.or(self.began);
+        let all_here = topic_end.zip(position).is_some_and(|(end, position)| position >= end);
+        let stop = self.full || all_here;
+        (std::mem::replace(&mut self.stopped, stop) != stop).then_some(match stop {
+            true => Fetch::Stop,
+            false => Fetch::From(position),
+        })
+    }
+
+    /// Whether it is fetched from.
+    pub(crate) fn is_fetching(&self) -> bool {
+        !self.stopped
     }
 
     /// How many records wait or are under way.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::partition::{CallError, Letter, Moment, Next, Outcome, Partition, Rules};
+use super::partition::{CallError, Fetch, Letter, Moment, Next, Outcome, Partition, Rules};
 use crate::limits::{PARTITION_BATCHES_MAX, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN};
 
 fn rules() -> Rules {
@@ -23,7 +23,7 @@ fn at(ms: u64) -> Moment {
 
 /// A partition with records at offsets from 0, one for each key.
 fn with(keys: &str) -> Partition<i64> {
-    let mut partition = Partition::new(&rules());
+    let mut partition = Partition::new(&rules(), None);
     for (offset, key) in (0..).zip(keys.bytes()) {
         partition.push(offset, &[key], offset, 10, (at(0), 0));
     }
@@ -64,7 +64,7 @@ fn batches_follow_each_other_in_order() {
 #[test]
 fn a_batch_that_is_not_full_waits_if_it_is_told_to() {
     let waiting = Rules { batch_wait: at(20), ..rules() };
-    let mut partition = Partition::new(&waiting);
+    let mut partition = Partition::new(&waiting, None);
     partition.push(0, b"a", 0, 1, (at(5), 0));
     assert_eq!(partition.next(&waiting, at(5)), Next::At(at(25)));
     assert_eq!(partition.next(&waiting, at(25)), Next::Now(vec![0]));
@@ -207,18 +207,40 @@ fn an_answer_of_the_wrong_length_is_no_answer() {
 #[test]
 fn fetching_is_paused_at_the_limit_and_goes_on_at_half() {
     let most = i64::try_from(rules().batch_max * PARTITION_BATCHES_MAX).unwrap();
-    let mut partition = Partition::new(&rules());
+    let mut partition = Partition::new(&rules(), None);
     for offset in 0..most {
-        assert_eq!(partition.pausing(&rules()), None, "{offset}");
+        assert_eq!(partition.fetching(&rules(), None), None, "{offset}");
         partition.push(offset, b"a", offset, 1, (at(0), 0));
     }
-    assert_eq!(partition.pausing(&rules()), Some(true));
-    assert_eq!(partition.pausing(&rules()), None);
+    assert_eq!(partition.fetching(&rules(), None), Some(Fetch::Stop));
+    assert_eq!(partition.fetching(&rules(), None), None);
     for _ in 0..2 {
         batch(&mut partition, 0);
         answer(&mut partition, 0, &[const { Outcome::Done }; 4]);
     }
-    assert_eq!(partition.pausing(&rules()), Some(false));
+    assert_eq!(partition.fetching(&rules(), None), Some(Fetch::From(Some(most))));
+}
+
+#[test]
+fn fetching_stops_when_everything_is_here_and_goes_on_where_it_stopped() {
+    let mut partition = Partition::new(&rules(), Some(7));
+    assert_eq!(partition.fetching(&rules(), Some(7)), Some(Fetch::Stop));
+    assert_eq!(partition.fetching(&rules(), Some(9)), Some(Fetch::From(Some(7))));
+    partition.push(7, b"a", 7, 1, (at(0), 0));
+    assert_eq!(partition.fetching(&rules(), Some(9)), None);
+    partition.push(8, b"a", 8, 1, (at(0), 0));
+    assert_eq!(partition.fetching(&rules(), Some(9)), Some(Fetch::Stop));
+    // Where the end is not known, or the position is not, it is fetched to see.
+    assert_eq!(partition.fetching(&rules(), None), Some(Fetch::From(Some(9))));
+    let mut partition: Partition<i64> = Partition::new(&rules(), None);
+    assert_eq!(partition.fetching(&rules(), Some(7)), None);
+}
+
+#[test]
+fn a_position_from_before_takes_no_record_for_known() {
+    let mut partition = Partition::new(&rules(), Some(7));
+    partition.push(0, b"a", 0, 1, (at(0), 0));
+    assert_eq!(partition.next(&rules(), at(0)), Next::Now(vec![0]));
 }
 
 /// What the component does with the records of a call.
@@ -278,7 +300,7 @@ struct World {
 impl World {
     fn new() -> World {
         World {
-            partition: Partition::new(&rules()),
+            partition: Partition::new(&rules(), None),
             topic: Vec::new(),
             now: at(0),
             passed: 0,
@@ -331,7 +353,7 @@ impl World {
             }
             Step::Commit => self.commit()?,
             Step::Move => {
-                self.partition = Partition::new(&rules());
+                self.partition = Partition::new(&rules(), None);
                 (self.calling, self.letters) = (Vec::new(), Vec::new());
                 let end = i64::try_from(self.topic.len()).unwrap();
                 (self.committed..end).for_each(|offset| self.read(offset));

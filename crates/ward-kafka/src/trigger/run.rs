@@ -15,6 +15,7 @@ use super::group::{Addressed, Call, Epoch, Group, Place};
 use super::partition::{CallError, Moment, Next, Outcome, Rules};
 use super::{TriggerOptions, TriggerStats};
 use crate::client::Connection;
+use crate::ends::Ends;
 use crate::limits::{COMMIT_EVERY, REVOKE_MAX, STOP_MAX};
 use crate::producer::Producer;
 use crate::wire;
@@ -52,6 +53,7 @@ pub(super) struct Session<'t> {
     letters: JoinSet<(Place, Epoch, i64)>,
     revoking: Vec<Revoking>,
     started: Instant,
+    ends: Option<&'t Ends>,
     /// When a stop was asked for, this is when it is carried out at the latest.
     stop_at: Option<Instant>,
 }
@@ -84,6 +86,7 @@ pub(super) async fn session(
         letters: JoinSet::new(),
         revoking: Vec::new(),
         started: Instant::now(),
+        ends: connection.ends().map(Arc::as_ref),
         stop_at: None,
     };
     session.run(stop).await
@@ -93,6 +96,7 @@ impl Session<'_> {
     async fn run(mut self, stop: &mut watch::Receiver<bool>) -> Result<(), String> {
         let mut commits = interval(COMMIT_EVERY);
         commits.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut moved = self.ends.map(Ends::moved);
         loop {
             if *stop.borrow() && self.stop_at.is_none() {
                 self.stop_at = Some(Instant::now() + STOP_MAX);
@@ -116,13 +120,14 @@ impl Session<'_> {
                 }
                 _ = commits.tick() => self.commit(),
                 () = sleep_until(wake_at), if wake.is_some() => {}
+                () = moving(&mut moved) => {}
                 asked = stop.changed(), if self.stop_at.is_none() => if asked.is_err() {
                     self.stop_at = Some(Instant::now() + STOP_MAX);
                     self.group.close_all();
                 },
             }
             self.say_farewell();
-            self.pause();
+            self.fetch();
         }
     }
 
@@ -298,10 +303,11 @@ impl Session<'_> {
         self.stats.waiting.set(u64::try_from(self.group.len()).unwrap_or(u64::MAX));
     }
 
-    fn pause(&mut self) {
-        let changes = self.group.pausing();
+    fn fetch(&mut self) {
+        let ends = self.ends;
+        let changes = self.group.fetching(|place| ends?.of(&place.0, place.1));
         if let Some(consumer) = self.consumer.as_ref().filter(|_| !changes.is_empty()) {
-            consumer.pause(&changes);
+            consumer.fetch(changes, self.group.is_fetching());
         }
     }
 
@@ -316,6 +322,17 @@ impl Session<'_> {
             drop(tokio::task::spawn_blocking(move || drop(consumer)).await);
         }
         why.map_or(Ok(()), Err)
+    }
+}
+
+/// Waits until a partition has grown; for ever where that decides nothing.
+async fn moving(moved: &mut Option<watch::Receiver<()>>) {
+    let changed = match moved {
+        Some(moved) => moved.changed().await,
+        None => std::future::pending().await,
+    };
+    if changed.is_err() {
+        *moved = None;
     }
 }
 

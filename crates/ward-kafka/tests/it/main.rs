@@ -9,6 +9,7 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod backlog;
 mod outage;
 mod relay;
 mod system;

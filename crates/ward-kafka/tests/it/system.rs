@@ -55,7 +55,8 @@ impl System {
     }
 
     pub(crate) fn connection(&self) -> Connection {
-        Connection::new(&self.broker.address(), BTreeMap::new()).unwrap()
+        let connection = Connection::new(&self.broker.address(), BTreeMap::new()).unwrap();
+        connection.fetching_what_is_there()
     }
 
     /// A topic that nobody else has.

@@ -14,6 +14,7 @@ use ward_runtime::{Function, HttpHandler, LinkKind, Runtime, RuntimeOptions};
 use super::build::build;
 use crate::application::Application;
 use crate::cli::UpArgs;
+use crate::events::BrokerKind;
 use crate::failure::Failure;
 use crate::progress::{Progress, seconds};
 use crate::provision::Provision;
@@ -129,7 +130,11 @@ impl Up<'_> {
             .await
             .map_err(|error| Failure::new(error).help("choose another address with --listen"))?;
         let grpc = grpc::bind(&self.application.app, &runtime, &variables).await?;
-        let events = events::prepare(&self.application.app, &variables, &runtime)?;
+        let broker = match provision.values.contains_key(events::BROKERS) {
+            true => BrokerKind::Own,
+            false => BrokerKind::Given,
+        };
+        let events = events::prepare(&self.application.app, &variables, &runtime, broker)?;
         Ok(Ready { server, grpc, events, _runtime: runtime })
     }
 

@@ -1,0 +1,135 @@
+//! From which partitions a consumer fetches, and how often its thread takes what has come.
+//!
+//! With most brokers a consumer has a request for more under way at all times, and the broker
+//! answers when there is something. With one that looks again and again instead (see
+//! [`crate::ends`]) nothing is asked for that is not there: a partition whose records are all here
+//! is stopped, and goes on when it has grown. For that, records are taken out of the client with a
+//! pause between: having received some, it asks for more unless it sees that it still has them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::group::Place;
+use super::partition::Fetch;
+use crate::ends::Ends;
+use crate::limits::LOOK_EVERY;
+
+/// How long a look for records waits when there are none, and with it how late a stop is noticed.
+const POLL: Duration = Duration::from_millis(100);
+
+/// How often records are taken while some are expected, where only what is there is fetched.
+const TAKE_EVERY: Duration = Duration::from_millis(2);
+
+/// How long the broker may take to say where partitions end, or where a group has got to.
+pub(super) const LOOK_MAX: Duration = Duration::from_secs(2);
+
+/// Changes that the session wants, until the thread has carried them out.
+#[derive(Debug, Default)]
+struct Wanted {
+    changes: Vec<(Place, Fetch)>,
+    /// No partition is fetched from.
+    nothing: bool,
+}
+
+/// What the session and the consumer's thread share.
+#[derive(Debug, Default)]
+pub(super) struct Fetching {
+    /// Where partitions end, if that decides what is fetched.
+    ends: Option<Arc<Ends>>,
+    wanted: Mutex<Wanted>,
+}
+
+impl Fetching {
+    pub(super) fn new(ends: Option<Arc<Ends>>) -> Fetching {
+        Fetching { ends, wanted: Mutex::default() }
+    }
+
+    /// Has the thread stop or go on with partitions. `expecting`: whether any is fetched from then.
+    pub(super) fn want(&self, changes: Vec<(Place, Fetch)>, expecting: bool) {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.changes.extend(changes);
+        wanted.nothing = !expecting;
+    }
+
+    /// Waits for the next look; says how long that may wait for a record.
+    pub(super) fn wait(&self) -> Duration {
+        if self.ends.is_none() {
+            return POLL;
+        }
+        let nothing = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).nothing;
+        std::thread::park_timeout(if nothing { POLL } else { TAKE_EVERY });
+        Duration::ZERO
+    }
+
+    /// Carries out what is wanted. To be called when the client has nothing that was not taken:
+    /// what it has of anything else it takes for a reason to fetch nothing.
+    pub(super) fn carry_out<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>) {
+        let changes = {
+            let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut wanted.changes)
+        };
+        if !changes.is_empty() {
+            carry_out(consumer, &changes);
+        }
+    }
+
+    /// Asks where partitions end, where that decides and is due after the look at `last`.
+    pub(super) fn look<C: ConsumerContext>(
+        &self,
+        consumer: &BaseConsumer<C>,
+        last: &mut Option<Instant>,
+    ) {
+        let due = last.is_none_or(|last| last.elapsed() >= LOOK_EVERY);
+        if let Some(ends) = self.ends.as_ref().filter(|_| due) {
+            *last = look(consumer, ends).then(Instant::now);
+        }
+    }
+}
+
+fn carry_out<C: ConsumerContext>(consumer: &BaseConsumer<C>, changes: &[(Place, Fetch)]) {
+    let (mut stop, mut go) = (TopicPartitionList::new(), TopicPartitionList::new());
+    // A partition that goes on is looked at again within a second only, unless the client is told
+    // where to begin. What comes twice by that is known by its offset.
+    let mut seek = TopicPartitionList::new();
+    for ((topic, partition), fetch) in changes {
+        match fetch {
+            Fetch::Stop => drop(stop.add_partition(topic, *partition)),
+            Fetch::From(position) => {
+                go.add_partition(topic, *partition);
+                let position = position.map(Offset::Offset);
+                // Fails only for offsets that no record can have.
+                drop(position.map(|at| seek.add_partition_offset(topic, *partition, at)));
+            }
+        }
+    }
+    let stopped = if stop.count() > 0 { consumer.pause(&stop) } else { Ok(()) };
+    let gone_on = if go.count() > 0 { consumer.resume(&go) } else { Ok(()) };
+    let sought = match seek.count() {
+        0 => Ok(()),
+        // Without waiting for it.
+        _ => consumer.seek_partitions(seek, Duration::ZERO).map(drop),
+    };
+    if let Err(error) = stopped.and(gone_on).and(sought) {
+        tracing::debug!(%error, "a partition could not be stopped or go on");
+    }
+}
+
+/// Asks where all partitions end; false where there is nothing to ask for.
+fn look<C: ConsumerContext>(consumer: &BaseConsumer<C>, ends: &Ends) -> bool {
+    let Ok(mut asked) = consumer.assignment() else { return false };
+    if asked.count() == 0 || asked.set_all_offsets(Offset::End).is_err() {
+        return false;
+    }
+    match consumer.offsets_for_times(asked, LOOK_MAX) {
+        Ok(answered) => answered.elements().iter().for_each(|element| {
+            if let (Offset::Offset(end), Ok(())) = (element.offset(), element.error()) {
+                ends.reached(element.topic(), element.partition(), end - 1);
+            }
+        }),
+        Err(error) => tracing::debug!(%error, "the ends of the partitions are not known now"),
+    }
+    true
+}
