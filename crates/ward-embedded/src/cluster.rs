@@ -207,6 +207,11 @@ pub(crate) fn server(
     for setting in SETTINGS {
         command.args(["-c", setting]);
     }
+    if durability == Durability::Full {
+        // Services start with empty tables, and what was planned for those is planned anew once
+        // the tables were looked at: a minute of it is long for who tries something.
+        command.args(["-c", "autovacuum_naptime=15s"]);
+    }
     if durability == Durability::None {
         command.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
         command.args(["-c", "synchronous_commit=off", "-c", "shared_buffers=32MB"]);
