@@ -199,8 +199,8 @@ impl Connection {
     }
 }
 
-/// Nothing is fetched before what was fetched is taken, so that there is a moment to see that it was
-/// all; and little at a time, because the broker reads ten thousand rows for the least of it.
+/// Nothing is fetched before what was fetched is taken, so that there is a moment to see that it
+/// was all; and little at a time, because the broker reads ten thousand rows for the least of it.
 fn fetch_what_is_there(config: &mut ClientConfig) {
     config
         .set("queued.min.messages", "1")

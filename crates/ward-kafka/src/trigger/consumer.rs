@@ -259,8 +259,8 @@ impl Consumer {
         self.commit_failed.swap(false, Ordering::Relaxed)
     }
 
-    /// Stops fetching from partitions, or goes on with it, soon. `expecting`: whether there are then
-    /// any that are fetched from.
+    /// Stops fetching from partitions, or goes on with it, soon. `expecting`: whether there are
+    /// then any that are fetched from.
     pub(super) fn fetch(&self, changes: Vec<(Place, Fetch)>, expecting: bool) {
         self.fetching.want(changes, expecting);
         self.thread.unpark();
