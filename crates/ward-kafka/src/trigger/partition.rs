@@ -126,7 +126,9 @@ pub(crate) struct Partition<R> {
     not_before: Moment,
     failures: u32,
     full: bool,
-    stopped: bool,
+    /// Whether the client was told to stop or to go on; `None` before it was told anything. The
+    /// client itself remembers what it was told when it last had the partition.
+    stopped: Option<bool>,
 }
 
 impl<R: Clone> Partition<R> {
@@ -143,7 +145,7 @@ impl<R: Clone> Partition<R> {
             not_before: Moment::ZERO,
             failures: 0,
             full: false,
-            stopped: false,
+            stopped: None,
         }
     }
 
@@ -380,7 +382,7 @@ impl<R: Clone> Partition<R> {
         let position = self.end.or(self.began);
         let all_here = topic_end.zip(position).is_some_and(|(end, position)| position >= end);
         let stop = self.full || all_here;
-        (std::mem::replace(&mut self.stopped, stop) != stop).then_some(match stop {
+        (self.stopped.replace(stop) != Some(stop)).then_some(match stop {
             true => Fetch::Stop,
             false => Fetch::From(position),
         })
@@ -388,7 +390,7 @@ impl<R: Clone> Partition<R> {
 
     /// Whether it is fetched from.
     pub(crate) fn is_fetching(&self) -> bool {
-        !self.stopped
+        self.stopped != Some(true)
     }
 
     /// How many records wait or are under way.

@@ -208,6 +208,8 @@ fn an_answer_of_the_wrong_length_is_no_answer() {
 fn fetching_is_paused_at_the_limit_and_goes_on_at_half() {
     let most = i64::try_from(rules().batch_max * PARTITION_BATCHES_MAX).unwrap();
     let mut partition = Partition::new(&rules(), None);
+    // Said first of all: the client may have it stopped from when it had it before.
+    assert_eq!(partition.fetching(&rules(), None), Some(Fetch::From(None)));
     for offset in 0..most {
         assert_eq!(partition.fetching(&rules(), None), None, "{offset}");
         partition.push(offset, b"a", offset, 1, (at(0), 0));
@@ -233,6 +235,7 @@ fn fetching_stops_when_everything_is_here_and_goes_on_where_it_stopped() {
     // Where the end is not known, or the position is not, it is fetched to see.
     assert_eq!(partition.fetching(&rules(), None), Some(Fetch::From(Some(9))));
     let mut partition: Partition<i64> = Partition::new(&rules(), None);
+    assert_eq!(partition.fetching(&rules(), Some(7)), Some(Fetch::From(None)));
     assert_eq!(partition.fetching(&rules(), Some(7)), None);
 }
 

@@ -44,6 +44,7 @@ const OUTBOX: &str = concat!(
 pub(crate) struct System {
     pub(crate) postgres: Ephemeral,
     pub(crate) broker: EphemeralBroker,
+    connection: Connection,
 }
 
 impl System {
@@ -51,12 +52,13 @@ impl System {
         let postgres = Postgres::ephemeral().await.unwrap();
         let storage = postgres.create_database().await.unwrap();
         let broker = EphemeralBroker::start(&storage).await.unwrap();
-        System { postgres, broker }
+        let connection = Connection::new(&broker.address(), BTreeMap::new()).unwrap();
+        System { postgres, broker, connection: connection.fetching_what_is_there() }
     }
 
+    /// One for all, as a ward has it.
     pub(crate) fn connection(&self) -> Connection {
-        let connection = Connection::new(&self.broker.address(), BTreeMap::new()).unwrap();
-        connection.fetching_what_is_there()
+        self.connection.clone()
     }
 
     /// A topic that nobody else has.

@@ -175,6 +175,41 @@ async fn two_consumers_share_the_partitions_and_lose_nothing_when_one_leaves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn partitions_that_come_back_are_fetched_from_again() {
+    let system = shared().await;
+    let (outbox, topic) = (Outbox::new(system).await, system.topic(4).await);
+    let relay = outbox.relay(system, &topic, DAY);
+    let (component, group) = (Component::willing(), unique("group"));
+    let first = consume(system, (&topic, &group), &component);
+    let patients: Vec<Uuid> = (0..16).map(|_| Uuid::new_v4()).collect();
+    for patient in &patients {
+        outbox.write(*patient, 1).await;
+    }
+    component.has_applied(16).await;
+    // By now the first has stopped fetching. Another takes some of its partitions, and goes without
+    // an answer for what came there.
+    let idle = Component::slow(|_| Box::pin(std::future::pending()));
+    let second = consume(system, (&topic, &group), &idle);
+    let mut version = 1;
+    until("the second has records", async || {
+        version += 1;
+        for patient in &patients {
+            outbox.write(*patient, version).await;
+        }
+        (second.handle.stats().calls.get() > 0).then_some(())
+    })
+    .await;
+    outbox.drained().await;
+    second.stop().await;
+    let written = 16 * usize::try_from(version).unwrap();
+    let applied = component.has_applied(written).await;
+    assert_eq!(applied.len(), written);
+    assert_in_order(&applied);
+    first.stop().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_slow_component_pauses_its_partition_and_loses_nothing() {
     let system = shared().await;
     // More than a partition holds at once: four batches of 50.
