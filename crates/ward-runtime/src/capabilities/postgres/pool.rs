@@ -220,8 +220,8 @@ fn share(usable: Option<usize>) -> usize {
     usable.map_or(LIMIT_UNKNOWN, |usable| (usable.saturating_sub(OTHERS) / 2).clamp(1, LIMIT_MAX))
 }
 
-/// Into how many parts a server's share goes: as many services as an application has, or a few more,
-/// so that together they do not need what others have idle.
+/// Into how many parts a server's share goes: as many services as an application has, so that
+/// together they do not need what others have idle.
 const PARTS: usize = 4;
 
 /// Connections left to migrations, the outbox relay and people with psql.
