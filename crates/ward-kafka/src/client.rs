@@ -95,7 +95,7 @@ impl Connection {
 
     /// For a broker that waits for records by looking again and again, as Nisshi does: consumers
     /// fetch only where they know that something is. What this process sends it knows at once, what
-    /// others send after [`LOOK_EVERY`].
+    /// others send after [`LOOK_EVERY`](crate::limits::LOOK_EVERY).
     #[must_use]
     pub fn fetching_what_is_there(self) -> Connection {
         Connection { ends: Some(Arc::default()), ..self }

@@ -17,16 +17,17 @@ pub(crate) struct Ends {
 }
 
 impl Ends {
-    /// A record of this partition has this offset, or the partition ends after it.
-    pub(crate) fn reached(&self, topic: &str, partition: i32, offset: i64) {
-        let end = offset.saturating_add(1);
+    /// A partition ends here, one past its last record, or later.
+    pub(crate) fn reached(&self, topic: &str, partition: i32, end: i64) {
         let moved = {
             let mut topics = self.lock();
-            if !topics.contains_key(topic) {
-                topics.insert(topic.into(), BTreeMap::new());
+            match topics.get_mut(topic) {
+                Some(ends) => {
+                    let known = ends.entry(partition).or_insert(-1);
+                    std::mem::replace(known, end.max(*known)) < end
+                }
+                None => topics.insert(topic.into(), BTreeMap::from([(partition, end)])).is_none(),
             }
-            let known = topics.get_mut(topic).map(|ends| ends.entry(partition).or_insert(-1));
-            known.is_some_and(|known| std::mem::replace(known, end.max(*known)) < end)
         };
         if moved {
             self.moved.send_replace(());
@@ -58,10 +59,10 @@ mod tests {
         let ends = Ends::default();
         let mut moved = ends.moved();
         assert_eq!(ends.of("t", 0), None);
-        ends.reached("t", 0, 4);
+        ends.reached("t", 0, 5);
         assert!(moved.has_changed().unwrap());
         moved.mark_unchanged();
-        ends.reached("t", 0, 3);
+        ends.reached("t", 0, 4);
         assert!(!moved.has_changed().unwrap());
         assert_eq!((ends.of("t", 0), ends.of("t", 1), ends.of("u", 0)), (Some(5), None, None));
     }
@@ -69,7 +70,7 @@ mod tests {
     #[test]
     fn an_empty_partition_ends_before_its_first_record() {
         let ends = Ends::default();
-        ends.reached("t", 0, -1);
+        ends.reached("t", 0, 0);
         assert_eq!(ends.of("t", 0), Some(0));
     }
 }

@@ -69,7 +69,7 @@ impl ProducerContext for Context {
             Ok(message) => {
                 self.connection.health().works();
                 if let Some(ends) = self.connection.ends() {
-                    ends.reached(message.topic(), message.partition(), message.offset());
+                    ends.reached(message.topic(), message.partition(), message.offset() + 1);
                 }
                 Ok(())
             }

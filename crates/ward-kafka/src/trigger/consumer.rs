@@ -16,6 +16,7 @@ use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
+use super::StartAt;
 use super::fetching::{Fetching, LOOK_MAX};
 use super::group::Place;
 use super::partition::Fetch;
@@ -91,8 +92,8 @@ pub(super) struct Context {
     connection: Connection,
     events: mpsc::Sender<Event>,
     commit_failed: Arc<AtomicBool>,
-    /// Where a group without a position begins, as the client's setting has it.
-    reset: &'static str,
+    /// Where a group without a position begins.
+    from: StartAt,
 }
 
 impl ClientContext for Context {
@@ -158,7 +159,7 @@ impl Context {
         };
         let position = |offset| match offset {
             Offset::Offset(offset) => Some(offset),
-            Offset::Invalid if self.reset == "earliest" => Some(0),
+            Offset::Invalid if self.from == StartAt::Earliest => Some(0),
             _ => None,
         };
         let elements = committed.elements();
@@ -215,7 +216,7 @@ impl Consumer {
     /// Joins the group and starts the thread.
     pub(super) fn start(
         connection: &Connection,
-        (group, reset): (&str, &'static str),
+        (group, from): (&str, StartAt),
         topics: &[String],
         events: mpsc::Sender<Event>,
     ) -> Result<Consumer, String> {
@@ -224,10 +225,10 @@ impl Consumer {
             connection: connection.clone(),
             events: events.clone(),
             commit_failed: commit_failed.clone(),
-            reset,
+            from,
         };
         let inner: BaseConsumer<Context> = connection
-            .consumer(group, reset)
+            .consumer(group, from.reset())
             .create_with_context(context)
             .map_err(|error| format!("setting up the client: {error}"))?;
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
@@ -287,8 +288,12 @@ fn poll(
     let mut chunk = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         // What is there already makes one chunk; only an empty queue is waited for.
-        let wait = if chunk.is_empty() { fetching.wait() } else { Duration::ZERO };
-        fetching.look(consumer, &mut looked);
+        let wait = if chunk.is_empty() {
+            fetching.look(consumer, &mut looked);
+            fetching.wait()
+        } else {
+            Duration::ZERO
+        };
         let polled = consumer.poll(wait);
         let idle = polled.is_none();
         match polled {

@@ -126,7 +126,7 @@ fn look<C: ConsumerContext>(consumer: &BaseConsumer<C>, ends: &Ends) -> bool {
     match consumer.offsets_for_times(asked, LOOK_MAX) {
         Ok(answered) => answered.elements().iter().for_each(|element| {
             if let (Offset::Offset(end), Ok(())) = (element.offset(), element.error()) {
-                ends.reached(element.topic(), element.partition(), end - 1);
+                ends.reached(element.topic(), element.partition(), end);
             }
         }),
         Err(error) => tracing::debug!(%error, "the ends of the partitions are not known now"),

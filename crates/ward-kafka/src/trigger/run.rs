@@ -67,7 +67,7 @@ pub(super) async fn session(
     stop: &mut watch::Receiver<bool>,
 ) -> Result<(), String> {
     let (sender, events) = mpsc::channel(EVENTS_MAX);
-    let place = (options.group.as_str(), options.from.reset());
+    let place = (options.group.as_str(), options.from);
     let consumer = Consumer::start(connection, place, &options.topics, sender)?;
     let rules = Rules {
         batch_max: options.batch_records_max,

@@ -87,6 +87,28 @@ pub(crate) fn unique(what: &str) -> String {
     format!("{what}-{}-{number}", std::process::id())
 }
 
+/// Patients who all change at once, again and again.
+pub(crate) struct Patients<'o> {
+    outbox: &'o Outbox,
+    ids: Vec<Uuid>,
+    version: i64,
+}
+
+impl Patients<'_> {
+    pub(crate) fn new(outbox: &Outbox, count: u32) -> Patients<'_> {
+        Patients { outbox, ids: (0..count).map(|_| Uuid::new_v4()).collect(), version: 0 }
+    }
+
+    /// Writes the next event of each; says how many there are in all.
+    pub(crate) async fn change(&mut self) -> usize {
+        self.version += 1;
+        for patient in &self.ids {
+            self.outbox.write(*patient, self.version).await;
+        }
+        self.ids.len() * usize::try_from(self.version).unwrap()
+    }
+}
+
 /// Waits until there is something.
 pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;

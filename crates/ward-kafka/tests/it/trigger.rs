@@ -9,8 +9,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use uuid::Uuid;
 
 use crate::system::{
-    Answer, Component, Delivered, Outbox, System, assert_in_order, consume, consume_for, read,
-    shared, unique, until,
+    Answer, Component, Delivered, Outbox, Patients, System, assert_in_order, consume, consume_for,
+    read, shared, unique, until,
 };
 use ward_kafka::CallError;
 
@@ -20,11 +20,9 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 async fn filled(system: &System, patients: u32, versions: i64) -> String {
     let (outbox, topic) = (Outbox::new(system).await, system.topic(4).await);
     let relay = outbox.relay(system, &topic, DAY);
-    let patients: Vec<Uuid> = (0..patients).map(|_| Uuid::new_v4()).collect();
-    for version in 1..=versions {
-        for patient in &patients {
-            outbox.write(*patient, version).await;
-        }
+    let mut patients = Patients::new(&outbox, patients);
+    for _ in 0..versions {
+        patients.change().await;
     }
     outbox.drained().await;
     relay.stop().await;
@@ -146,27 +144,19 @@ async fn two_consumers_share_the_partitions_and_lose_nothing_when_one_leaves() {
     let relay = outbox.relay(system, &topic, DAY);
     let (component, group) = (Component::willing(), unique("group"));
     let first = consume(system, (&topic, &group), &component);
-    let patients: Vec<Uuid> = (0..16).map(|_| Uuid::new_v4()).collect();
-    let mut version = 0;
-    let mut write = async || {
-        version += 1;
-        for patient in &patients {
-            outbox.write(*patient, version).await;
-        }
-        16 * usize::try_from(version).unwrap()
-    };
-    let written = write().await;
+    let mut patients = Patients::new(&outbox, 16);
+    let written = patients.change().await;
     component.has_applied(written).await;
     let second = consume(system, (&topic, &group), &component);
     until("the second has partitions", async || {
-        write().await;
+        patients.change().await;
         (second.handle.stats().done.get() > 0).then_some(())
     })
     .await;
-    let written = write().await;
+    let written = patients.change().await;
     component.has_applied(written).await;
     first.stop().await;
-    let written = write().await;
+    let written = patients.change().await;
     let applied = component.has_applied(written).await;
     assert_eq!(applied.len(), written);
     assert_in_order(&applied);
@@ -181,27 +171,20 @@ async fn partitions_that_come_back_are_fetched_from_again() {
     let relay = outbox.relay(system, &topic, DAY);
     let (component, group) = (Component::willing(), unique("group"));
     let first = consume(system, (&topic, &group), &component);
-    let patients: Vec<Uuid> = (0..16).map(|_| Uuid::new_v4()).collect();
-    for patient in &patients {
-        outbox.write(*patient, 1).await;
-    }
-    component.has_applied(16).await;
+    let mut patients = Patients::new(&outbox, 16);
+    let mut written = patients.change().await;
+    component.has_applied(written).await;
     // By now the first has stopped fetching. Another takes some of its partitions, and goes without
     // an answer for what came there.
     let idle = Component::slow(|_| Box::pin(std::future::pending()));
     let second = consume(system, (&topic, &group), &idle);
-    let mut version = 1;
     until("the second has records", async || {
-        version += 1;
-        for patient in &patients {
-            outbox.write(*patient, version).await;
-        }
+        written = patients.change().await;
         (second.handle.stats().calls.get() > 0).then_some(())
     })
     .await;
     outbox.drained().await;
     second.stop().await;
-    let written = 16 * usize::try_from(version).unwrap();
     let applied = component.has_applied(written).await;
     assert_eq!(applied.len(), written);
     assert_in_order(&applied);
