@@ -47,12 +47,16 @@ impl RequestId {
         Arc::from(&*self.0.as_hyphenated().encode_lower(&mut buffer))
     }
 
-    /// The id as a header's value.
+    /// The id as a header's value. Marked so that HTTP/2 keeps it out of the table in which both
+    /// ends remember headers: no other answer has the same one, and each would push out what is
+    /// worth remembering.
     pub fn header_value(self) -> HeaderValue {
         let mut buffer = [0; Hyphenated::LENGTH];
         let text = self.0.as_hyphenated().encode_lower(&mut buffer);
         // A hyphenated UUID is always a valid value; the fallback is never taken.
-        HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("invalid"))
+        let mut value = HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("invalid"));
+        value.set_sensitive(true);
+        value
     }
 }
 
