@@ -2,10 +2,9 @@
 //! stays alive however slow a component is. It hands records on in chunks, and when the broker
 //! takes partitions away it waits a moment for their calls to end and commits what they came to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc as std_mpsc};
-use std::thread::Thread;
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
@@ -77,7 +76,8 @@ pub(super) type Farewell = std_mpsc::SyncSender<Vec<(Place, i64)>>;
 
 /// What the thread has to say.
 pub(super) enum Event {
-    Records(Vec<Incoming>),
+    /// Records came, and of these partitions nothing more is fetched.
+    Records(Vec<Incoming>, Vec<Place>),
     /// Partitions came, with the position of each as far as that is known.
     Assigned(Vec<(Place, Option<i64>)>),
     /// Partitions are being taken away; the thread waits for the answer.
@@ -94,14 +94,18 @@ pub(super) struct Context {
     commit_failed: Arc<AtomicBool>,
     /// Where a group without a position begins.
     from: StartAt,
+    /// The last look was spent on something other than a record, and there may be records behind.
+    served: AtomicBool,
 }
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.served.store(true, Ordering::Relaxed);
         health::log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.served.store(true, Ordering::Relaxed);
         tracing::debug!(%error, reason, "kafka consumer");
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
             self.connection.health().failed(reason);
@@ -111,6 +115,7 @@ impl ClientContext for Context {
 
 impl ConsumerContext for Context {
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        self.served.store(true, Ordering::Relaxed);
         match rebalance {
             Rebalance::Assign(list) => {
                 self.tell(Event::Assigned(self.positions(consumer, list)));
@@ -124,6 +129,7 @@ impl ConsumerContext for Context {
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        self.served.store(true, Ordering::Relaxed);
         match result {
             Ok(()) => self.connection.health().works(),
             // Nothing was there to be committed.
@@ -209,7 +215,6 @@ pub(super) struct Consumer {
     stop: Arc<AtomicBool>,
     commit_failed: Arc<AtomicBool>,
     fetching: Arc<Fetching>,
-    thread: Thread,
 }
 
 impl Consumer {
@@ -226,17 +231,22 @@ impl Consumer {
             events: events.clone(),
             commit_failed: commit_failed.clone(),
             from,
+            served: AtomicBool::new(false),
         };
-        let inner: BaseConsumer<Context> = connection
+        let mut inner: BaseConsumer<Context> = connection
             .consumer(group, from.reset())
             .create_with_context(context)
             .map_err(|error| format!("setting up the client: {error}"))?;
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         inner.subscribe(&topics).map_err(|error| format!("subscribing: {error}"))?;
-        let (inner, stop) = (Arc::new(inner), Arc::new(AtomicBool::new(false)));
         let fetching = Arc::new(Fetching::new(connection.ends().cloned()));
+        if connection.ends().is_some() {
+            let filling = fetching.clone();
+            inner.set_nonempty_callback(move || filling.filled());
+        }
+        let (inner, stop) = (Arc::new(inner), Arc::new(AtomicBool::new(false)));
         let its = (inner.clone(), stop.clone(), fetching.clone());
-        let thread = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name("kafka-consumer".to_owned())
             .spawn(move || {
                 let (consumer, stop, fetching) = its;
@@ -246,8 +256,7 @@ impl Consumer {
                 drop(events.blocking_send(Event::Ended(why)));
             })
             .map_err(|error| format!("starting a thread: {error}"))?;
-        let thread = thread.thread().clone();
-        Ok(Consumer { inner, stop, commit_failed, fetching, thread })
+        Ok(Consumer { inner, stop, commit_failed, fetching })
     }
 
     /// Commits positions without waiting.
@@ -260,11 +269,9 @@ impl Consumer {
         self.commit_failed.swap(false, Ordering::Relaxed)
     }
 
-    /// Stops fetching from partitions, or goes on with it, soon. `expecting`: whether there are
-    /// then any that are fetched from.
-    pub(super) fn fetch(&self, changes: Vec<(Place, Fetch)>, expecting: bool) {
-        self.fetching.want(changes, expecting);
-        self.thread.unpark();
+    /// Stops fetching from partitions, or goes on with it, soon.
+    pub(super) fn fetch(&self, changes: Vec<(Place, Fetch)>) {
+        self.fetching.want(changes);
     }
 
     /// Asks the thread to leave the group; `Event::Ended` comes when it has.
@@ -283,19 +290,21 @@ fn poll(
     events: &mpsc::Sender<Event>,
     fetching: &Fetching,
 ) -> Option<String> {
+    fetching.begin();
     let mut looked = None;
     let mut names: BTreeMap<String, Arc<str>> = BTreeMap::new();
-    let mut chunk = Vec::new();
+    let (mut chunk, mut taken) = (Vec::new(), BTreeSet::new());
+    let mut idle = true;
     while !stop.load(Ordering::Relaxed) {
         // What is there already makes one chunk; only an empty queue is waited for.
-        let wait = if chunk.is_empty() {
+        let wait = if idle && chunk.is_empty() {
             fetching.look(consumer, &mut looked);
             fetching.wait()
         } else {
             Duration::ZERO
         };
         let polled = consumer.poll(wait);
-        let idle = polled.is_none();
+        idle = polled.is_none() && !consumer.context().served.swap(false, Ordering::Relaxed);
         match polled {
             Some(Ok(message)) => {
                 let topic = message.topic();
@@ -312,11 +321,12 @@ fn poll(
         }
         let full = chunk.len() >= CHUNK_MAX;
         if idle || full {
-            fetching.carry_out(consumer);
-        }
-        if !chunk.is_empty() && (idle || full) {
+            taken.extend(chunk.iter().map(|record| (record.topic.clone(), record.partition)));
+            fetching.carry_out(consumer, idle);
+            let stopped = fetching.stop(consumer, &mut taken, idle);
             let records = std::mem::take(&mut chunk);
-            if events.blocking_send(Event::Records(records)).is_err() {
+            let nothing = records.is_empty() && stopped.is_empty();
+            if !nothing && events.blocking_send(Event::Records(records, stopped)).is_err() {
                 return None;
             }
         }

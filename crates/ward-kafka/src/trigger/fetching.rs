@@ -2,11 +2,14 @@
 //!
 //! With most brokers a consumer has a request for more under way at all times, and the broker
 //! answers when there is something. With one that looks again and again instead (see
-//! [`crate::ends`]) nothing is asked for that is not there: a partition whose records are all here
-//! is stopped, and goes on when it has grown. For that, records are taken out of the client with a
-//! pause between: having received some, it asks for more unless it sees that it still has them.
+//! [`crate::ends`]) nothing is asked for that is not there: a partition is stopped when its records
+//! have come, and goes on when there are more. For that, records stay in the client for a moment:
+//! having received some, it asks for more unless it sees that it still has them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
@@ -20,38 +23,50 @@ use crate::limits::LOOK_EVERY;
 /// How long a look for records waits when there are none, and with it how late a stop is noticed.
 const POLL: Duration = Duration::from_millis(100);
 
-/// How often records are taken while some are expected, where only what is there is fetched.
-const TAKE_EVERY: Duration = Duration::from_millis(2);
+/// How long records stay in the client where only what is there is fetched: it decides within
+/// tenths of this whether to ask for more.
+const SETTLE: Duration = Duration::from_millis(1);
 
 /// How long the broker may take to say where partitions end, or where a group has got to.
 pub(super) const LOOK_MAX: Duration = Duration::from_secs(2);
 
-/// Changes that the session wants, until the thread has carried them out.
-#[derive(Debug, Default)]
-struct Wanted {
-    changes: Vec<(Place, Fetch)>,
-    /// No partition is fetched from.
-    nothing: bool,
-}
-
-/// What the session and the consumer's thread share.
+/// What the session, the client and the consumer's thread share.
 #[derive(Debug, Default)]
 pub(super) struct Fetching {
     /// Where partitions end, if that decides what is fetched.
     ends: Option<Arc<Ends>>,
-    wanted: Mutex<Wanted>,
+    /// Changes that the session wants, until the thread has carried them out.
+    wanted: Mutex<Vec<(Place, Fetch)>>,
+    /// The client has something that was not taken.
+    filled: AtomicBool,
+    /// The consumer's, once it runs.
+    thread: OnceLock<Thread>,
 }
 
 impl Fetching {
     pub(super) fn new(ends: Option<Arc<Ends>>) -> Fetching {
-        Fetching { ends, wanted: Mutex::default() }
+        Fetching { ends, ..Fetching::default() }
     }
 
-    /// Has the thread stop or go on with partitions. `expecting`: whether any is fetched from then.
-    pub(super) fn want(&self, changes: Vec<(Place, Fetch)>, expecting: bool) {
-        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        wanted.changes.extend(changes);
-        wanted.nothing = !expecting;
+    /// The thread that calls is the one to be woken.
+    pub(super) fn begin(&self) {
+        self.thread.get_or_init(std::thread::current);
+    }
+
+    fn wake(&self) {
+        self.thread.get().into_iter().for_each(Thread::unpark);
+    }
+
+    /// Has the thread stop or go on with partitions.
+    pub(super) fn want(&self, changes: Vec<(Place, Fetch)>) {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).extend(changes);
+        self.wake();
+    }
+
+    /// Something has come that can be taken.
+    pub(super) fn filled(&self) {
+        self.filled.store(true, Ordering::Relaxed);
+        self.wake();
     }
 
     /// Waits for the next look; says how long that may wait for a record.
@@ -59,21 +74,47 @@ impl Fetching {
         if self.ends.is_none() {
             return POLL;
         }
-        let nothing = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).nothing;
-        std::thread::park_timeout(if nothing { POLL } else { TAKE_EVERY });
+        std::thread::park_timeout(POLL);
+        if self.filled.swap(false, Ordering::Relaxed) {
+            std::thread::sleep(SETTLE);
+        }
         Duration::ZERO
     }
 
-    /// Carries out what is wanted. To be called when the client has nothing that was not taken:
-    /// what it has of anything else it takes for a reason to fetch nothing.
-    pub(super) fn carry_out<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>) {
+    /// Carries out what is wanted. `idle`: the client has nothing that was not taken; what it has
+    /// of a partition that is stopped is gone, and has to be fetched again.
+    pub(super) fn carry_out<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>, idle: bool) {
+        // A client that fetches ahead may never be idle.
+        if self.ends.is_some() && !idle {
+            return;
+        }
         let changes = {
             let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut wanted.changes)
+            std::mem::take(&mut *wanted)
         };
         if !changes.is_empty() {
             carry_out(consumer, &changes);
         }
+    }
+
+    /// Stops the partitions whose records were taken, all of them, where only what is there is
+    /// fetched: the client is about to ask for more. Returns those that it stopped.
+    pub(super) fn stop<C: ConsumerContext>(
+        &self,
+        consumer: &BaseConsumer<C>,
+        taken: &mut BTreeSet<Place>,
+        idle: bool,
+    ) -> Vec<Place> {
+        if self.ends.is_none() {
+            taken.clear();
+        }
+        if !idle || taken.is_empty() {
+            return Vec::new();
+        }
+        let stops = std::mem::take(taken).into_iter().map(|place| (place, Fetch::Stop));
+        let stops: Vec<_> = stops.collect();
+        carry_out(consumer, &stops);
+        stops.into_iter().map(|(place, _)| place).collect()
     }
 
     /// Asks where partitions end, where that decides and is due after the look at `last`.

@@ -216,9 +216,13 @@ impl<R: Clone> Group<R> {
         changed.collect()
     }
 
-    /// Whether any partition is fetched from.
-    pub(crate) fn is_fetching(&self) -> bool {
-        self.slots.values().any(|slot| slot.partition.is_fetching())
+    /// The client has stopped fetching from these.
+    pub(crate) fn stopped<'p>(&mut self, places: impl IntoIterator<Item = &'p Place>) {
+        for place in places {
+            if let Some(slot) = self.slots.get_mut(place) {
+                slot.partition.stopped();
+            }
+        }
     }
 
     /// How many records wait or are under way.

@@ -388,9 +388,9 @@ impl<R: Clone> Partition<R> {
         })
     }
 
-    /// Whether it is fetched from.
-    pub(crate) fn is_fetching(&self) -> bool {
-        self.stopped != Some(true)
+    /// Nothing more is fetched from it until that is asked for again.
+    pub(crate) fn stopped(&mut self) {
+        self.stopped = Some(true);
     }
 
     /// How many records wait or are under way.

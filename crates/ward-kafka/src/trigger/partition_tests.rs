@@ -240,6 +240,19 @@ fn fetching_stops_when_everything_is_here_and_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn what_the_client_stopped_by_itself_goes_on_for_more_and_for_nothing_else() {
+    let mut partition = Partition::new(&rules(), Some(7));
+    assert_eq!(partition.fetching(&rules(), Some(9)), Some(Fetch::From(Some(7))));
+    partition.push(7, b"a", 7, 1, (at(0), 0));
+    partition.stopped();
+    assert_eq!(partition.fetching(&rules(), Some(9)), Some(Fetch::From(Some(8))));
+    partition.push(8, b"a", 8, 1, (at(0), 0));
+    partition.stopped();
+    assert_eq!(partition.fetching(&rules(), Some(9)), None);
+    assert_eq!(partition.fetching(&rules(), Some(10)), Some(Fetch::From(Some(9))));
+}
+
+#[test]
 fn a_position_from_before_takes_no_record_for_known() {
     let mut partition = Partition::new(&rules(), Some(7));
     partition.push(0, b"a", 0, 1, (at(0), 0));

@@ -220,7 +220,10 @@ impl Session<'_> {
 
     fn happened(&mut self, event: Event) {
         match event {
-            Event::Records(records) => records.into_iter().for_each(|record| self.arrived(record)),
+            Event::Records(records, stopped) => {
+                records.into_iter().for_each(|record| self.arrived(record));
+                self.group.stopped(&stopped);
+            }
             Event::Assigned(places) => {
                 tracing::debug!(trigger = self.options.id, count = places.len(), "partitions came");
                 self.group.assign(places);
@@ -307,7 +310,7 @@ impl Session<'_> {
         let ends = self.ends;
         let changes = self.group.fetching(|place| ends?.of(&place.0, place.1));
         if let Some(consumer) = self.consumer.as_ref().filter(|_| !changes.is_empty()) {
-            consumer.fetch(changes, self.group.is_fetching());
+            consumer.fetch(changes);
         }
     }
 
