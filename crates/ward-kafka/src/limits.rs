@@ -16,10 +16,15 @@ pub const RELAY_BATCH_ROWS_MAX: usize = 2048;
 /// The most rows removed by one statement, so that it holds few locks for a short time.
 pub const RELAY_REMOVE_ROWS_MAX: i64 = 1000;
 
-/// How long after a look at the table there is none, unless it left something: events of these few
-/// milliseconds share a request, and a broker has tenths of a millisecond of work for each request.
-/// An event after a while of none does not wait.
-pub const RELAY_PACE: Duration = Duration::from_millis(5);
+/// How long after a look at the table there is none, unless it left something, in times of what the
+/// broker took for its last answer: events of these milliseconds share a request, and a broker that
+/// is slow to answer has much work for each, however few records are in it. An event after a while
+/// of none does not wait.
+pub const RELAY_PACE_ANSWERS: u32 = 3;
+/// The shortest such time: there is a statement for each look, too.
+pub const RELAY_PACE_MIN: Duration = Duration::from_millis(5);
+/// The longest: what an event may be late for the sake of others.
+pub const RELAY_PACE_MAX: Duration = Duration::from_millis(25);
 
 /// How long rows wait for the answers to those sent before, so as to go together. The client sends
 /// no more to a partition while five are on their way, and looks at the clock until it may: at 200

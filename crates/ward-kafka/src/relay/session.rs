@@ -18,8 +18,8 @@ use super::queue::{Lane, Queue, Row};
 use super::table::{DatabaseError, Fetched, LANES, Table, Wanted};
 use crate::limits::{
     OUTAGE_PAUSE_MAX, OUTAGE_PAUSE_MIN, RELAY_BATCH_ROWS_MAX, RELAY_DRAIN_MAX, RELAY_HOLD,
-    RELAY_HOUSEKEEPING, RELAY_PACE, RELAY_POLL, RELAY_REMOVE_ROWS_MAX, RELAY_TOGETHER, pause,
-    reason,
+    RELAY_HOUSEKEEPING, RELAY_PACE_ANSWERS, RELAY_PACE_MAX, RELAY_PACE_MIN, RELAY_POLL,
+    RELAY_REMOVE_ROWS_MAX, RELAY_TOGETHER, pause, reason,
 };
 use crate::producer::{Outgoing, Producer, SendError};
 use crate::stats::RelayStats;
@@ -47,6 +47,9 @@ pub(super) struct Relay {
     resume_at: Instant,
     /// Few rows are not sent before, while others are on their way.
     hold_until: Instant,
+    /// When rows were last sent, and how long the broker took for its last answer.
+    sent_at: Instant,
+    answer_took: Duration,
 }
 
 /// What a statement came to.
@@ -104,6 +107,8 @@ impl Relay {
             failures: 0,
             resume_at: Instant::now(),
             hold_until: Instant::now(),
+            sent_at: Instant::now(),
+            answer_took: Duration::ZERO,
         }
     }
 
@@ -140,6 +145,7 @@ impl Relay {
             Ok(()) => {
                 self.failures = 0;
                 self.resume_at = Instant::now();
+                self.answer_took = self.sent_at.elapsed();
                 self.stats.sent.add(1);
                 self.queue.acknowledged(seq);
             }
@@ -168,6 +174,11 @@ impl Relay {
         few && self.queue.is_under_way() && self.hold_until > Instant::now()
     }
 
+    /// How long after a look at the table there is none.
+    fn pace(&self) -> Duration {
+        (self.answer_took * RELAY_PACE_ANSWERS).clamp(RELAY_PACE_MIN, RELAY_PACE_MAX)
+    }
+
     /// Hands over everything that may go now.
     fn send(&mut self) {
         if self.holds() {
@@ -179,7 +190,10 @@ impl Relay {
             // Nobody to tell means that the relay has ended.
             let reply = move |result| drop(replies.send((seq, result)));
             match self.producer.send(&self.topic, record, reply) {
-                Ok(()) => self.hold_until = Instant::now() + RELAY_HOLD,
+                Ok(()) => {
+                    self.sent_at = Instant::now();
+                    self.hold_until = self.sent_at + RELAY_HOLD;
+                }
                 Err(error) => self.answered((seq, Err(error))),
             }
         }
@@ -314,7 +328,7 @@ impl Session<'_> {
         };
         self.crowded = !wanted.full.is_empty();
         self.wanted = false;
-        self.fetch_at = Instant::now() + RELAY_PACE;
+        self.fetch_at = Instant::now() + self.relay.pace();
         self.fetching = true;
         let table = self.table.clone();
         self.run_statement(async move { table.fetch(wanted).await.map(Done::Fetched) });
