@@ -17,8 +17,9 @@ pub struct KafkaSettings {
     pub client: BTreeMap<String, String>,
     /// `contracts`: the directory with one WIT package in each subdirectory; `wit` by default.
     pub contracts: PathBuf,
-    /// `partitions` of topics that Ward makes; 6 by default.
-    pub partitions: u32,
+    /// `partitions` of topics that Ward makes, if the manifest says so; what is right otherwise
+    /// depends on the broker.
+    pub partitions: Option<u32>,
     /// `replicas` of topics that Ward makes; 1 by default.
     pub replicas: u32,
     /// `keep_published`: how long a row stays after its event was sent; 24 h by default.

@@ -30,6 +30,20 @@ pub(crate) enum BrokerKind {
     Given,
 }
 
+impl BrokerKind {
+    /// Partitions of a topic that Ward makes, where the manifest names no number.
+    fn partitions(self) -> u32 {
+        match self {
+            // One consumer reads while the other's records are applied. Each further one costs this
+            // broker a transaction for the same events, and brings nothing on one machine.
+            BrokerKind::Own => 2,
+            // Room for replicas: a partition is read by one of them, and events of one key stay in
+            // order only for as long as their number is not changed.
+            BrokerKind::Given => 6,
+        }
+    }
+}
+
 /// What the application has of relays and triggers; nothing runs yet. `None` where it has neither,
 /// or no broker.
 pub(crate) fn prepare(
@@ -54,7 +68,8 @@ pub(crate) fn prepare(
     if broker == BrokerKind::Own {
         connection = connection.fetching_what_is_there();
     }
-    let shape = TopicShape { partitions: settings.partitions, replicas: settings.replicas };
+    let partitions = settings.partitions.unwrap_or_else(|| broker.partitions());
+    let shape = TopicShape { partitions, replicas: settings.replicas };
     Ok(Some(EventsOptions { connection, shape, relays, triggers }))
 }
 

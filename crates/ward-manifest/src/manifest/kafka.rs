@@ -34,7 +34,6 @@ const TRIGGER_KEYS: &[&str] = &[
     "dead_letter",
 ];
 
-const PARTITIONS: u32 = 6;
 const REPLICAS: u32 = 1;
 const KEEP_PUBLISHED: Duration = Duration::from_secs(24 * 3600);
 const BATCH_RECORDS_MAX: u32 = 500;
@@ -114,7 +113,7 @@ fn read_settings<'a>(section: &Section<'a>, directory: &Path, draft: &mut KafkaD
         brokers: brokers.map(|text| text.value.to_owned()).unwrap_or_default(),
         client: client.into_iter().map(|(k, v)| (k.value.into(), v.value.into())).collect(),
         contracts: directory.join(section.string("contracts").unwrap_or_else(|| "wit".to_owned())),
-        partitions: positive(section, "partitions").unwrap_or(PARTITIONS),
+        partitions: positive(section, "partitions"),
         replicas: positive(section, "replicas").unwrap_or(REPLICAS),
         keep_published: duration_at(section, "keep_published")
             .map_or(KEEP_PUBLISHED, |(keep, _)| keep),

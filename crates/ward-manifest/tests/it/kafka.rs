@@ -52,45 +52,45 @@ fn defaults_are_filled_in() {
     check(
         ENTRIES,
         expect![[r#"
-        Some(
-            KafkaSettings {
-                brokers: "{{ kafka_brokers }}",
-                client: [],
-                contracts: "dir/wit",
-                partitions: 6,
-                replicas: 1,
-                keep_published: 86400s,
-                outboxes: [
-                    Outbox {
-                        component: "patients",
-                        topic: "patient",
-                        interface: "pms:patients/events@1.0.0",
-                        record: "patient-event",
-                        key: "patient-id",
-                        source: "/patients",
-                    },
-                ],
-            },
-        )
-        [
-            KafkaTrigger {
-                id: "analytics-kafka-trigger",
-                component: "analytics",
-                interface: "pms:patients/consumer@1.0.0",
-                function: "consume",
-                topics: [
-                    "patient",
-                ],
-                group: "analytics",
-                from: Earliest,
-                batch_records_max: 500,
-                batch_wait: 0ns,
-                concurrency: 4,
-                retries: 8,
-                patience: 600s,
-                dead_letter: None,
-            },
-        ]"#]],
+            Some(
+                KafkaSettings {
+                    brokers: "{{ kafka_brokers }}",
+                    client: [],
+                    contracts: "dir/wit",
+                    partitions: None,
+                    replicas: 1,
+                    keep_published: 86400s,
+                    outboxes: [
+                        Outbox {
+                            component: "patients",
+                            topic: "patient",
+                            interface: "pms:patients/events@1.0.0",
+                            record: "patient-event",
+                            key: "patient-id",
+                            source: "/patients",
+                        },
+                    ],
+                },
+            )
+            [
+                KafkaTrigger {
+                    id: "analytics-kafka-trigger",
+                    component: "analytics",
+                    interface: "pms:patients/consumer@1.0.0",
+                    function: "consume",
+                    topics: [
+                        "patient",
+                    ],
+                    group: "analytics",
+                    from: Earliest,
+                    batch_records_max: 500,
+                    batch_wait: 0ns,
+                    concurrency: 4,
+                    retries: 8,
+                    patience: 600s,
+                    dead_letter: None,
+                },
+            ]"#]],
     );
 }
 
@@ -135,7 +135,9 @@ fn everything_can_be_said() {
                         "security.protocol",
                     ],
                     contracts: "dir/contracts",
-                    partitions: 12,
+                    partitions: Some(
+                        12,
+                    ),
                     replicas: 3,
                     keep_published: 3600s,
                     outboxes: [],
