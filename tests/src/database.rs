@@ -19,15 +19,19 @@ impl Database {
     /// Connects as the service's own role, with the address ward keeps in its state directory. A
     /// server that was killed is waited for.
     pub async fn open(state: &Path, service: &str) -> Database {
-        let url = secret(state, service, "url");
+        Database::at(&secret(state, service, "url")).await
+    }
+
+    /// Connects to an address. A server that was killed is waited for.
+    pub(crate) async fn at(url: &str) -> Database {
         let start = Instant::now();
         loop {
-            match tokio_postgres::connect(&url, NoTls).await {
+            match tokio_postgres::connect(url, NoTls).await {
                 Ok((client, connection)) => {
                     tokio::spawn(connection);
                     return Database { client };
                 }
-                Err(error) => assert!(start.elapsed() < PATIENCE, "{service}: {error}"),
+                Err(error) => assert!(start.elapsed() < PATIENCE, "no connection: {error}"),
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

@@ -202,6 +202,16 @@ impl Ward {
         Database::open(&self.state(), service).await
     }
 
+    /// A connection to the database in which the broker that ward runs keeps its records.
+    pub async fn broker_database(&self) -> Database {
+        let (own, billings) = ("nisshi", "billing");
+        let url = self.database_url(billings);
+        let passwords = [billings, own].map(|role| self.database_password(role));
+        let [billings_password, own_password] = passwords.each_ref();
+        let url = url.replace(billings_password.as_str(), own_password).replace(billings, own);
+        Database::at(&url).await
+    }
+
     /// The password of a service's database role.
     pub fn database_password(&self, service: &str) -> String {
         crate::database::secret(&self.state(), service, "password")

@@ -59,6 +59,13 @@ pub(crate) fn create_state(state: &Path) -> Result<PathBuf, EmbeddedError> {
     create().map_err(EmbeddedError::io(what()))
 }
 
+/// Whether the state directory has a cluster, there or elsewhere.
+pub(crate) fn has_cluster(state: &Path) -> bool {
+    let Ok(state) = fs::canonicalize(state) else { return false };
+    let homes = [elsewhere(&state), state];
+    homes.iter().any(|home| home.join("postgres").join("PG_VERSION").exists())
+}
+
 /// Finds or chooses the place for the cluster of `state`, an absolute path that exists.
 pub(crate) fn choose(state: &Path, installation: &Installation) -> Result<Place, EmbeddedError> {
     let here = Place::at(state.to_owned(), false)?;

@@ -1,7 +1,7 @@
 //! The embedded server as its owner sees it: started, adopted or refused in `start`, used through
 //! addresses, and stopped in `stop`. Everything else in this crate is a step of one of these.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -87,6 +87,12 @@ impl Postgres {
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(supervise(launch, server, stopped));
         Ok(Self { admin, origin, version, stop, _lock: lock })
+    }
+
+    /// Whether a server of this state directory was ever started, so that there is data in it.
+    #[must_use]
+    pub fn exists(state: &Path) -> bool {
+        place::has_cluster(state)
     }
 
     /// A throwaway server for tests: its own directory, nothing synced, gone when dropped.

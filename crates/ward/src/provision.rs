@@ -98,8 +98,7 @@ impl Provision {
         application: &Application,
         admin_url: Option<&str>,
     ) -> Result<Option<(ReservedBroker, String)>, Failure> {
-        let variables = application.variables(&self.values)?;
-        if variables.source(BROKERS).is_some_and(|source| source != Source::Default) {
+        if names_broker(application)? {
             return Ok(None);
         }
         let mut secrets = Secrets::load(&application.state)?;
@@ -138,6 +137,14 @@ impl Provision {
         phase.done("PostgreSQL stopped");
         Ok(())
     }
+}
+
+/// Whether the user says where the Kafka broker is.
+pub(crate) fn names_broker(application: &Application) -> Result<bool, Failure> {
+    let others = application.app.variables.keys().filter(|name| *name != BROKERS);
+    let others = others.map(|name| (name.clone(), String::new())).collect();
+    let variables = application.variables(&others)?;
+    Ok(variables.source(BROKERS).is_some_and(|source| source != Source::Default))
 }
 
 /// The variables ward can fill in: the databases', their host, and the key pair where the

@@ -2,10 +2,11 @@
 //! without seeing whom it is about.
 
 use std::path::Path;
+use std::process::Output;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use ward_tests::{Database, Patient, Repository, Ward};
+use ward_tests::{Database, Options, Patient, Repository, Ward};
 
 /// The broker is started beside ward, and other tests keep the machine busy.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -35,6 +36,65 @@ async fn a_change_reaches_the_topic_and_is_shown_without_the_patient() {
     assert_eq!(revealed[0]["event"]["name"], patient.name);
     assert_eq!(revealed[0]["event"]["email"], patient.email);
     assert_eq!(revealed[1]["event"]["name"], "");
+}
+
+/// As after the restore of an older backup: what the database lost is in the topic.
+#[tokio::test]
+async fn a_group_is_moved_while_no_ward_runs_and_reads_again_what_it_has_read() {
+    let mut ward = Ward::start(Options::demo());
+    let user = ward.user().await;
+    let created = user.created(&Patient::unique().json()).await;
+    let id = created["id"].as_str().expect("an id");
+    published(&ward.database("patients").await, id, 1).await;
+    let refused = replay(&ward.state());
+    assert!(!refused.status.success(), "its consumers run");
+    let text = String::from_utf8(refused.stderr).expect("UTF-8");
+    assert!(text.contains("the group `billing` is consuming; stop its consumers first"), "{text}");
+
+    // Until the event was consumed it would come by itself.
+    consumed(&ward.broker_database().await).await;
+    let forget = "DELETE FROM accounts WHERE patient_id = $1::text::uuid";
+    let billing = ward.database("billing").await;
+    let guard = |does| format!("ALTER TABLE accounts {does} TRIGGER accounts_stay");
+    billing.run(&guard("DISABLE"), &[]).await.expect("the role owns the table");
+    assert_eq!(billing.run(forget, &[&id]).await, Ok(1));
+    billing.run(&guard("ENABLE"), &[]).await.expect("the role owns the table");
+    assert!(ward.stop().success(), "{}", ward.log());
+
+    let moved = replay(&ward.state());
+    assert!(moved.status.success(), "{}", String::from_utf8_lossy(&moved.stderr));
+    let text = String::from_utf8(moved.stdout).expect("UTF-8");
+    assert_eq!(text, "patient 0: from 0\npatient 1: from 0\n");
+
+    ward.start_again();
+    let user = ward.user().await;
+    let path = format!("/api/billing/patients/{id}/account");
+    let deadline = Instant::now() + PATIENCE;
+    while user.get(&path).await.status != 200 {
+        assert!(Instant::now() < deadline, "the account did not come back");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(ward.stop().success(), "{}", ward.log());
+}
+
+fn replay(state: &Path) -> Output {
+    let state = state.display().to_string();
+    let arguments = ["events", "--state-dir", &state, "replay", "--group", "billing"];
+    Ward::run(&[&arguments[..], &["--from", "earliest"]].concat(), Repository::here().root())
+}
+
+/// Waits until billing has a position behind every event.
+async fn consumed(nisshi: &Database) {
+    let deadline = Instant::now() + PATIENCE;
+    let behind = "SELECT w.topition FROM watermark w JOIN topition tp ON tp.id = w.topition \
+                  JOIN topic t ON t.id = tp.topic AND t.name = 'patient' \
+                  LEFT JOIN (SELECT o.topition, o.committed_offset FROM consumer_offset o \
+                  JOIN consumer_group g ON g.id = o.consumer_group AND g.name = 'billing') c \
+                  ON c.topition = w.topition WHERE w.high > coalesce(c.committed_offset, 0)";
+    while !nisshi.rows(behind, &[]).await.is_empty() {
+        assert!(Instant::now() < deadline, "billing is behind");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Waits until the relay has marked an event.

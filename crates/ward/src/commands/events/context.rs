@@ -1,7 +1,6 @@
 //! What every `ward events` command works on: the broker, and the types of what is on its topics.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use ward_kafka::{Connection, EventType, Incoming, ToolError};
 use ward_manifest::{App, KafkaSettings};
@@ -9,7 +8,6 @@ use ward_wire::Contract;
 
 use super::mask::mask;
 use crate::application::Application;
-use crate::cli::{ConfigArgs, FromArgs};
 use crate::events::{BROKERS, connection, contract};
 use crate::failure::Failure;
 
@@ -21,10 +19,9 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// Reads the manifest. The broker is the one the user names or, failing that, the one that
-    /// `ward up` runs for this state directory.
-    pub(super) fn load(from: &FromArgs, config: &ConfigArgs) -> Result<Context, Failure> {
-        let application = Application::load(from, config)?;
+    /// What the manifest says. `own` is where ward's own broker is, which is taken unless the user
+    /// names one.
+    pub(super) fn load(application: &Application, own: Option<String>) -> Result<Context, Failure> {
         let app = application.app.clone();
         let Some(settings) = app.kafka.clone() else {
             return Err(Failure::new("the application has no [application.trigger.kafka]"));
@@ -32,10 +29,7 @@ impl Context {
         // Variables that have nothing to do with the broker need no values here.
         let mut provided: BTreeMap<String, String> =
             app.variables.keys().map(|name| (name.clone(), String::new())).collect();
-        let port = fs::read_to_string(application.state.join("nisshi.port")).ok();
-        if let Some(port) = port {
-            provided.insert(BROKERS.to_owned(), format!("127.0.0.1:{}", port.trim()));
-        }
+        provided.extend(own.map(|address| (BROKERS.to_owned(), address)));
         let variables = application.variables(&provided)?;
         let connection = connection(&settings, &variables)?.ok_or_else(|| {
             Failure::new("there is no Kafka broker")
