@@ -7,6 +7,7 @@ use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
@@ -17,10 +18,15 @@ pub(crate) struct CompileCache {
     directory: PathBuf,
 }
 
+/// Hexadecimal digits by which people and records tell one build of a component from another.
+const REVISION_DIGITS: usize = 16;
+
 /// A compiled component, and whether the cache had it.
 pub(crate) struct Compiled {
     pub(crate) component: Component,
     pub(crate) cached: bool,
+    /// The beginning of the SHA-256 of the wasm bytes.
+    pub(crate) revision: Arc<str>,
 }
 
 impl CompileCache {
@@ -38,9 +44,12 @@ impl CompileCache {
 
     /// The compiled form of `wasm`, from disk or made now and kept.
     pub(crate) fn compile(&self, engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Compiled> {
-        let path = self.directory.join(format!("{}.cwasm", key(engine, wasm)));
+        let digest = Sha256::digest(wasm);
+        let revision: String = hex(&digest).chars().take(REVISION_DIGITS).collect();
+        let revision: Arc<str> = revision.into();
+        let path = self.directory.join(format!("{}.cwasm", key(engine, &digest)));
         if let Some(component) = load(engine, &path) {
-            return Ok(Compiled { component, cached: true });
+            return Ok(Compiled { component, cached: true, revision });
         }
         let component = Component::from_binary(engine, wasm)?;
         if let Err(error) = self.store(&path, &component.serialize()?) {
@@ -49,7 +58,7 @@ impl CompileCache {
         // What was just written is mapped in place of what was compiled: the mapping can be
         // dropped by the kernel and read back, the compiler's copy cannot.
         let component = load(engine, &path).unwrap_or(component);
-        Ok(Compiled { component, cached: false })
+        Ok(Compiled { component, cached: false, revision })
     }
 
     /// Writes beside the final name and renames, so that a reader sees all of a file or none.
@@ -78,11 +87,14 @@ fn load(engine: &Engine, path: &Path) -> Option<Component> {
     }
 }
 
-/// Hexadecimal SHA-256 over the wasm and the engine's compatibility hash.
+/// Hexadecimal SHA-256 over the wasm's own and the engine's compatibility hash.
 fn key(engine: &Engine, wasm: &[u8]) -> String {
     let mut settings = Sha256Hasher(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut settings);
-    let digest = settings.0.chain_update(wasm).finalize();
+    hex(&settings.0.chain_update(wasm).finalize())
+}
+
+fn hex(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

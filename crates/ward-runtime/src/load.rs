@@ -38,6 +38,8 @@ pub struct LoadedComponent {
     pub middleware: Vec<String>,
     /// What became of its dependencies.
     pub links: Vec<Link>,
+    /// Which build it is: the beginning of the SHA-256 of all that was composed into it.
+    pub revision: Arc<str>,
     /// Whether its machine code came from the cache.
     pub cached: bool,
     /// How long composing, compiling and linking took.
@@ -145,12 +147,13 @@ impl Runtime {
         chain: &[Dependency],
     ) -> Result<HttpHandler, LoadError> {
         let (pre, loaded) = loader.assemble(part, chain, &self.registry)?;
+        let revision = loaded.revision.clone();
         self.loaded.push(loaded);
         // Calls other than HTTP go to the same compiled component; what middleware stands around
         // it makes no difference to them.
         let slot = self.registry.slot(part.id());
         if let Some(slot) = slot.filter(|slot| slot.current().is_none()) {
-            slot.put(Arc::new(Callee::new(part.shared.clone(), pre.clone())));
+            slot.put(Arc::new(Callee::new(part.shared.clone(), pre.clone(), revision)));
         }
         HttpHandler::new(part.shared.clone(), pre)
     }
@@ -165,8 +168,9 @@ impl Runtime {
             let slot = self.registry.slot(part.id());
             if let Some(slot) = slot.filter(|slot| slot.current().is_none()) {
                 let (pre, loaded) = loader.assemble(part, &[], &self.registry)?;
+                let revision = loaded.revision.clone();
                 self.loaded.push(loaded);
-                slot.put(Arc::new(Callee::new(part.shared.clone(), pre)));
+                slot.put(Arc::new(Callee::new(part.shared.clone(), pre, revision)));
             }
         }
         Ok(())

@@ -157,6 +157,7 @@ impl<'a> Loader<'a> {
             id: id.to_owned(),
             middleware: chain.iter().map(|layer| layer.name.clone()).collect(),
             links: part.shown.clone(),
+            revision: compiled.revision,
             cached: compiled.cached,
             took: start.elapsed(),
         };

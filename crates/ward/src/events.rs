@@ -196,7 +196,7 @@ impl Consume for Component {
     }
 
     fn revision(&self) -> String {
-        self.0.component().to_owned()
+        self.0.revision().unwrap_or_default().to_string()
     }
 }
 

@@ -20,6 +20,7 @@ const NOT_CALLED: &str = "wasi:";
 /// A component that can be called.
 pub(crate) struct Callee {
     pub(super) component: Arc<ComponentShared>,
+    pub(super) revision: Arc<str>,
     pool: Pool,
     pre: InstancePre<State>,
     /// Interface, with its version, to its functions.
@@ -39,10 +40,14 @@ pub(crate) struct Exported {
 }
 
 impl Callee {
-    /// The component that `pre` makes instances of.
-    pub(crate) fn new(component: Arc<ComponentShared>, pre: InstancePre<State>) -> Self {
+    /// The component that `pre` makes instances of, and which build of it that is.
+    pub(crate) fn new(
+        component: Arc<ComponentShared>,
+        pre: InstancePre<State>,
+        revision: Arc<str>,
+    ) -> Self {
         let exports = exports(pre.component());
-        Self { component, pool: Pool::default(), pre, exports }
+        Self { component, revision, pool: Pool::default(), pre, exports }
     }
 
     /// The compiled component.

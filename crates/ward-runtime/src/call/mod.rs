@@ -80,6 +80,12 @@ impl Function {
         self.slot.id()
     }
 
+    /// Which build of the component answers now, as [`crate::LoadedComponent`] names it; `None`
+    /// where there is none.
+    pub fn revision(&self) -> Option<Arc<str>> {
+        Some(self.slot.current()?.revision.clone())
+    }
+
     /// The interface, with its version.
     pub fn interface(&self) -> &str {
         &self.interface

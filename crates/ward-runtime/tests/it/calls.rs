@@ -125,7 +125,9 @@ async fn functions_are_found_by_their_names() {
     assert!(!find("test:links/work", "performs"));
     assert!(!find("wasi:http/handler@0.3.0", "handle"));
     assert!(host.runtime.function("nobody", WORK, "perform").is_none());
-    assert_eq!(function(&host, "test:links/work", "perform").interface(), WORK);
+    let found = function(&host, "test:links/work", "perform");
+    assert_eq!(found.interface(), WORK);
+    assert_eq!(found.revision().as_ref(), host.runtime.loaded().first().map(|l| &l.revision));
 }
 
 #[tokio::test(flavor = "multi_thread")]
