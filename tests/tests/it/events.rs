@@ -65,6 +65,8 @@ async fn a_group_is_moved_while_no_ward_runs_and_reads_again_what_it_has_read() 
     assert!(moved.status.success(), "{}", String::from_utf8_lossy(&moved.stderr));
     let text = String::from_utf8(moved.stdout).expect("UTF-8");
     assert_eq!(text, "patient 0: from 0\npatient 1: from 0\n");
+    let told = tail(&ward.state(), id, &[]);
+    assert_eq!(told.len(), 1, "the topic can be read while no ward runs: {told:?}");
 
     ward.start_again();
     let user = ward.user().await;

@@ -3,8 +3,11 @@
 //! nobody else runs that broker.
 
 use std::fs;
+use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
+use tokio::time::{Instant, sleep};
 use ward_embedded::{Postgres, StateLock, broker_program};
 
 use crate::application::Application;
@@ -14,6 +17,10 @@ use crate::events::BROKERS;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::provision::{Provision, names_broker};
+
+/// How long a broker may take to listen, and how often it is looked at.
+const START_MAX: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Where the broker is, and what has to be stopped after the command.
 pub(super) struct OwnBroker {
@@ -75,5 +82,17 @@ fn start(application: &Application, admin_url: Option<&str>) -> Result<OwnBroker
         Ok::<_, Failure>((provision, broker))
     })?;
     let address = provision.values.get(BROKERS).cloned();
+    if let Some(address) = &address {
+        runtime.block_on(answer(address));
+    }
     Ok(OwnBroker { address, started: Some(Started { runtime, provision, broker }) })
+}
+
+/// Waits until somebody listens there, for a while: where nobody does, a command's client gives up
+/// at once, and has the better words for it.
+async fn answer(address: &str) {
+    let deadline = Instant::now() + START_MAX;
+    while TcpStream::connect(address).await.is_err() && Instant::now() < deadline {
+        sleep(LOOK_EVERY).await;
+    }
 }

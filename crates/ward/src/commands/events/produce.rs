@@ -3,13 +3,16 @@
 use std::io::Read;
 
 use chrono::{SecondsFormat, Utc};
-use ward_kafka::{EncodeEvent, Outgoing, Producer};
+use ward_kafka::{EncodeEvent, Outgoing, Producer, Reader};
 use ward_runtime::RequestId;
 
 use super::context::Context;
 use crate::cli::ProduceArgs;
 use crate::failure::Failure;
 use crate::output;
+
+/// Whose positions a look at the topic is about; they are not asked for.
+const GROUP: &str = "ward-events-produce";
 
 /// Sends it and waits for the broker.
 pub(super) fn run(context: &Context, args: &ProduceArgs) -> Result<(), Failure> {
@@ -48,6 +51,8 @@ pub(super) fn run(context: &Context, args: &ProduceArgs) -> Result<(), Failure> 
             .map(|(name, value)| (name.to_owned(), Some(value.as_bytes().to_vec())))
             .collect(),
     };
+    // A producer would have the broker make a missing topic, of a shape of its own.
+    Reader::open(&context.connection, &args.topic, GROUP)?;
     let producer = Producer::new(context.connection.clone());
     let sent = crate::commands::runtime()?.block_on(producer.deliver(&args.topic, &record));
     sent.map_err(|error| Failure::new(format!("the broker did not take it: {error}")))?;
