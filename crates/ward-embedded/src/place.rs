@@ -35,15 +35,23 @@ pub(crate) struct Place {
 
 impl Place {
     fn at(home: PathBuf, elsewhere: bool) -> Result<Self, EmbeddedError> {
-        let data = home.join("postgres");
+        let data = data(&home);
         let account = account::choose(&data)?;
         Ok(Self { home, data, account, elsewhere })
     }
 
     /// Whether there is a cluster already.
     pub(crate) fn is_initialised(&self) -> bool {
-        self.data.join("PG_VERSION").exists()
+        is_cluster(&self.data)
     }
+}
+
+fn data(home: &Path) -> PathBuf {
+    home.join("postgres")
+}
+
+fn is_cluster(data: &Path) -> bool {
+    data.join("PG_VERSION").exists()
 }
 
 /// Makes the state directory: private, but for root passable, so that the server's user can reach
@@ -63,7 +71,7 @@ pub(crate) fn create_state(state: &Path) -> Result<PathBuf, EmbeddedError> {
 pub(crate) fn has_cluster(state: &Path) -> bool {
     let Ok(state) = fs::canonicalize(state) else { return false };
     let homes = [elsewhere(&state), state];
-    homes.iter().any(|home| home.join("postgres").join("PG_VERSION").exists())
+    homes.iter().any(|home| is_cluster(&data(home)))
 }
 
 /// Finds or chooses the place for the cluster of `state`, an absolute path that exists.

@@ -8,7 +8,7 @@ use url::Url;
 use ward_embedded::{
     ExistingRole, Options, Origin, Postgres, ReservedBroker, StateLock, ensure_database,
 };
-use ward_manifest::{Database, Source};
+use ward_manifest::Database;
 
 use crate::application::Application;
 use crate::broker::LocalBroker;
@@ -141,10 +141,8 @@ impl Provision {
 
 /// Whether the user says where the Kafka broker is.
 pub(crate) fn names_broker(application: &Application) -> Result<bool, Failure> {
-    let others = application.app.variables.keys().filter(|name| *name != BROKERS);
-    let others = others.map(|name| (name.clone(), String::new())).collect();
-    let variables = application.variables(&others)?;
-    Ok(variables.source(BROKERS).is_some_and(|source| source != Source::Default))
+    let names = application.app.variables.keys().cloned().collect();
+    Ok(application.given(&names)?.contains(BROKERS))
 }
 
 /// The variables ward can fill in: the databases', their host, and the key pair where the

@@ -45,8 +45,6 @@ pub(super) struct Relay {
     failures: u32,
     /// Nothing is sent before.
     resume_at: Instant,
-    /// Few rows are not sent before, while others are on their way.
-    hold_until: Instant,
     /// When rows were last sent, and how long the broker took for its last answer.
     sent_at: Instant,
     answer_took: Duration,
@@ -106,7 +104,6 @@ impl Relay {
             answers,
             failures: 0,
             resume_at: Instant::now(),
-            hold_until: Instant::now(),
             sent_at: Instant::now(),
             answer_took: Duration::ZERO,
         }
@@ -171,7 +168,12 @@ impl Relay {
     /// Whether rows wait for the answers to others.
     fn holds(&self) -> bool {
         let few = self.queue.ready() < RELAY_TOGETHER;
-        few && self.queue.is_under_way() && self.hold_until > Instant::now()
+        few && self.queue.is_under_way() && self.hold_until() > Instant::now()
+    }
+
+    /// Few rows are not sent before, while others are on their way.
+    fn hold_until(&self) -> Instant {
+        self.sent_at + RELAY_HOLD
     }
 
     /// How long after a look at the table there is none.
@@ -190,10 +192,7 @@ impl Relay {
             // Nobody to tell means that the relay has ended.
             let reply = move |result| drop(replies.send((seq, result)));
             match self.producer.send(&self.topic, record, reply) {
-                Ok(()) => {
-                    self.sent_at = Instant::now();
-                    self.hold_until = self.sent_at + RELAY_HOLD;
-                }
+                Ok(()) => self.sent_at = Instant::now(),
                 Err(error) => self.answered((seq, Err(error))),
             }
         }
@@ -234,7 +233,7 @@ impl Session<'_> {
                 self.start_housekeeping();
             }
             let paused = self.relay.resume_at > Instant::now();
-            let holds = self.relay.holds();
+            let (holds, hold_until) = (self.relay.holds(), self.relay.hold_until());
             let early = self.wanted && !self.fetching && self.fetch_at > Instant::now();
             tokio::select! {
                 _ = self.relay.answers.recv_many(&mut answers, ANSWERS_MAX) => {
@@ -251,7 +250,7 @@ impl Session<'_> {
                     housekeeping_at = Instant::now() + RELAY_HOUSEKEEPING;
                 }
                 () = sleep_until(self.relay.resume_at), if paused => {}
-                () = sleep_until(self.relay.hold_until), if holds => {}
+                () = sleep_until(hold_until), if holds => {}
                 () = sleep_until(self.fetch_at), if early => {}
                 () = sleep_until(stop_at.unwrap_or(poll_at)), if stop_at.is_some() => {}
                 _ = stop.changed(), if !self.stopping => {}
