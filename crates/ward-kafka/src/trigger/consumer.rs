@@ -321,10 +321,9 @@ fn poll(
         }
         let full = chunk.len() >= CHUNK_MAX;
         if idle || full {
-            taken.extend(chunk.iter().map(|record| (record.topic.clone(), record.partition)));
             fetching.carry_out(consumer, idle);
-            let stopped = fetching.stop(consumer, &mut taken, idle);
             let records = std::mem::take(&mut chunk);
+            let stopped = fetching.stop(consumer, &records, &mut taken, idle);
             let nothing = records.is_empty() && stopped.is_empty();
             if !nothing && events.blocking_send(Event::Records(records, stopped)).is_err() {
                 return None;

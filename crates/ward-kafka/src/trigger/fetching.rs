@@ -6,7 +6,7 @@
 //! have come, and goes on when there are more. For that, records stay in the client for a moment:
 //! having received some, it asks for more unless it sees that it still has them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::consumer::Incoming;
 use super::group::Place;
 use super::partition::Fetch;
 use crate::ends::Ends;
@@ -35,8 +36,9 @@ pub(super) const LOOK_MAX: Duration = Duration::from_secs(2);
 pub(super) struct Fetching {
     /// Where partitions end, if that decides what is fetched.
     ends: Option<Arc<Ends>>,
-    /// Changes that the session wants, until the thread has carried them out.
-    wanted: Mutex<Vec<(Place, Fetch)>>,
+    /// What the session wants of partitions, until the thread has carried it out. Only the last
+    /// word on each counts: stops and goings-on are carried out together, in no order of their own.
+    wanted: Mutex<BTreeMap<Place, Fetch>>,
     /// The client has something that was not taken.
     filled: AtomicBool,
     /// The consumer's, once it runs.
@@ -93,28 +95,30 @@ impl Fetching {
             std::mem::take(&mut *wanted)
         };
         if !changes.is_empty() {
-            carry_out(consumer, &changes);
+            carry_out(consumer, changes.iter());
         }
     }
 
-    /// Stops the partitions whose records were taken, all of them, where only what is there is
-    /// fetched: the client is about to ask for more. Returns those that it stopped.
+    /// Where only what is there is fetched, the client is about to ask for more of the partitions
+    /// whose records were taken, `taken` and now `records`: stops them once it has none left.
+    /// Returns those that it stopped.
     pub(super) fn stop<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,
+        records: &[Incoming],
         taken: &mut BTreeSet<Place>,
         idle: bool,
     ) -> Vec<Place> {
         if self.ends.is_none() {
-            taken.clear();
+            return Vec::new();
         }
+        taken.extend(records.iter().map(|record| (record.topic.clone(), record.partition)));
         if !idle || taken.is_empty() {
             return Vec::new();
         }
-        let stops = std::mem::take(taken).into_iter().map(|place| (place, Fetch::Stop));
-        let stops: Vec<_> = stops.collect();
-        carry_out(consumer, &stops);
-        stops.into_iter().map(|(place, _)| place).collect()
+        let stopped = std::mem::take(taken);
+        carry_out(consumer, stopped.iter().map(|place| (place, &Fetch::Stop)));
+        stopped.into_iter().collect()
     }
 
     /// Asks where partitions end, where that decides and is due after the look at `last`.
@@ -130,7 +134,10 @@ impl Fetching {
     }
 }
 
-fn carry_out<C: ConsumerContext>(consumer: &BaseConsumer<C>, changes: &[(Place, Fetch)]) {
+fn carry_out<'c, C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    changes: impl Iterator<Item = (&'c Place, &'c Fetch)>,
+) {
     let (mut stop, mut go) = (TopicPartitionList::new(), TopicPartitionList::new());
     // A partition that goes on is looked at again within a second only, unless the client is told
     // where to begin. What comes twice by that is known by its offset.
@@ -173,4 +180,21 @@ fn look<C: ConsumerContext>(consumer: &BaseConsumer<C>, ends: &Ends) -> bool {
         Err(error) => tracing::debug!(%error, "the ends of the partitions are not known now"),
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fetch, Fetching};
+
+    #[test]
+    fn the_last_word_on_a_partition_counts() {
+        let fetching = Fetching::new(None);
+        let (one, other) = (("t".into(), 0), ("t".into(), 1));
+        fetching.want(vec![(one, Fetch::From(None)), (other, Fetch::Stop)]);
+        let (one, other) = (("t".into(), 0), ("t".into(), 1));
+        fetching.want(vec![(one, Fetch::Stop), (other, Fetch::From(Some(7)))]);
+        let wanted = fetching.wanted.lock().unwrap();
+        let words: Vec<_> = wanted.values().copied().collect();
+        assert_eq!(words, [Fetch::Stop, Fetch::From(Some(7))]);
+    }
 }
