@@ -98,6 +98,14 @@ impl Contract {
         found.types.iter().filter(record).map(|(name, _)| name.clone()).collect()
     }
 
+    /// The names of a record's fields, in order; `None` if there is no such record.
+    pub fn fields(&self, interface: &str, record: &str) -> Option<Vec<String>> {
+        let interface = self.resolve.interfaces.get(self.find(interface).ok()?)?;
+        let found = self.resolve.types.get(*interface.types.get(record)?)?;
+        let TypeDefKind::Record(record) = &found.kind else { return None };
+        Some(record.fields.iter().map(|field| field.name.clone()).collect())
+    }
+
     /// The interface of this name; without a version, the only one there is.
     pub(crate) fn find(&self, name: &str) -> Result<InterfaceId, Refusal> {
         let (bare, version) = match name.split_once('@') {

@@ -105,6 +105,8 @@ async fn compare(
                     FROM accounts";
     let account_rows = billing.rows(accounts, &[]).await;
     let accounts = changes(&account_rows);
+    let unsent = "SELECT aggregate_id AS account, type FROM outbox WHERE published_at IS NULL";
+    let unsent = billing.rows(unsent, &[]).await;
     let mut ledger = Ledger {
         accepted: told.values().map(Vec::len).sum(),
         committed: outbox.len(),
@@ -119,6 +121,7 @@ async fn compare(
     missing(&mut ledger.doubled, "consumed, not committed", &consumed, &committed);
     let first = committed.keys().map(|patient| (patient.clone(), vec![1])).collect();
     missing(&mut ledger.lost, "without an account", &first, &accounts);
+    ledger.lost.extend(unsent.iter().map(|row| format!("of billing, not published: {row}")));
     for closed in deleted(&outbox).difference(&deleted(&account_rows)) {
         ledger.lost.push(format!("deleted, account not closed: {closed}"));
     }

@@ -117,6 +117,7 @@ fn interfaces_functions_and_records() {
         [
             "pms:billing/billing-service@1.0.0",
             "pms:billing/accounts@1.0.0",
+            "pms:billing/events@1.0.0",
             "pms:common/types@1.0.0",
             "pms:patients/events@1.0.0",
             "pms:patients/consumer@1.0.0",
@@ -130,6 +131,9 @@ fn interfaces_functions_and_records() {
     );
     assert_eq!(contract.records("pms:patients/consumer"), ["position", "delivery"]);
     assert!(contract.functions("pms:billing/none").is_empty());
+    let fields = contract.fields("pms:billing/accounts", "money");
+    assert_eq!(fields, Some(vec!["minor-units".to_owned(), "currency".to_owned()]));
+    assert_eq!(contract.fields("pms:billing/accounts", "account-status"), None);
 }
 
 #[test]
