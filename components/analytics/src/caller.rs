@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use kit::audit::Access;
 use kit::database::Fault;
-use kit::identity::{self, Identity};
+use kit::identity::Identity;
 use kit::{Problem, log};
 use spin_sdk::pg::ParameterValue;
 
@@ -20,7 +20,7 @@ impl Caller<'_> {
         &self,
         more: impl IntoIterator<Item = ParameterValue>,
     ) -> Vec<ParameterValue> {
-        Access::of(&self.identity, identity::request_id(self.headers)).values(more)
+        Access::of(&self.identity, self.headers).values(more)
     }
 
     /// Logs a fault and makes it an answer; `action` is for the log only.

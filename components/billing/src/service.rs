@@ -58,7 +58,6 @@ pub(crate) struct Wishes {
 /// Opens and closes what is not opened or closed, in nobody's name: the caller's was known when the
 /// event was made.
 pub(crate) async fn settle(wishes: &Wishes) -> Result<(), Fault> {
-    let system = Access { actor: None, role: "SYSTEM", token_id: None, request_id: None };
     // Most events of patients ask for nothing here.
     if wishes.open.is_empty() && wishes.close.is_empty() {
         return Ok(());
@@ -66,10 +65,10 @@ pub(crate) async fn settle(wishes: &Wishes) -> Result<(), Fault> {
     let database = Database::open(DATABASE).await?;
     let currency = currency().await?;
     if !wishes.open.is_empty() {
-        store::open_all(&database, &system, &wishes.open, &currency).await?;
+        store::open_all(&database, &Access::SYSTEM, &wishes.open, &currency).await?;
     }
     if !wishes.close.is_empty() {
-        store::close_all(&database, &system, &wishes.close, &currency).await?;
+        store::close_all(&database, &Access::SYSTEM, &wishes.close, &currency).await?;
     }
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! What an audit row says about who asks: the same first four parameters in every statement of
-//! every service.
+//! every service; and what an event says of the trace it belongs to.
 
+use http::HeaderMap;
 use spin_sdk::pg::ParameterValue;
 
 use crate::database;
-use crate::identity::Identity;
+use crate::identity::{self, Identity};
 
 /// Who asks, as audit rows know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,23 +18,29 @@ pub struct Access<'a> {
     pub token_id: Option<&'a str>,
     /// The request's id.
     pub request_id: Option<&'a str>,
+    /// The trace that the request belongs to.
+    pub traceparent: Option<&'a str>,
 }
 
 impl<'a> Access<'a> {
-    /// The access of somebody whom guard has named.
-    pub fn of(identity: &'a Identity, request_id: Option<&'a str>) -> Self {
+    /// The system itself, whom no request has asked.
+    pub const SYSTEM: Access<'static> =
+        Access { actor: None, role: "SYSTEM", token_id: None, request_id: None, traceparent: None };
+
+    /// The access of somebody whom guard has named, with these headers.
+    pub fn of(identity: &'a Identity, headers: &'a HeaderMap) -> Self {
         Self {
             actor: Some(&identity.user_id),
             role: &identity.role,
             token_id: Some(&identity.token_id),
-            request_id,
+            request_id: identity::request_id(headers),
+            traceparent: identity::traceparent(headers),
         }
     }
 
     /// The values of `$1::uuid` and `$2::text` to `$4::text` (actor, role, token, request), then
     /// `more`.
     pub fn values(&self, more: impl IntoIterator<Item = ParameterValue>) -> Vec<ParameterValue> {
-        let optional = |text: Option<&str>| text.map_or(ParameterValue::DbNull, database::text);
         let who = [
             self.actor.map_or(ParameterValue::DbNull, database::uuid),
             database::text(self.role),
@@ -42,6 +49,15 @@ impl<'a> Access<'a> {
         ];
         who.into_iter().chain(more).collect()
     }
+
+    /// The value of an event's column `traceparent`.
+    pub fn trace(&self) -> ParameterValue {
+        optional(self.traceparent)
+    }
+}
+
+fn optional(text: Option<&str>) -> ParameterValue {
+    text.map_or(ParameterValue::DbNull, database::text)
 }
 
 #[cfg(test)]
@@ -55,15 +71,16 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_null() {
-        let system = Access { actor: None, role: "SYSTEM", token_id: None, request_id: None };
-        let values = system.values([ParameterValue::Int64(7)]);
-        assert_eq!(shown(&values), "DbNull, Str(\"SYSTEM\"), DbNull, DbNull, Int64(7)");
+        let values = Access::SYSTEM.values([ParameterValue::Int64(7), Access::SYSTEM.trace()]);
+        assert_eq!(shown(&values), "DbNull, Str(\"SYSTEM\"), DbNull, DbNull, Int64(7), DbNull");
         let identity = Identity {
             user_id: "u".to_owned(),
             role: "ADMIN".to_owned(),
             token_id: "t".to_owned(),
         };
-        let values = Access::of(&identity, Some("r")).values([]);
+        let mut headers = HeaderMap::new();
+        headers.insert("x-request-id", "r".parse().unwrap());
+        let values = Access::of(&identity, &headers).values([]);
         assert_eq!(shown(&values), "Uuid(\"u\"), Str(\"ADMIN\"), Str(\"t\"), Str(\"r\")");
     }
 }

@@ -21,6 +21,8 @@ pub struct Caller {
     pub token_id: Option<String>,
     /// The request's id.
     pub request_id: Option<String>,
+    /// The trace that the request belongs to.
+    pub traceparent: Option<String>,
 }
 
 impl Caller {
@@ -28,13 +30,19 @@ impl Caller {
     pub fn from_headers(headers: &HeaderMap) -> Result<Self, Problem> {
         let Identity { user_id, role, token_id } = Identity::from_headers(headers)?;
         let request_id = identity::request_id(headers).map(str::to_owned);
-        Ok(Self { user_id: Some(user_id), role, token_id: Some(token_id), request_id })
+        let traceparent = identity::traceparent(headers).map(str::to_owned);
+        let (user_id, token_id) = (Some(user_id), Some(token_id));
+        Ok(Self { user_id, role, token_id, request_id, traceparent })
     }
 
     /// The caller that came as a value, with an empty text for what there is not. `None` if it is
     /// nobody: a user id that is no UUID, or no role. A request id that is no plain word is left
-    /// out, as it is from headers.
-    pub fn from_parts(user_id: &str, role: &str, token_id: &str, request_id: &str) -> Option<Self> {
+    /// out, and so is a trace that is none, as they are from headers.
+    pub fn from_parts(
+        [user_id, role, token_id]: [&str; 3],
+        request_id: &str,
+        traceparent: &str,
+    ) -> Option<Self> {
         let user_id = if user_id.is_empty() { None } else { Some(uuid::parse(user_id)?) };
         let token = if token_id.is_empty() { None } else { Some(identity::short_word(token_id)?) };
         Some(Self {
@@ -42,6 +50,7 @@ impl Caller {
             role: identity::short_word(role)?.to_owned(),
             token_id: token.map(str::to_owned),
             request_id: identity::request_id_in(request_id).map(str::to_owned),
+            traceparent: identity::traceparent_in(traceparent).map(str::to_owned),
         })
     }
 
@@ -52,6 +61,7 @@ impl Caller {
             role: &self.role,
             token_id: self.token_id.as_deref(),
             request_id: self.request_id.as_deref(),
+            traceparent: self.traceparent.as_deref(),
         }
     }
 }
@@ -61,16 +71,14 @@ mod tests {
     use super::*;
 
     const ID: &str = "123e4567-e89b-12d3-a456-426614174000";
+    const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     #[test]
     fn callers_from_parts() {
         let check = |parts: [&str; 4], known: bool| {
             let [user, role, token, request] = parts;
-            assert_eq!(
-                Caller::from_parts(user, role, token, request).is_some(),
-                known,
-                "{parts:?}"
-            );
+            let caller = Caller::from_parts([user, role, token], request, "");
+            assert_eq!(caller.is_some(), known, "{parts:?}");
         };
         check([ID, "ADMIN", "t", "r"], true);
         check(["", "SYSTEM", "", ""], true);
@@ -78,8 +86,8 @@ mod tests {
         check([ID, "", "t", "r"], false);
         check([ID, "A B", "t", "r"], false);
         check([ID, "ADMIN", "t\n", "r"], false);
-        let odd = Caller::from_parts(ID, "ADMIN", "t", "a b").unwrap();
-        assert_eq!(odd.request_id, None);
+        let odd = Caller::from_parts([ID, "ADMIN", "t"], "a b", "Jane Roe").unwrap();
+        assert_eq!((odd.request_id, odd.traceparent), (None, None));
     }
 
     #[test]
@@ -90,11 +98,12 @@ mod tests {
             (identity::USER_ROLE, "ADMIN"),
             (identity::TOKEN_ID, "t"),
             ("x-request-id", "r"),
+            ("traceparent", TRACE),
         ] {
             headers.insert(name, value.parse().unwrap());
         }
-        let by_value = Caller::from_parts(&ID.to_uppercase(), "ADMIN", "t", "r").unwrap();
-        assert_eq!(Caller::from_headers(&headers), Ok(by_value));
+        let by_value = Caller::from_parts([&ID.to_uppercase(), "ADMIN", "t"], "r", TRACE);
+        assert_eq!(Caller::from_headers(&headers), Ok(by_value.unwrap()));
         assert!(Caller::from_headers(&HeaderMap::new()).is_err());
     }
 }

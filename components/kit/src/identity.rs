@@ -19,6 +19,8 @@ pub const TOKEN_ID: &str = "ward-token-id";
 const WORD_MAX_BYTES: usize = 64;
 /// Longest request id kept, in bytes.
 const REQUEST_ID_MAX_BYTES: usize = 128;
+/// Lengths of the fields of a `traceparent`: version, trace, parent, flags (W3C Trace Context).
+const TRACE_FIELDS: [usize; 4] = [2, 32, 16, 2];
 
 /// A caller the guard has let through.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +56,18 @@ pub fn request_id(headers: &HeaderMap) -> Option<&str> {
 /// The text, if it can be a request's id.
 pub(crate) fn request_id_in(text: &str) -> Option<&str> {
     word(text, REQUEST_ID_MAX_BYTES)
+}
+
+/// The trace that the request belongs to, if it came with one of the form the W3C gave it.
+pub fn traceparent(headers: &HeaderMap) -> Option<&str> {
+    traceparent_in(single(headers, "traceparent")?)
+}
+
+/// The text, if it can be a `traceparent`.
+pub fn traceparent_in(text: &str) -> Option<&str> {
+    let digits = |field: &str| field.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let formed = text.split('-').map(str::len).eq(TRACE_FIELDS) && text.split('-').all(digits);
+    formed.then_some(text)
 }
 
 /// The text, if it can be a role or a token's id.
@@ -119,5 +133,24 @@ mod tests {
         check("a b", None);
         check("", None);
         check(&"a".repeat(129), None);
+    }
+
+    #[test]
+    fn traces_have_the_form_of_the_w3c() {
+        let sent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let check = |values: &[&str], expected: Option<&str>| {
+            let mut map = HeaderMap::new();
+            for value in values {
+                map.append("traceparent", value.parse().unwrap());
+            }
+            assert_eq!(traceparent(&map), expected, "{values:?}");
+        };
+        check(&[], None);
+        check(&[sent], Some(sent));
+        check(&[sent, sent], None);
+        check(&[&sent.to_uppercase()], None);
+        check(&[&sent[..52]], None);
+        check(&["Jane Roe"], None);
+        check(&[""], None);
     }
 }

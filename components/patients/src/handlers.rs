@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::Body;
 use kit::audit::Access;
 use kit::database::{Database, Fault};
-use kit::identity::{self, Identity};
+use kit::identity::Identity;
 use kit::problem::{CONFLICT, FieldError, NOT_FOUND, STALE, VALIDATION};
 use kit::{Problem, Reply, body, date, etag, log, reply};
 use serde::Serialize;
@@ -38,7 +38,7 @@ struct Created<'a> {
 impl Caller<'_> {
     /// What the audit log is told of the caller.
     fn access(&self) -> Access<'_> {
-        Access::of(&self.identity, identity::request_id(self.headers))
+        Access::of(&self.identity, self.headers)
     }
 
     /// Logs a fault and makes it an answer; `action` is for the log only.

@@ -10,7 +10,7 @@
 //! - the record `pms:common/types.caller` was filled in from a token that was verified, or is empty
 //!   where the trigger is public;
 //! - its `request-id` is always there, a UUID: the client's `x-request-id` or a new one;
-//! - `traceparent` goes along as it came, if it is one. It is a claim, like any metadata.
+//! - its `traceparent` is the client's, if that is one. It is a claim, like any metadata.
 
 #![forbid(unsafe_code)]
 

@@ -11,10 +11,7 @@ use ward_manifest::{App, GrpcTrigger};
 use ward_wire::{Contract, Method, Naming, Service};
 
 use crate::access::Label;
-
-/// The record that a trigger fills in from what it verified; no part of any message. Its fields
-/// are written by [`crate::caller`].
-const CALLER: &str = "pms:common/types.caller";
+use crate::caller;
 
 /// A trigger that cannot be served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +43,8 @@ pub struct Offer<I> {
 pub(crate) struct Endpoint<I> {
     pub(crate) method: Arc<Method>,
     pub(crate) function: I,
+    /// What its component is told of the caller.
+    pub(crate) caller: Arc<[caller::Field]>,
     pub(crate) label: Arc<Label>,
     /// The longest its component may take.
     pub(crate) deadline: Duration,
@@ -95,7 +94,7 @@ impl<I> Offer<I> {
         let naming = Naming {
             package: trigger.package.clone(),
             service: trigger.service.clone(),
-            ambient: vec![CALLER.to_owned()],
+            ambient: vec![caller::name()],
         };
         let service = Service::derive(contract, &trigger.interface, &naming)
             .map_err(|refusals| refusals.iter().map(ToString::to_string).collect::<Vec<_>>())?;
@@ -103,6 +102,7 @@ impl<I> Offer<I> {
             let name = service.full_name();
             return Err(vec![format!("another trigger serves `{name}`; give one of them a name")]);
         }
+        let caller: Arc<[_]> = caller::fields(contract).map_err(|problem| vec![problem])?.into();
         let settings = app.components.get(&trigger.component).map(|found| &found.settings);
         let deadline = settings.map_or(Duration::ZERO, |settings| settings.deadline);
         let mut missing = Vec::new();
@@ -118,6 +118,7 @@ impl<I> Offer<I> {
             let endpoint = Endpoint {
                 method: Arc::new(method.clone()),
                 function,
+                caller: caller.clone(),
                 label: Arc::new(label),
                 deadline,
                 public: trigger.public,

@@ -22,7 +22,7 @@ use ward_runtime::{CallContext, RequestId, X_REQUEST_ID};
 use ward_wire::{Argument, Failure, Value};
 
 use crate::access::{Kind, Ticket};
-use crate::caller;
+use crate::caller::Caller;
 use crate::clocks::Clocks;
 use crate::codec::MethodCodec;
 use crate::head::{self, NoCall};
@@ -144,12 +144,17 @@ impl<I: Invoke> Service<I> {
     ) -> Response<Body> {
         let limits = &self.shared.limits;
         let Admitted { endpoint, identity, until } = admitted;
-        let traceparent = trace::parent(&parts.headers);
-        let context = CallContext { until: Some(until), request_id: id.text(), traceparent };
+        let traceparent = trace::parent(&parts.headers).unwrap_or_default().to_owned();
+        let context = CallContext { until: Some(until), request_id: id.text() };
+        let caller = Caller {
+            identity: identity.as_deref(),
+            request_id: &context.request_id,
+            traceparent: &traceparent,
+        };
         let asked = AtomicBool::new(false);
         let answering = Answering(|arguments| {
             asked.store(true, Relaxed);
-            let arguments = caller::supply(arguments, identity.as_deref(), &context.request_id);
+            let arguments = caller.supply(arguments, &endpoint.caller);
             invoke(endpoint, arguments, &context, limits.message_bytes_max)
         });
         let mut grpc = Grpc::new(MethodCodec(endpoint.method.clone()))

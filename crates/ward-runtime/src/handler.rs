@@ -104,12 +104,8 @@ impl HttpHandler {
 
 /// What a link that the component calls is told of this request.
 fn context(headers: &http::HeaderMap, until: tokio::time::Instant) -> CallContext {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    CallContext {
-        until: Some(until),
-        request_id: text(X_REQUEST_ID.as_str()).unwrap_or_default().into(),
-        traceparent: text("traceparent").map(Into::into),
-    }
+    let id = headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
+    CallContext { until: Some(until), request_id: id.unwrap_or_default().into() }
 }
 
 /// What a call that failed in time is called.

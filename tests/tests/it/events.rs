@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use ward_tests::{Database, Options, Patient, Repository, Ward};
+use serde_json::{Value, json};
+use uuid::Uuid;
+use ward_tests::{Answer, Database, Options, Patient, Repository, Ward};
 
 /// The broker is started beside ward, and other tests keep the machine busy.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -22,7 +23,7 @@ async fn a_change_reaches_the_topic_and_is_shown_without_the_patient() {
     api.send("DELETE", &path).await;
     published(&ward.database("patients").await, id, 2).await;
 
-    let masked = tail(&ward.state(), id, &[]);
+    let masked = tail(&ward.state(), ("patient", id), &[]);
     let types: Vec<&Value> = masked.iter().map(|event| &event["event"]["eventType"]).collect();
     assert_eq!(types, ["PATIENT_CREATED", "PATIENT_DELETED"]);
     assert_eq!(masked[0]["event"]["patientId"], id);
@@ -32,10 +33,68 @@ async fn a_change_reaches_the_topic_and_is_shown_without_the_patient() {
     for secret in [&patient.name, &patient.email, &patient.date_of_birth] {
         assert!(!text.contains(secret.as_str()), "{text}");
     }
-    let revealed = tail(&ward.state(), id, &["--reveal"]);
+    let revealed = tail(&ward.state(), ("patient", id), &["--reveal"]);
     assert_eq!(revealed[0]["event"]["name"], patient.name);
     assert_eq!(revealed[0]["event"]["email"], patient.email);
     assert_eq!(revealed[1]["event"]["name"], "");
+}
+
+/// What a client calls its trace goes with the patient's event, over the link into billing's, and
+/// over HTTP.
+#[tokio::test]
+async fn what_billing_books_reaches_a_topic_of_its_own() {
+    let (ward, api) = (Ward::shared(), Ward::shared().user().await);
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let send = |path: &str, body: &Value| {
+        let request = api.request("POST", path).header("traceparent", trace);
+        Answer::of(request.body(body.to_string()).header("content-type", "application/json"))
+    };
+    let created = send("/api/patients", &Patient::unique().json()).await.json();
+    let (patient, account) =
+        (&created["id"], created["billing"]["accountId"].as_str().expect("one"));
+    let charge = json!({
+        "id": Uuid::new_v4(), "description": "Consultation",
+        "amount": {"minorUnits": 12_550, "currency": "EUR"},
+    });
+    let path = format!("/api/billing/accounts/{account}");
+    assert_eq!(send(&format!("{path}/charges"), &charge).await.status, 201);
+    let void = json!({"id": Uuid::new_v4(), "reverses": charge["id"], "description": "Mistake"});
+    assert_eq!(send(&format!("{path}/voids"), &void).await.status, 201);
+    published(&ward.database("billing").await, account, 3).await;
+
+    let told = tail(&ward.state(), ("billing-account", account), &["--reveal"]);
+    let event = |version: i64, kind: &str, balance: &str, entry: Option<Value>| {
+        let mut event = json!({
+            "accountId": account, "patientId": patient, "eventType": kind, "status": "ACTIVE",
+            "version": version.to_string(), "currency": "EUR", "balance": balance,
+        });
+        event["entry"] = entry.unwrap_or_default();
+        event
+    };
+    let booked = json!({"id": charge["id"], "kind": "CHARGE", "amount": "12550"});
+    let undone = json!({
+        "id": void["id"], "kind": "REVERSAL", "amount": "-12550", "reverses": charge["id"],
+    });
+    let expected = [
+        event(1, "ACCOUNT_OPENED", "0", None),
+        event(2, "CHARGE_POSTED", "12550", Some(booked)),
+        event(3, "ENTRY_VOIDED", "0", Some(undone)),
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:?}");
+    for (told, expected) in told.iter().zip(expected) {
+        for (field, value) in expected.as_object().expect("an object") {
+            assert_eq!(told["event"][field], *value, "{field} of {told}");
+        }
+        assert_eq!(told["headers"]["traceparent"], trace);
+        assert_eq!(told["headers"]["ce_subject"], account);
+        assert!(!told.to_string().contains("Consultation"), "descriptions stay in billing: {told}");
+    }
+    let masked = tail(&ward.state(), ("billing-account", account), &[]);
+    let text = serde_json::to_string(&masked).expect("JSON");
+    assert!(!text.contains("12550") && text.contains("CHARGE_POSTED"), "{text}");
+    let patient = patient.as_str().expect("an id");
+    let told = tail(&ward.state(), ("patient", patient), &[]);
+    assert_eq!(told[0]["headers"]["traceparent"], trace);
 }
 
 /// As after the restore of an older backup: what the database lost is in the topic.
@@ -65,7 +124,7 @@ async fn a_group_is_moved_while_no_ward_runs_and_reads_again_what_it_has_read() 
     assert!(moved.status.success(), "{}", String::from_utf8_lossy(&moved.stderr));
     let text = String::from_utf8(moved.stdout).expect("UTF-8");
     assert_eq!(text, "patient 0: from 0\npatient 1: from 0\n");
-    let told = tail(&ward.state(), id, &[]);
+    let told = tail(&ward.state(), ("patient", id), &[]);
     assert_eq!(told.len(), 1, "the topic can be read while no ward runs: {told:?}");
 
     ward.start_again();
@@ -100,26 +159,26 @@ async fn consumed(nisshi: &Database) {
 }
 
 /// Waits until the relay has marked an event.
-async fn published(database: &Database, patient: &str, version: i64) {
+async fn published(database: &Database, aggregate: &str, version: i64) {
     let deadline = Instant::now() + PATIENCE;
     let query = "SELECT id FROM outbox WHERE aggregate_id = $1::text::uuid \
                  AND aggregate_version = $2 AND published_at IS NOT NULL";
-    while database.rows(query, &[&patient, &version]).await.is_empty() {
+    while database.rows(query, &[&aggregate, &version]).await.is_empty() {
         assert!(Instant::now() < deadline, "version {version} is not published");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// The events of one patient, as `ward events tail` prints them.
-fn tail(state: &Path, patient: &str, further: &[&str]) -> Vec<Value> {
+/// The events of one key, as `ward events tail` prints them.
+fn tail(state: &Path, (topic, key): (&str, &str), further: &[&str]) -> Vec<Value> {
     let root = Repository::here().root().to_owned();
     let state = state.display().to_string();
-    let mut arguments = vec!["events", "--state-dir", &state, "tail", "patient"];
+    let mut arguments = vec!["events", "--state-dir", &state, "tail", topic];
     arguments.extend(["--from-start", "--once"]);
     arguments.extend(further);
     let output = Ward::run(&arguments, &root);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let events = text.lines().map(|line| serde_json::from_str(line).expect("a JSON object a line"));
-    events.filter(|event: &Value| event["key"] == patient).collect()
+    events.filter(|event: &Value| event["key"] == key).collect()
 }

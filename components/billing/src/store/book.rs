@@ -63,6 +63,7 @@ pub(crate) async fn book(
         database::text(&booking.description),
         versions.clone(),
         ParameterValue::Int64(BALANCE_MAX_MINOR_UNITS),
+        access.trace(),
     ]);
     let rows = database.query(include_str!("book.sql"), values).await?;
     if let Some(row) = rows.first() {
@@ -95,6 +96,7 @@ pub(crate) async fn void(
         database::text(&void.description),
         versions.clone(),
         ParameterValue::Int64(BALANCE_MAX_MINOR_UNITS),
+        access.trace(),
     ]);
     let rows = database.query(include_str!("void.sql"), values).await?;
     if let Some(row) = rows.first() {

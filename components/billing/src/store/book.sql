@@ -33,14 +33,15 @@ changed AS (
     RETURNING accounts.id, patient_id, status, accounts.currency, balance, version
 ),
 event AS (
-    INSERT INTO outbox (aggregate_id, aggregate_version, type, payload, occurred_at)
+    INSERT INTO outbox
+        (aggregate_id, aggregate_version, type, payload, occurred_at, traceparent)
     SELECT changed.id, changed.version,
         CASE made.kind WHEN 'CHARGE' THEN 'CHARGE_POSTED' ELSE 'PAYMENT_RECORDED' END,
         jsonb_build_object(
             'id', changed.id, 'patientId', patient_id, 'status', status,
             'currency', changed.currency, 'balance', balance,
             'entry', jsonb_build_object('id', made.id, 'kind', kind, 'amount', amount)),
-        made.posted_at
+        made.posted_at, $13::text
     FROM changed, made
 ),
 noted AS (

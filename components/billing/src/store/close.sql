@@ -1,24 +1,26 @@
 WITH wished AS (
     -- A patient may come twice; no statement touches a row twice. In one order, so that two
     -- writers wait for each other and never in a circle.
-    SELECT DISTINCT ON (patient_id) patient_id, event_id
-    FROM unnest($5::text[]::uuid[], $6::text[]) AS wished (patient_id, event_id)
+    SELECT DISTINCT ON (patient_id) patient_id, event_id, traceparent
+    FROM unnest($5::text[]::uuid[], $6::text[], $7::text[])
+        AS wished (patient_id, event_id, traceparent)
     ORDER BY patient_id, event_id
 ),
 made AS (
     INSERT INTO accounts (patient_id, status, currency)
-    SELECT patient_id, 'CLOSED', $7::text FROM wished
+    SELECT patient_id, 'CLOSED', $8::text FROM wished
     ON CONFLICT (patient_id) DO UPDATE
         SET status = 'CLOSED', version = accounts.version + 1, updated_at = clock_timestamp()
         WHERE accounts.status <> 'CLOSED'
     RETURNING *
 ),
 event AS (
-    INSERT INTO outbox (aggregate_id, aggregate_version, type, payload, occurred_at)
+    INSERT INTO outbox
+        (aggregate_id, aggregate_version, type, payload, occurred_at, traceparent)
     SELECT id, version, 'ACCOUNT_CLOSED', jsonb_build_object(
         'id', id, 'patientId', patient_id, 'status', status, 'currency', currency,
-        'balance', balance), updated_at
-    FROM made
+        'balance', balance), updated_at, traceparent
+    FROM made JOIN wished USING (patient_id)
 ),
 noted AS (
     INSERT INTO audit_log

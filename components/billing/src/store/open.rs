@@ -16,6 +16,8 @@ pub(crate) struct Wish {
     pub(crate) patient_id: String,
     /// The id of the event that asks: what the audit row has where there is no request.
     pub(crate) event_id: Option<String>,
+    /// The trace that this belongs to.
+    pub(crate) traceparent: Option<String>,
 }
 
 /// Opens an account, unless the patient has one. The unique index on the patient's id lets one of
@@ -27,7 +29,7 @@ pub(crate) async fn open(
     patient_id: &str,
     currency: &str,
 ) -> Result<Kept<Account>, Fault> {
-    let made = open_all(database, access, &[Wish::of(patient_id)], currency).await?;
+    let made = open_all(database, access, &[Wish::of(patient_id, access)], currency).await?;
     match made.first() {
         Some(row) => Ok(Kept { value: Account::from_row(row)?, new: true }),
         None => {
@@ -44,7 +46,7 @@ pub(crate) async fn close(
     patient_id: &str,
     currency: &str,
 ) -> Result<Account, Fault> {
-    let made = close_all(database, access, &[Wish::of(patient_id)], currency).await?;
+    let made = close_all(database, access, &[Wish::of(patient_id, access)], currency).await?;
     match made.first() {
         Some(row) => Account::from_row(row),
         None => existing(database, access, patient_id, "CLOSE").await,
@@ -75,17 +77,20 @@ pub(crate) async fn close_all(
 fn values(access: &Access<'_>, wishes: &[Wish], currency: &str) -> Vec<ParameterValue> {
     let patients = wishes.iter().map(|wish| Some(wish.patient_id.clone())).collect();
     let events = wishes.iter().map(|wish| wish.event_id.clone()).collect();
+    let traces = wishes.iter().map(|wish| wish.traceparent.clone()).collect();
     access.values([
         ParameterValue::ArrayStr(patients),
         ParameterValue::ArrayStr(events),
+        ParameterValue::ArrayStr(traces),
         database::text(currency),
     ])
 }
 
 impl Wish {
     /// What a request asks for.
-    fn of(patient_id: &str) -> Self {
-        Self { patient_id: patient_id.to_owned(), event_id: None }
+    fn of(patient_id: &str, access: &Access<'_>) -> Self {
+        let traceparent = access.traceparent.map(str::to_owned);
+        Self { patient_id: patient_id.to_owned(), event_id: None, traceparent }
     }
 }
 

@@ -37,14 +37,15 @@ changed AS (
     RETURNING accounts.id, patient_id, status, accounts.currency, balance, version
 ),
 event AS (
-    INSERT INTO outbox (aggregate_id, aggregate_version, type, payload, occurred_at)
+    INSERT INTO outbox
+        (aggregate_id, aggregate_version, type, payload, occurred_at, traceparent)
     SELECT changed.id, changed.version, 'ENTRY_VOIDED',
         jsonb_build_object(
             'id', changed.id, 'patientId', patient_id, 'status', status,
             'currency', changed.currency, 'balance', balance,
             'entry', jsonb_build_object(
                 'id', made.id, 'kind', kind, 'amount', amount, 'reverses', reverses)),
-        made.posted_at
+        made.posted_at, $11::text
     FROM changed, made
 ),
 noted AS (

@@ -7,7 +7,7 @@
 //! before any is closed, which is right for each patient whatever their order: closing has the last
 //! word.
 
-use kit::log;
+use kit::{identity, log};
 
 use super::Component;
 use crate::bindings::exports::pms::patients::consumer::{Delivery, Guest, Outcome};
@@ -19,7 +19,9 @@ use crate::{check, store::Wish};
 impl Guest for Component {
     async fn consume(deliveries: Vec<Delivery>) -> Vec<Outcome> {
         let mut wishes = Wishes::default();
-        let read = deliveries.iter().map(|delivery| read(&delivery.event, &mut wishes));
+        let read = deliveries
+            .iter()
+            .map(|delivery| read(&delivery.event, trace(&delivery.position.headers), &mut wishes));
         let mut outcomes: Vec<Outcome> = read.collect();
         if let Err(fault) = service::settle(&wishes).await {
             log::failure_in("billing.consume", fault.cause(), None);
@@ -32,7 +34,7 @@ impl Guest for Component {
 
 /// Takes up what an event asks for. A kind that is not known here asks for nothing: other services
 /// may have learnt it before this one has to.
-fn read(event: &PatientEvent, wishes: &mut Wishes) -> Outcome {
+fn read(event: &PatientEvent, traceparent: Option<&str>, wishes: &mut Wishes) -> Outcome {
     let wanted = match event.event_type.as_str() {
         "PATIENT_CREATED" => &mut wishes.open,
         "PATIENT_DELETED" => &mut wishes.close,
@@ -41,12 +43,19 @@ fn read(event: &PatientEvent, wishes: &mut Wishes) -> Outcome {
     let (patient_id, event_id) = (check::id(&event.patient_id), check::id(&event.event_id));
     match (patient_id, event_id) {
         (Ok(patient_id), Ok(event_id)) => {
-            wanted.push(Wish { patient_id, event_id: Some(event_id) });
+            let traceparent = traceparent.map(str::to_owned);
+            wanted.push(Wish { patient_id, event_id: Some(event_id), traceparent });
             Outcome::Done
         }
         (Err(_), _) => Outcome::Reject("patient-id is no UUID".to_owned()),
         (_, Err(_)) => Outcome::Reject("event-id is no UUID".to_owned()),
     }
+}
+
+/// The trace that an event belongs to: what comes of the event belongs to it as well.
+fn trace(headers: &[(String, String)]) -> Option<&str> {
+    let (_, value) = headers.iter().find(|(name, _)| name == "traceparent")?;
+    identity::traceparent_in(value)
 }
 
 /// What was not applied comes again. What of it was applied all the same is not applied twice.
@@ -81,7 +90,7 @@ mod tests {
     fn events_ask_for_accounts() {
         let check = |kind, patient, id, outcome: &str, asked: (usize, usize)| {
             let mut wishes = Wishes::default();
-            let read = read(&event(kind, patient, id), &mut wishes);
+            let read = read(&event(kind, patient, id), None, &mut wishes);
             assert_eq!(format!("{read:?}"), outcome, "{kind} {patient} {id}");
             assert_eq!((wishes.open.len(), wishes.close.len()), asked, "{kind} {patient} {id}");
         };
@@ -92,6 +101,18 @@ mod tests {
         let refused = |field: &str| format!("Outcome::Reject(\"{field} is no UUID\")");
         check("PATIENT_CREATED", "7", EVENT, &refused("patient-id"), (0, 0));
         check("PATIENT_DELETED", PATIENT, "", &refused("event-id"), (0, 0));
+    }
+
+    #[test]
+    fn what_comes_of_an_event_is_of_its_trace() {
+        let header = |value: &str| [("traceparent".to_owned(), value.to_owned())];
+        let sent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let headers = header(sent);
+        let mut wishes = Wishes::default();
+        read(&event("PATIENT_CREATED", PATIENT, EVENT), trace(&headers), &mut wishes);
+        assert_eq!(wishes.open[0].traceparent.as_deref(), Some(sent));
+        assert_eq!(trace(&header("Jane Roe")), None);
+        assert_eq!(trace(&[]), None);
     }
 
     #[test]

@@ -21,7 +21,8 @@ pub(crate) struct Component;
 
 /// The caller, if it is one.
 fn caller(given: &types::Caller) -> Result<Caller, types::Error> {
-    Caller::from_parts(&given.user_id, &given.role, &given.token_id, &given.request_id)
+    let who = [&*given.user_id, &*given.role, &*given.token_id];
+    Caller::from_parts(who, &given.request_id, &given.traceparent)
         .ok_or_else(|| types::Error::PermissionDenied("The caller is not known.".to_owned()))
 }
 

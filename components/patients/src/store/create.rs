@@ -24,6 +24,7 @@ pub(crate) async fn create(
         database::text(&draft.address),
         draft.date_of_birth.into(),
         draft.registered_date.unwrap_or(today).into(),
+        access.trace(),
     ]);
     let rows = database.query(include_str!("create.sql"), values).await?;
     let made = rows.first().map(Patient::from_row).transpose()?;

@@ -5,10 +5,11 @@ WITH made AS (
     RETURNING *
 ),
 event AS (
-    INSERT INTO outbox (aggregate_id, aggregate_version, type, payload, occurred_at)
+    INSERT INTO outbox
+        (aggregate_id, aggregate_version, type, payload, occurred_at, traceparent)
     SELECT id, version, 'PATIENT_CREATED', jsonb_build_object(
         'id', id, 'name', name, 'email', email, 'address', address,
-        'dateOfBirth', date_of_birth, 'registeredDate', registered_date), updated_at
+        'dateOfBirth', date_of_birth, 'registeredDate', registered_date), updated_at, $11::text
     FROM made
 ),
 noted AS (

@@ -14,7 +14,7 @@ pub(crate) async fn delete(
     versions: Option<Vec<i64>>,
 ) -> Result<Outcome<()>, Fault> {
     let versions = database::versions(versions.as_deref());
-    let values = access.values([database::uuid(id), versions.clone()]);
+    let values = access.values([database::uuid(id), versions.clone(), access.trace()]);
     let rows = database.query(include_str!("delete.sql"), values).await?;
     if !rows.is_empty() {
         return Ok(Ok(()));

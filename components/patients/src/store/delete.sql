@@ -6,8 +6,9 @@ WITH gone AS (
     RETURNING id, version, updated_at
 ),
 event AS (
-    INSERT INTO outbox (aggregate_id, aggregate_version, type, payload, occurred_at)
-    SELECT id, version, 'PATIENT_DELETED', jsonb_build_object('id', id), updated_at
+    INSERT INTO outbox
+        (aggregate_id, aggregate_version, type, payload, occurred_at, traceparent)
+    SELECT id, version, 'PATIENT_DELETED', jsonb_build_object('id', id), updated_at, $7::text
     FROM gone
 ),
 noted AS (

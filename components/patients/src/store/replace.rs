@@ -30,6 +30,7 @@ pub(crate) async fn replace(
         draft.date_of_birth.into(),
         versions.clone(),
         registered.clone(),
+        access.trace(),
     ]);
     let rows = match database.query(include_str!("replace.sql"), values).await {
         Err(fault) if is_email_taken(&fault) => {

@@ -8,10 +8,11 @@ WITH changed AS (
     RETURNING *
 ),
 event AS (
-    INSERT INTO outbox (aggregate_id, aggregate_version, type, payload, occurred_at)
+    INSERT INTO outbox
+        (aggregate_id, aggregate_version, type, payload, occurred_at, traceparent)
     SELECT id, version, 'PATIENT_UPDATED', jsonb_build_object(
         'id', id, 'name', name, 'email', email, 'address', address,
-        'dateOfBirth', date_of_birth, 'registeredDate', registered_date), updated_at
+        'dateOfBirth', date_of_birth, 'registeredDate', registered_date), updated_at, $13::text
     FROM changed
 ),
 noted AS (

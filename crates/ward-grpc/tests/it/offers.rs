@@ -5,11 +5,15 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::probe::Probe;
-use crate::site::{MANIFEST, offer};
+use crate::site::{MANIFEST, offer_with};
 
 fn check(manifest: &str) -> Result<Vec<String>, Vec<String>> {
+    check_with(include_str!("../../../../wit/common/common.wit"), manifest)
+}
+
+fn check_with(common: &str, manifest: &str) -> Result<Vec<String>, Vec<String>> {
     let probe = Probe { gate: Arc::new(Semaphore::new(0)), calls: Arc::default() };
-    offer(manifest, &probe).map(|offer| offer.names().map(str::to_owned).collect())
+    offer_with(common, manifest, &probe).map(|offer| offer.names().map(str::to_owned).collect())
 }
 
 #[test]
@@ -41,4 +45,18 @@ fn what_is_not_there() {
     let expected =
         "trigger `grpc-trigger1`: `other` does not export `test:clinic/desk@1.0.0` `ask`";
     assert_eq!(errors[1], expected);
+}
+
+/// A component knows the fields that it was built with.
+#[test]
+fn the_callers_fields_are_those_of_the_components_own_contract() {
+    let now = include_str!("../../../../wit/common/common.wit");
+    let last = "        traceparent: string,\n";
+    assert!(now.contains(last));
+    assert!(check_with(&now.replace(last, ""), MANIFEST).is_ok());
+    let later = now.replace(last, "        shoe-size: string,\n");
+    let errors = check_with(&later, MANIFEST).unwrap_err();
+    let expected = "trigger `desk-grpc-trigger`: `pms:common/types.caller` has a field \
+                    `shoe-size`, which this host does not know";
+    assert_eq!(errors[0], expected);
 }

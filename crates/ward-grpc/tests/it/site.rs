@@ -106,11 +106,17 @@ pub(crate) struct Site {
 
 /// What is served, with native functions.
 pub(crate) fn offer(manifest: &str, probe: &Probe) -> Result<Offer<Probe>, Vec<String>> {
+    offer_with(include_str!("../../../../wit/common/common.wit"), manifest, probe)
+}
+
+/// The same with another package `pms:common`.
+pub(crate) fn offer_with(
+    common: &str,
+    manifest: &str,
+    probe: &Probe,
+) -> Result<Offer<Probe>, Vec<String>> {
     let app = App::read(Path::new("spin.toml"), manifest).expect("a valid manifest");
-    let sources = [
-        ("common.wit", include_str!("../../../../wit/common/common.wit")),
-        ("contract.wit", include_str!("contract.wit")),
-    ];
+    let sources = [("common.wit", common), ("contract.wit", include_str!("contract.wit"))];
     let contract = |_: &str| Contract::from_sources(&sources).map_err(|error| error.to_string());
     let function =
         |component: &str, _: &str, _: &str| (component != "other").then(|| probe.clone());

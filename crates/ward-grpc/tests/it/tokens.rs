@@ -11,6 +11,7 @@ use crate::site::{
 };
 
 const SENT_ID: &str = "0198a3c0-7e1b-7c3a-9d52-0123456789ab";
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 async fn text(site: &Site, path: &'static str, mut request: Request<Question>) -> String {
     request.metadata_mut().insert("x-request-id", SENT_ID.parse().unwrap());
@@ -20,8 +21,9 @@ async fn text(site: &Site, path: &'static str, mut request: Request<Question>) -
 #[tokio::test]
 async fn the_component_learns_who_calls_from_the_token_alone() {
     let site = Site::new().await;
-    let expected = format!("{SUBJECT}|ADMIN|{TOKEN_ID}|{SENT_ID}");
+    let expected = format!("{SUBJECT}|ADMIN|{TOKEN_ID}|{SENT_ID}|{TRACE}");
     let mut request = authorized("caller", &format!("Bearer {}", good_token()));
+    request.metadata_mut().insert("traceparent", TRACE.parse().unwrap());
     for name in ["ward-user-id", "user-id", "caller"] {
         request.metadata_mut().insert(name, "mallory".parse().unwrap());
     }
@@ -31,7 +33,7 @@ async fn the_component_learns_who_calls_from_the_token_alone() {
 #[tokio::test]
 async fn a_public_method_has_no_caller_even_with_a_token() {
     let site = Site::new().await;
-    let expected = format!("|||{SENT_ID}");
+    let expected = format!("|||{SENT_ID}|");
     assert_eq!(text(&site, ASK_OPENLY, question("caller", 0)).await, expected);
     for value in [format!("Bearer {}", good_token()), "Bearer x.y.z".to_owned()] {
         assert_eq!(text(&site, ASK_OPENLY, authorized("caller", &value)).await, expected);
@@ -47,7 +49,7 @@ async fn a_request_id_that_is_none_is_replaced() {
     let response = client.call(ASK_OPENLY, request).await.unwrap();
     let id = response.metadata().get("x-request-id").unwrap().to_str().unwrap().to_owned();
     assert_eq!(uuid::Uuid::try_parse(&id).unwrap().get_version_num(), 7);
-    assert_eq!(response.into_inner().text, format!("|||{id}"));
+    assert_eq!(response.into_inner().text, format!("|||{id}|"));
 }
 
 #[tokio::test]

@@ -26,13 +26,11 @@ pub struct CallContext {
     pub until: Option<Instant>,
     /// The id of the request that the call belongs to, for log lines; empty for none.
     pub request_id: Arc<str>,
-    /// The W3C trace context that the call belongs to, as a `traceparent` header has it.
-    pub traceparent: Option<Arc<str>>,
 }
 
 impl Default for CallContext {
     fn default() -> Self {
-        Self { until: None, request_id: "".into(), traceparent: None }
+        Self { until: None, request_id: "".into() }
     }
 }
 
