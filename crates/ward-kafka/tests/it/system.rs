@@ -350,11 +350,15 @@ impl Component {
 
     /// Waits until so many different events have been applied.
     pub(crate) async fn has_applied(&self, count: usize) -> Vec<Delivered> {
-        until("events are applied", async || {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
             let applied = self.applied();
-            (applied.len() >= count).then_some(applied)
-        })
-        .await
+            if applied.len() >= count {
+                return applied;
+            }
+            assert!(Instant::now() < deadline, "{} of {count} events: {applied:?}", applied.len());
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 
