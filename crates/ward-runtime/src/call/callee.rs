@@ -4,14 +4,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 use wasmtime::PoolConcurrencyLimitError;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Val};
 
 use super::pool::Pool;
 use super::worker::{Job, Worker};
-use super::{CallContext, CallError, course};
+use super::{CallContext, CallError, Site, course, errand};
 use crate::state::{ComponentShared, State};
 
 /// Interfaces that are called in another way, or by nobody.
@@ -78,6 +78,7 @@ impl Callee {
         function: &Exported,
         arguments: Vec<Val>,
         mut context: CallContext,
+        site: Site,
     ) -> Result<Vec<Val>, CallError> {
         let now = Instant::now();
         let own = now + self.component.settings.deadline;
@@ -88,7 +89,8 @@ impl Callee {
         context.until = Some(until);
         let permit = self.pool.admit(until).await?;
         let (function, results) = (function.index, function.ty.results().len());
-        course::run(self, Job { function, arguments, results, context }, until, permit).await
+        let job = Job { function, arguments, results, context };
+        course::run(self, job, (until, permit), site).await
     }
 
     /// A warm instance, if there is one.
@@ -110,27 +112,12 @@ impl Callee {
     /// Keeps an instance that has done its work for the next call, unless it has had its share.
     pub(super) fn give_back(self: &Arc<Self>, worker: Worker) {
         if self.is_spent(&worker) {
-            // To end an instance takes longer than many a call, and the caller need not wait.
-            tokio::spawn(async move { drop(worker) });
+            // Not on another thread, which would have this one's processor interrupted for each page
+            // that both may know of: that costs ten times what the end itself does.
+            errand::send(async move { drop(worker) });
         } else {
             self.park(worker);
         }
-    }
-
-    /// Where `worker` is in its last call, has its successor made in the meantime.
-    pub(super) fn foresee(self: &Arc<Self>, worker: &Worker) {
-        if self.is_spent(worker) && self.pool.expect() {
-            tokio::spawn(self.clone().succeed());
-        }
-    }
-
-    async fn succeed(self: Arc<Self>) {
-        let made = timeout(self.component.settings.deadline, self.make()).await;
-        // Where none can be made, the next call says so, which has to make its own.
-        if let Ok(Ok(worker)) = made {
-            self.park(worker);
-        }
-        self.pool.expected();
     }
 
     fn is_spent(&self, worker: &Worker) -> bool {

@@ -12,8 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use wasmtime::component::Val;
 
-use super::worker::{Job, Worker};
-use super::{CallError, Callee};
+use super::worker::{Job, Progress, Worker};
+use super::{CallError, Callee, Site, errand};
 
 type Answer = Result<Vec<Val>, CallError>;
 
@@ -21,24 +21,22 @@ type Answer = Result<Vec<Val>, CallError>;
 pub(super) async fn run(
     callee: &Arc<Callee>,
     job: Job,
-    until: Instant,
-    permit: OwnedSemaphorePermit,
+    (until, permit): (Instant, OwnedSemaphorePermit),
+    site: Site,
 ) -> Answer {
     let request_id = job.context.request_id.clone();
     let Some(mut worker) = callee.take() else {
         let (call, answer) = Call::new(until, request_id, permit);
-        tokio::spawn(begin(callee.clone(), job, call));
+        let beginning = begin(callee.clone(), job, call);
+        between(site, || errand::send(beginning));
         return answer.await.unwrap_or_else(gone);
     };
     worker.give(job);
-    callee.foresee(&worker);
-    // A waker is not needed: what is still going on after this is polled again at once.
-    let progress = worker
-        .advance(&mut Context::from_waker(Waker::noop()))
-        .map_err(|error| failed(callee, &request_id, &error))?;
+    let progress = advance(&mut worker, site);
+    let progress = progress.map_err(|error| failed(callee, &request_id, &error))?;
     match progress.results {
         Some(results) if progress.idle => {
-            callee.give_back(worker);
+            between(site, || callee.give_back(worker));
             Ok(results)
         }
         Some(results) => {
@@ -49,6 +47,27 @@ pub(super) async fn run(
             let (call, answer) = Call::new(until, request_id, permit);
             tokio::spawn(go_on(callee.clone(), worker, Some(call)));
             answer.await.unwrap_or_else(gone)
+        }
+    }
+}
+
+/// Does something, and the errands that come of it, where that may be done here.
+fn between<T>(site: Site, what: impl FnOnce() -> T) -> (T, bool) {
+    match site {
+        Site::Outside => errand::poll(what),
+        Site::Store => (what(), false),
+    }
+}
+
+/// Drives an instance for as long as it does not wait, or only for errands of its own. A waker is
+/// not needed: what is still going on after this is polled again at once.
+fn advance(worker: &mut Worker, site: Site) -> wasmtime::Result<Progress> {
+    let mut cx = Context::from_waker(Waker::noop());
+    loop {
+        let (progress, again) = between(site, || worker.advance(&mut cx));
+        let progress = progress?;
+        if progress.results.is_some() || !again {
+            return Ok(progress);
         }
     }
 }
@@ -87,7 +106,6 @@ async fn begin(callee: Arc<Callee>, job: Job, call: Call) {
     match timeout_at(call.until, callee.make()).await {
         Ok(Ok(mut worker)) => {
             worker.give(job);
-            callee.foresee(&worker);
             go_on(callee, worker, Some(call)).await;
         }
         Ok(Err(error)) => call.answer(Err(error)),
@@ -102,25 +120,30 @@ async fn go_on(callee: Arc<Callee>, mut worker: Worker, mut call: Option<Call>) 
     let mut until = call.as_ref().map_or_else(|| Instant::now() + rest, |call| call.until);
     let mut timer = pin!(sleep_until(until));
     let end = poll_fn(|cx| {
-        // The clock is asked before the guest: one that computes without end would otherwise have
-        // one more turn, and with many of them the last one's turn comes late.
-        if until <= Instant::now() {
-            return Poll::Ready(Err(End::Late));
-        }
-        match worker.advance(cx) {
-            Err(error) => return Poll::Ready(Err(End::Failed(error))),
-            Ok(progress) if progress.idle => return Poll::Ready(Ok(progress.results)),
-            Ok(progress) => {
-                if let Some(results) = progress.results
-                    && let Some(call) = call.take()
-                {
-                    call.answer(Ok(results));
-                    until = Instant::now() + rest;
-                    timer.as_mut().reset(until);
+        loop {
+            // The clock is asked before the guest: one that computes without end would otherwise
+            // have one more turn, and with many of them the last one's turn comes late.
+            if until <= Instant::now() {
+                return Poll::Ready(Err(End::Late));
+            }
+            let (progress, again) = errand::poll(|| worker.advance(cx));
+            match progress {
+                Err(error) => return Poll::Ready(Err(End::Failed(error))),
+                Ok(progress) if progress.idle => return Poll::Ready(Ok(progress.results)),
+                Ok(progress) => {
+                    if let Some(results) = progress.results
+                        && let Some(call) = call.take()
+                    {
+                        call.answer(Ok(results));
+                        until = Instant::now() + rest;
+                        timer.as_mut().reset(until);
+                    }
                 }
             }
+            if !again {
+                return timer.as_mut().poll(cx).map(|()| Err(End::Late));
+            }
         }
-        timer.as_mut().poll(cx).map(|()| Err(End::Late))
     })
     .await;
     let answer = match end {

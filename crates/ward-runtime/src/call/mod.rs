@@ -5,6 +5,7 @@
 
 mod callee;
 mod course;
+mod errand;
 mod pool;
 mod registry;
 mod value;
@@ -26,6 +27,15 @@ pub struct CallContext {
     pub until: Option<Instant>,
     /// The id of the request that the call belongs to, for log lines; empty for none.
     pub request_id: Arc<str>,
+}
+
+/// Where a call is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Site {
+    /// Inside the event loop of a store.
+    Store,
+    /// Outside of all.
+    Outside,
 }
 
 impl Default for CallContext {
@@ -112,7 +122,8 @@ impl Function {
             .zip(arguments)
             .map(|((_, ty), argument)| value::lower(argument, &ty).map_err(CallError::Arguments))
             .collect::<Result<_, _>>()?;
-        let mut results = callee.call(function, arguments, context.clone()).await?.into_iter();
+        let called = callee.call(function, arguments, context.clone(), Site::Outside).await;
+        let mut results = called?.into_iter();
         match (results.next(), function.ty.results().next()) {
             (Some(result), Some(ty)) => {
                 let lifted = value::lift(result, &ty);

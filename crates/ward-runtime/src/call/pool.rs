@@ -25,8 +25,6 @@ struct Idle {
     workers: Vec<Parked>,
     /// Whether somebody sees to it that they are let go.
     watched: bool,
-    /// Whether one is being made for whichever call comes next.
-    expecting: bool,
 }
 
 /// An idle instance, and when it is let go.
@@ -65,25 +63,11 @@ impl Pool {
     }
 
     /// Keeps an instance that has become idle. `true` where [`Pool::expire`] has to be called at
-    /// `until`, since nobody is going to. One that has not been called yet comes behind all that
-    /// have: those are warmer, and are to have their share.
+    /// `until`, since nobody is going to.
     pub(super) fn park(&self, worker: Worker, until: Instant) -> bool {
         let mut idle = self.lock();
-        let at = if worker.calls() == 0 { 0 } else { idle.workers.len() };
-        idle.workers.insert(at, Parked { worker, until });
+        idle.workers.push(Parked { worker, until });
         !std::mem::replace(&mut idle.watched, true)
-    }
-
-    /// Whether the next call would find no instance, nor one that is being made. `true` is a
-    /// promise to make one, and to call [`Pool::expected`] when that is done.
-    pub(super) fn expect(&self) -> bool {
-        let mut idle = self.lock();
-        idle.workers.is_empty() && !std::mem::replace(&mut idle.expecting, true)
-    }
-
-    /// The instance that was promised has been parked, or could not be made.
-    pub(super) fn expected(&self) {
-        self.lock().expecting = false;
     }
 
     /// Lets those go that have been idle for long. Returns when to do so next; `None` where there

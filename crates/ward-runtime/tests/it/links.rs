@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::future::join_all;
-use ward_runtime::{HandleError, LinkKind};
+use ward_runtime::{CallContext, HandleError, LinkKind};
+use ward_wire::Value;
 
 use super::host::{Host, Plan, plan, url};
 use super::log;
@@ -189,10 +190,8 @@ async fn the_log_has_the_request_and_the_cause() {
 }
 
 /// Three instances, each called from inside the one before it.
-#[tokio::test(flavor = "multi_thread")]
-async fn links_behind_each_other_answer_fail_and_wait_like_one() {
-    let host = plan(
-        r#"
+fn chain(settings: &str) -> Host {
+    let text = r#"
 [[trigger.http]]
 id = "main"
 route = "/..."
@@ -208,14 +207,18 @@ tool.ward.deadline = "30s"
 [component.relay]
 source = "{guest-relay}"
 dependencies = { "test:links/work" = { path = "{guest-callee}" } }
-tool.ward = { deadline = "20s", idle_instance_timeout = "60s" }
+tool.ward = { deadline = "20s", SETTINGS }
 
 [component.callee]
 source = "{guest-callee}"
-tool.ward = { deadline = "1500ms", idle_instance_timeout = "60s" }
-"#,
-    )
-    .load();
+tool.ward = { deadline = "1500ms", SETTINGS }
+"#;
+    plan(&text.replace("SETTINGS", settings)).load()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_behind_each_other_answer_fail_and_wait_like_one() {
+    let host = chain("idle_instance_timeout = '60s'");
     let refusal = format!("Err(Refusal::Unavailable({TEXT:?}))");
     for _ in 0..2 {
         check(&host, "/perform/refusal?answer", "Ok(1)").await;
@@ -230,6 +233,34 @@ tool.ward = { deadline = "1500ms", idle_instance_timeout = "60s" }
         let error = host.get("main", "/perform/plain?trap").await.unwrap_err();
         assert!(matches!(error, HandleError::Trapped(_)), "{error:?}");
     }
+}
+
+const WORK: &str = "test:links/work@1.0.0";
+/// Cases of `work.task`.
+const TRAP: u32 = 2;
+const SPIN: u32 = 3;
+const SLEEP: u32 = 5;
+/// A case of `work.refusal`.
+const UNAVAILABLE: u32 = 1;
+
+/// As triggers other than HTTP do it: instances are made while no other is polled.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_from_outside_has_new_instances_behind_it_that_answer_fail_and_wait() {
+    let host = chain("max_instance_reuse_count = 1");
+    let find = |name: &str| host.runtime.function("relay", WORK, name).unwrap();
+    let context = CallContext::default();
+    let (repeat, perform) = (find("repeat"), find("perform"));
+    let many = join_all((0..4).map(|_| repeat.call(vec![Value::U32(50)], &context))).await;
+    assert!(many.iter().all(|answer| *answer == Ok(Some(Value::U32(50)))), "{many:?}");
+    let refused = Value::Variant(UNAVAILABLE, Some(Box::new(Value::String(TEXT.to_owned()))));
+    let refused = Ok(Some(Value::Result(Err(Some(Box::new(refused))))));
+    for task in [TRAP, SPIN] {
+        let answer = perform.call(vec![Value::Variant(task, None)], &context).await;
+        assert_eq!(answer, refused);
+    }
+    let sleep = Value::Variant(SLEEP, Some(Box::new(Value::U32(50))));
+    let one = Ok(Some(Value::Result(Ok(Some(Box::new(Value::U32(1)))))));
+    assert_eq!(perform.call(vec![sleep], &context).await, one);
 }
 
 #[tokio::test(flavor = "multi_thread")]
