@@ -22,6 +22,10 @@ impl Health {
         }
     }
 
+    pub(crate) fn is_down(&self) -> bool {
+        self.down.load(Ordering::Relaxed)
+    }
+
     /// It did what it was asked to do.
     pub(crate) fn works(&self) {
         if self.down.load(Ordering::Relaxed) && self.down.swap(false, Ordering::Relaxed) {

@@ -137,6 +137,10 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) grpc_listen: Option<SocketAddr>,
 
+    /// Where to serve numbers for Prometheus, as /metrics [default: nowhere]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) metrics: Option<SocketAddr>,
+
     /// Do not give components ports of their own beside the gateway
     #[arg(long)]
     pub(crate) no_listeners: bool,

@@ -147,6 +147,7 @@ fn relay(
         source: outbox.source.clone(),
         topic: outbox.topic.clone(),
         keep_published: settings.keep_published,
+        stats: Arc::default(),
     })
 }
 
@@ -179,6 +180,7 @@ fn consumer(
         dead_letter_of: Box::new(move |topic| dead.dead_letter_of(topic)),
         event,
         consume: Arc::new(Component(function)),
+        stats: Arc::default(),
     })
 }
 

@@ -9,13 +9,19 @@ use ward_manifest::{App, Route};
 /// The first of the demo patients.
 const PATIENT: &str = "123e4567-e89b-12d3-a456-426614174000";
 
-/// The text for an application and its open listeners; `grpc` is where gRPC is served.
-pub(crate) fn text(app: &App, bound: &[Bound], grpc: Option<SocketAddr>, demo: bool) -> String {
+/// The text for an application and its open listeners; `others` are those of other protocols and
+/// purposes, by name.
+pub(crate) fn text(
+    app: &App,
+    bound: &[Bound],
+    others: &[(&str, SocketAddr)],
+    demo: bool,
+) -> String {
     let mut text = format!("\n{} is being served:\n", app.name);
     let name = |bound: &Bound| bound.component.clone().unwrap_or_else(|| "gateway".to_owned());
     let mut listeners: Vec<_> =
         bound.iter().map(|bound| (name(bound), url(bound.address))).collect();
-    listeners.extend(grpc.map(|address| ("grpc".to_owned(), url(address))));
+    listeners.extend(others.iter().map(|(name, at)| ((*name).to_owned(), url(*at))));
     let width = listeners.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, url) in listeners {
         text.push_str(&format!("  {name:width$}  {url}\n"));

@@ -14,6 +14,7 @@ mod grpc;
 mod guide;
 mod keys;
 mod logging;
+mod metrics;
 mod migrations;
 mod output;
 mod ports;

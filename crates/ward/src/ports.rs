@@ -23,11 +23,17 @@ pub(crate) fn apply(settings: &mut Settings, listen: Option<SocketAddr>, no_list
     }
 }
 
-/// Tries every address; the first that cannot be had is the failure. `grpc` is that of gRPC.
-pub(crate) fn check(settings: &Settings, grpc: Option<SocketAddr>) -> Result<(), Failure> {
+/// Tries every address; the first that cannot be had is the failure. `grpc` is that of gRPC,
+/// `metrics` that of `--metrics`.
+pub(crate) fn check(
+    settings: &Settings,
+    grpc: Option<SocketAddr>,
+    metrics: Option<SocketAddr>,
+) -> Result<(), Failure> {
     probe("the gateway", settings.listen)?;
     settings.listeners.iter().try_for_each(|(component, address)| probe(component, *address))?;
-    grpc.map_or(Ok(()), |address| probe("gRPC", address))
+    grpc.map_or(Ok(()), |address| probe("gRPC", address))?;
+    metrics.map_or(Ok(()), |address| probe("metrics", address))
 }
 
 fn probe(whose: &str, address: SocketAddr) -> Result<(), Failure> {
@@ -40,6 +46,7 @@ fn taken(whose: &str, address: SocketAddr, error: &io::Error) -> Failure {
     let other = match whose {
         "the gateway" => "choose another with --listen",
         "gRPC" => "choose another with --grpc-listen",
+        "metrics" => "choose another with --metrics",
         _ => "change it under [application.tool.ward.listeners], or give --no-listeners",
     };
     match error.kind() {
@@ -85,13 +92,13 @@ mod tests {
         let holder = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut settings = settings();
         apply(&mut settings, Some("127.0.0.1:0".parse().unwrap()), false);
-        check(&settings, None).unwrap();
+        check(&settings, None, None).unwrap();
         settings.listen = holder.local_addr().unwrap();
-        let failure = check(&settings, None).unwrap_err();
+        let failure = check(&settings, None, None).unwrap_err();
         assert!(failure.messages()[0].contains("in use"), "{failure:?}");
         assert!(failure.advice().unwrap().contains("--listen"), "{failure:?}");
         let taken = std::mem::replace(&mut settings.listen, "127.0.0.1:0".parse().unwrap());
-        let failure = check(&settings, Some(taken)).unwrap_err();
+        let failure = check(&settings, Some(taken), None).unwrap_err();
         assert!(failure.messages()[0].contains("for gRPC, is in use"), "{failure:?}");
         assert!(failure.advice().unwrap().contains("--grpc-listen"), "{failure:?}");
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
-use ward_tests::{Answer, Database, Options, Patient, Repository, Ward};
+use ward_tests::{Answer, Api, Database, Options, Patient, Repository, Ward};
 
 /// The broker is started beside ward, and other tests keep the machine busy.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -95,6 +95,36 @@ async fn what_billing_books_reaches_a_topic_of_its_own() {
     let patient = patient.as_str().expect("an id");
     let told = tail(&ward.state(), ("patient", patient), &[]);
     assert_eq!(told[0]["headers"]["traceparent"], trace);
+}
+
+#[tokio::test]
+async fn those_who_run_it_can_read_how_much_came_through() {
+    let arguments = ["--metrics", "127.0.0.1:0"].map(str::to_owned).into();
+    let mut ward = Ward::start(Options { arguments, ..Options::demo() });
+    let user = ward.user().await;
+    user.created(&Patient::unique().json()).await;
+    let metrics = Api::new(ward.listener("metrics").expect("it was asked for"));
+    let wanted = [
+        "ward_kafka_up 1",
+        r#"ward_outbox_sent_total{outbox="patients",topic="patient"} "#,
+        r#"ward_outbox_sent_total{outbox="billing",topic="billing-account"} "#,
+        r#"ward_consumer_done_total{trigger="analytics-consumer",group="analytics"} "#,
+        r#"ward_consumer_done_total{trigger="billing-consumer",group="billing"} "#,
+    ];
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let page = metrics.get("/metrics").await.body;
+        let some = |line: &str| !line.ends_with(" 0");
+        let there =
+            |wanted: &&str| page.lines().any(|line| line.starts_with(*wanted) && some(line));
+        match wanted.iter().find(|wanted| !there(wanted)) {
+            None => break,
+            Some(missing) => assert!(Instant::now() < deadline, "{missing} in {page}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(user.get("/metrics").await.status, 404, "the gateway does not have it");
+    assert!(ward.stop().success(), "{}", ward.log());
 }
 
 /// As after the restore of an older backup: what the database lost is in the topic.

@@ -44,6 +44,8 @@ pub struct RelayOptions {
     pub topic: String,
     /// How long published rows stay.
     pub keep_published: Duration,
+    /// Where it counts.
+    pub stats: Arc<RelayStats>,
 }
 
 /// A running relay. It goes on until a stop is asked for; dropping the handle lets it run.
@@ -61,9 +63,8 @@ impl RelayHandle {
         stop: watch::Receiver<bool>,
     ) -> RelayHandle {
         let mapping = Mapping::new(options.encoder, &options.key, &options.source);
-        let RelayOptions { name, topic, keep_published, connect, .. } = options;
-        let relay = Relay::new(name, topic, mapping, keep_published, producer);
-        let stats = relay.stats.clone();
+        let RelayOptions { name, topic, keep_published, connect, stats, .. } = options;
+        let relay = Relay::new((name, topic), mapping, keep_published, producer, stats.clone());
         RelayHandle { task: tokio::spawn(run(relay, connect, stop)), stats }
     }
 

@@ -85,11 +85,11 @@ struct Session<'r> {
 
 impl Relay {
     pub(super) fn new(
-        name: String,
-        topic: String,
+        (name, topic): (String, String),
         mapping: Mapping,
         keep_published: Duration,
         producer: Producer,
+        stats: Arc<RelayStats>,
     ) -> Relay {
         let (replies, answers) = mpsc::unbounded_channel();
         Relay {
@@ -98,7 +98,7 @@ impl Relay {
             mapping,
             keep_published,
             producer,
-            stats: Arc::default(),
+            stats,
             queue: Queue::default(),
             replies,
             answers,

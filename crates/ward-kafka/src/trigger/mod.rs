@@ -86,6 +86,8 @@ pub struct TriggerOptions {
     pub event: EventType,
     /// What is called.
     pub consume: Arc<dyn Consume>,
+    /// Where it counts.
+    pub stats: Arc<TriggerStats>,
 }
 
 /// A running trigger. It goes on until a stop is asked for; dropping the handle lets it run.
@@ -105,8 +107,8 @@ impl TriggerHandle {
         producer: Producer,
         stop: watch::Receiver<bool>,
     ) -> TriggerHandle {
-        let stats: Arc<TriggerStats> = Arc::default();
-        let task = tokio::spawn(run(Arc::new(options), connection, producer, stats.clone(), stop));
+        let stats = options.stats.clone();
+        let task = tokio::spawn(run(Arc::new(options), connection, producer, stop));
         TriggerHandle { task, stats }
     }
 
@@ -129,12 +131,11 @@ async fn run(
     options: Arc<TriggerOptions>,
     connection: Connection,
     producer: Producer,
-    stats: Arc<TriggerStats>,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut failures = 0;
     while !*stop.borrow() {
-        let ended = run::session(&options, &connection, &producer, &stats, &mut stop).await;
+        let ended = run::session(&options, &connection, &producer, &mut stop).await;
         let Err(reason) = ended else { return };
         tracing::error!(
             trigger = options.id,

@@ -63,7 +63,6 @@ pub(super) async fn session(
     options: &Arc<TriggerOptions>,
     connection: &Connection,
     producer: &Producer,
-    stats: &TriggerStats,
     stop: &mut watch::Receiver<bool>,
 ) -> Result<(), String> {
     let (sender, events) = mpsc::channel(EVENTS_MAX);
@@ -78,7 +77,7 @@ pub(super) async fn session(
     let session = Session {
         options,
         producer,
-        stats,
+        stats: &options.stats,
         consumer: Some(consumer),
         events,
         group: Group::new(rules, options.concurrency),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::system::{Component, Outbox, System, assert_in_order, consume, unique};
+use crate::system::{Component, Outbox, Patients, System, assert_in_order, consume, unique};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -65,6 +65,38 @@ async fn a_broker_that_comes_late_is_waited_for() {
     system.broker.start_again();
     component.has_applied(1).await;
     outbox.drained().await;
+    trigger.stop().await;
+    relay.stop().await;
+}
+
+/// Longer than sessions of a group last, and than most time limits of clients.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_gone_for_a_minute_is_waited_for() {
+    let system = System::start().await;
+    let (outbox, topic) = (Outbox::new(&system).await, system.topic(2).await);
+    let (component, group) = (Component::willing(), unique("group"));
+    let relay = outbox.relay(&system, &topic, DAY);
+    let trigger = consume(&system, (&topic, &group), &component);
+    let mut patients = Patients::new(&outbox, 10);
+    let written = patients.change().await;
+    component.has_applied(written).await;
+    assert!(system.connection().is_up());
+    system.broker.kill();
+    for _ in 0..6 {
+        patients.change().await;
+        sleep(Duration::from_secs(10)).await;
+    }
+    assert!(!system.connection().is_up());
+    assert_eq!(outbox.count("published_at IS NULL").await, 60);
+    system.broker.start_again();
+    let written = patients.change().await;
+    outbox.drained().await;
+    let applied = component.has_applied(written).await;
+    assert_eq!(applied.len(), written);
+    assert_in_order(&applied);
+    assert_eq!(trigger.handle.stats().dead.get(), 0);
+    assert_eq!(relay.handle.stats().set_aside.get(), 0);
+    assert!(system.connection().is_up());
     trigger.stop().await;
     relay.stop().await;
 }

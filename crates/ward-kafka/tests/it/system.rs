@@ -190,6 +190,7 @@ impl Outbox {
             source: "/patients".to_owned(),
             topic: topic.to_owned(),
             keep_published: keep,
+            stats: Arc::default(),
         };
         let handle = RelayHandle::spawn(options, Producer::new(system.connection()), stopped);
         Running { handle, stop }
@@ -443,6 +444,7 @@ pub(crate) fn consume_for(
         dead_letter_of: Box::new(|topic| format!("{topic}.dead-letter")),
         event,
         consume: Arc::new(Calls(component.clone())),
+        stats: Arc::default(),
     };
     let connection = system.connection();
     let producer = Producer::new(connection.clone());

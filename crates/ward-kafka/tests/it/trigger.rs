@@ -218,6 +218,21 @@ async fn a_slow_component_pauses_its_partition_and_loses_nothing() {
     relay.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_a_later_schema_is_read_as_far_as_it_is_known() {
+    let system = shared().await;
+    let topic = system.topic(1).await;
+    // Fields 1, 5 and 6 as of today; 100 and 101 are yet to come, a text and a number.
+    let value = b"\x0a\x01p\x2a\x02e1\x30\x07\xa2\x06\x03new\xa8\x06\x09";
+    produce_raw(system, &topic, "p", value);
+    let component = Component::willing();
+    let trigger = consume(system, (&topic, &unique("group")), &component);
+    let applied = component.has_applied(1).await;
+    assert_eq!((&*applied[0].event_id, applied[0].version), ("e1", 7));
+    assert_eq!(trigger.handle.stats().dead.get(), 0);
+    trigger.stop().await;
+}
+
 /// Sends what no relay would.
 fn produce_raw(system: &System, topic: &str, key: &str, value: &[u8]) {
     let producer: BaseProducer =

@@ -112,8 +112,8 @@ impl Callee {
     /// Keeps an instance that has done its work for the next call, unless it has had its share.
     pub(super) fn give_back(self: &Arc<Self>, worker: Worker) {
         if self.is_spent(&worker) {
-            // Not on another thread, which would have this one's processor interrupted for each page
-            // that both may know of: that costs ten times what the end itself does.
+            // Not on another thread, which would have this one's processor interrupted for each
+            // page that both may know of: that costs ten times what the end itself does.
             errand::send(async move { drop(worker) });
         } else {
             self.park(worker);

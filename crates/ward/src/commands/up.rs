@@ -1,11 +1,13 @@
 //! `ward up`: everything from the manifest to serving, in the order that lets mistakes show before
 //! slow things start, and back down in the opposite order.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::net::TcpListener;
 use ward_http::Server;
 use ward_kafka::EventsOptions;
 use ward_manifest::{App, Variables};
@@ -16,6 +18,7 @@ use crate::application::Application;
 use crate::cli::UpArgs;
 use crate::events::BrokerKind;
 use crate::failure::Failure;
+use crate::metrics::{self, Numbers};
 use crate::progress::{Progress, seconds};
 use crate::provision::Provision;
 use crate::signals::Stop;
@@ -32,7 +35,8 @@ pub(crate) fn run(args: &UpArgs) -> Result<ExitCode, Failure> {
     let mut application = Application::load(&args.from, &args.config)?;
     ports::apply(&mut application.app.settings, args.listen, args.no_listeners);
     grpc::apply(&mut application.app, args.listen, args.grpc_listen);
-    ports::check(&application.app.settings, grpc::address(&application.app))?;
+    let grpc = grpc::address(&application.app);
+    ports::check(&application.app.settings, grpc, args.metrics)?;
     if args.build {
         build(&application.app, &[], progress)?;
     }
@@ -69,6 +73,7 @@ struct Ready {
     server: Server<HttpHandler>,
     grpc: Option<ward_grpc::Server<Function>>,
     events: Option<EventsOptions>,
+    metrics: Option<TcpListener>,
     /// Kept for as long as its handlers serve.
     _runtime: Runtime,
 }
@@ -98,6 +103,7 @@ impl Up<'_> {
             ready = self.prepare(provision) => ready?,
         };
         self.announce(&ready)?;
+        let metrics = metrics::serve(ready.metrics, Numbers::of(ready.events.as_ref()));
         let events = events::start(ready.events);
         let grpc = async {
             match ready.grpc {
@@ -105,7 +111,11 @@ impl Up<'_> {
                 None => 0,
             }
         };
-        let (drained, calls_cut) = tokio::join!(ready.server.run(stop.clone().requested()), grpc);
+        let serving = async { tokio::join!(ready.server.run(stop.clone().requested()), grpc) };
+        let (drained, calls_cut) = tokio::select! {
+            served = serving => served,
+            never = metrics => match never {},
+        };
         if let Some(events) = events {
             events.stop().await;
         }
@@ -135,7 +145,8 @@ impl Up<'_> {
             false => BrokerKind::Given,
         };
         let events = events::prepare(&self.application.app, &variables, &runtime, broker)?;
-        Ok(Ready { server, grpc, events, _runtime: runtime })
+        let metrics = metrics::bind(self.args.metrics).await?;
+        Ok(Ready { server, grpc, events, metrics, _runtime: runtime })
     }
 
     async fn load(&self, variables: Arc<Variables>) -> Result<Runtime, Failure> {
@@ -161,18 +172,22 @@ impl Up<'_> {
         let took = self.started.elapsed();
         let bound = ready.server.bound();
         let grpc = ready.grpc.as_ref().map(ward_grpc::Server::address);
+        let metrics = ready.metrics.as_ref().and_then(|listener| listener.local_addr().ok());
+        let others = [("grpc", grpc), ("metrics", metrics)];
+        let others = others.into_iter().filter_map(|(name, address)| Some((name, address?)));
+        let others: Vec<(&str, SocketAddr)> = others.collect();
         match self.progress {
             Progress::Quiet => Ok(()),
             Progress::Log => {
                 let http = bound.iter().map(|b| (b.component.as_deref(), b.address));
                 let http = http.map(|(component, at)| (component.unwrap_or("gateway"), at));
-                for (listener, address) in http.chain(grpc.map(|address| ("grpc", address))) {
+                for (listener, address) in http.chain(others) {
                     tracing::info!(listener, %address, "serving");
                 }
                 Ok(())
             }
             Progress::Lines | Progress::Terminal => {
-                let guide = guide::text(&self.application.app, bound, grpc, self.args.demo);
+                let guide = guide::text(&self.application.app, bound, &others, self.args.demo);
                 output::print(&format!("ready ({} in all)\n{guide}", seconds(took)))
             }
         }

@@ -191,7 +191,7 @@ fn broker(args: &DoctorArgs, app: &App) -> Vec<Finding> {
 
 fn free_ports(app: &App) -> Finding {
     let grpc = grpc::address(app);
-    match ports::check(&app.settings, grpc) {
+    match ports::check(&app.settings, grpc, None) {
         Err(failure) => failure.into(),
         Ok(()) => {
             let listeners = app.settings.listeners.values().map(ToString::to_string);

@@ -1,0 +1,233 @@
+//! Numbers for those who run Ward, as Prometheus reads them: `GET /metrics` on a listener of its
+//! own, which is not the gateway's and opens only when asked for. Numbers and the names that the
+//! manifest gives, nothing of what any event is about.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use ward_kafka::{Connection, Counter, EventsOptions, RelayStats, TriggerStats};
+
+use crate::failure::Failure;
+
+/// Who reads this are a few scrapers; others wait.
+const CONNECTIONS_MAX: usize = 16;
+/// How long a request's head may take.
+const HEAD_MAX: Duration = Duration::from_secs(10);
+/// After a failed accept, which is nearly always a lack of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What is counted.
+#[derive(Default)]
+pub(crate) struct Numbers {
+    broker: Option<Connection>,
+    /// With labels.
+    relays: Vec<(String, Arc<RelayStats>)>,
+    consumers: Vec<(String, Arc<TriggerStats>)>,
+}
+
+impl Numbers {
+    /// Those of an application's events; none where it has none.
+    pub(crate) fn of(events: Option<&EventsOptions>) -> Self {
+        let Some(events) = events else { return Self::default() };
+        let relay = |relay: &ward_kafka::RelayOptions| {
+            let labels = [("outbox", &*relay.name), ("topic", &*relay.topic)];
+            (self::labels(&labels), relay.stats.clone())
+        };
+        let consumer = |trigger: &ward_kafka::TriggerOptions| {
+            let labels = [("trigger", &*trigger.id), ("group", &*trigger.group)];
+            (self::labels(&labels), trigger.stats.clone())
+        };
+        Self {
+            broker: Some(events.connection.clone()),
+            relays: events.relays.iter().map(relay).collect(),
+            consumers: events.triggers.iter().map(consumer).collect(),
+        }
+    }
+
+    /// The text format of Prometheus, version 0.0.4.
+    fn text(&self) -> String {
+        let mut page = Page::default();
+        if let Some(broker) = &self.broker {
+            let help = "Whether the Kafka broker could be used when that was last tried.";
+            page.family("ward_kafka_up", "gauge", help);
+            page.sample("ward_kafka_up", "", u64::from(broker.is_up()));
+        }
+        for (name, help, counter) in RELAY {
+            page.counters(name, help, &self.relays, counter);
+        }
+        for (name, help, counter) in CONSUMER {
+            page.counters(name, help, &self.consumers, counter);
+        }
+        let waiting = "ward_consumer_waiting";
+        page.family(waiting, "gauge", "Records here that are not answered for.");
+        for (labels, stats) in &self.consumers {
+            page.sample(waiting, labels, stats.waiting.get());
+        }
+        page.0
+    }
+}
+
+/// What is counted of something: the name, what it means, and where it is.
+type Family<T> = (&'static str, &'static str, fn(&T) -> &Counter);
+
+const RELAY: [Family<RelayStats>; 4] = [
+    ("ward_outbox_sent_total", "Events that the broker has acknowledged.", |s| &s.sent),
+    ("ward_outbox_send_failures_total", "Attempts that failed and are repeated.", |s| &s.failed),
+    ("ward_outbox_set_aside_total", "Events that can never be sent.", |s| &s.set_aside),
+    (
+        "ward_outbox_database_failures_total",
+        "Connections to the outbox's database that were lost or could not be made.",
+        |s| &s.disconnected,
+    ),
+];
+
+const CONSUMER: [Family<TriggerStats>; 5] = [
+    ("ward_consumer_calls_total", "Calls to the component.", |s| &s.calls),
+    ("ward_consumer_call_failures_total", "Calls that came to nothing.", |s| &s.failed),
+    ("ward_consumer_done_total", "Records that were applied or known already.", |s| &s.done),
+    ("ward_consumer_retries_total", "Records that the component asked to have again.", |s| {
+        &s.retried
+    }),
+    ("ward_consumer_dead_letters_total", "Records that were set aside.", |s| &s.dead),
+];
+
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a text cannot fail.
+        let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    }
+
+    fn sample(&mut self, name: &str, labels: &str, value: u64) {
+        let _ = writeln!(self.0, "{name}{labels} {value}");
+    }
+
+    fn counters<T>(
+        &mut self,
+        name: &str,
+        help: &str,
+        all: &[(String, Arc<T>)],
+        counter: fn(&T) -> &Counter,
+    ) {
+        self.family(name, "counter", help);
+        for (labels, stats) in all {
+            self.sample(name, labels, counter(stats).get());
+        }
+    }
+}
+
+fn labels(labels: &[(&str, &str)]) -> String {
+    let escape = |value: &str| value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
+    let labels = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escape(value)));
+    format!("{{{}}}", labels.collect::<Vec<_>>().join(","))
+}
+
+/// Opens the listener, where one is asked for.
+pub(crate) async fn bind(address: Option<SocketAddr>) -> Result<Option<TcpListener>, Failure> {
+    let Some(address) = address else { return Ok(None) };
+    let bound = TcpListener::bind(address).await;
+    bound.map(Some).map_err(Failure::because(format!("listening on {address} for metrics")))
+}
+
+/// Serves until the future is dropped; without a listener for nobody.
+pub(crate) async fn serve(listener: Option<TcpListener>, numbers: Numbers) -> Infallible {
+    let Some(listener) = listener else { return std::future::pending().await };
+    let (numbers, places) = (Arc::new(numbers), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
+    loop {
+        let place = places.clone().acquire_owned().await;
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let numbers = numbers.clone();
+                tokio::spawn(async move {
+                    connection(stream, &numbers).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "accepting a connection for metrics");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// One request: a scraper comes again after many seconds.
+async fn connection(stream: TcpStream, numbers: &Numbers) {
+    let answer = async |request: Request<Incoming>| {
+        Ok::<_, Infallible>(answer(request.method(), request.uri().path(), numbers))
+    };
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_MAX)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), hyper::service::service_fn(answer));
+    if let Err(error) = served.await {
+        tracing::debug!(%error, "a connection for metrics");
+    }
+}
+
+fn answer(method: &Method, path: &str, numbers: &Numbers) -> Response<String> {
+    let (status, text) = match (method, path) {
+        (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, numbers.text()),
+        (_, "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, "use GET\n".to_owned()),
+        _ => (StatusCode::NOT_FOUND, "there is only /metrics here\n".to_owned()),
+    };
+    let mut response = Response::new(text);
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn the_page() {
+        let numbers = Numbers {
+            broker: None,
+            relays: vec![(labels(&[("outbox", "a\"b\\c\nd"), ("topic", "t")]), Arc::default())],
+            consumers: vec![(labels(&[("trigger", "x")]), Arc::default())],
+        };
+        let page = numbers.text();
+        let samples = page.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>();
+        expect![[r#"
+            ward_outbox_sent_total{outbox="a\"b\\c\nd",topic="t"} 0
+            ward_outbox_send_failures_total{outbox="a\"b\\c\nd",topic="t"} 0
+            ward_outbox_set_aside_total{outbox="a\"b\\c\nd",topic="t"} 0
+            ward_outbox_database_failures_total{outbox="a\"b\\c\nd",topic="t"} 0
+            ward_consumer_calls_total{trigger="x"} 0
+            ward_consumer_call_failures_total{trigger="x"} 0
+            ward_consumer_done_total{trigger="x"} 0
+            ward_consumer_retries_total{trigger="x"} 0
+            ward_consumer_dead_letters_total{trigger="x"} 0
+            ward_consumer_waiting{trigger="x"} 0"#]]
+        .assert_eq(&samples.join("\n"));
+    }
+
+    #[test]
+    fn what_is_not_there() {
+        let check = |method: &Method, path: &str, status: u16| {
+            assert_eq!(answer(method, path, &Numbers::default()).status(), status);
+        };
+        check(&Method::GET, "/metrics", 200);
+        check(&Method::HEAD, "/metrics", 200);
+        check(&Method::POST, "/metrics", 405);
+        check(&Method::GET, "/", 404);
+    }
+}
