@@ -67,7 +67,10 @@ pub fn traceparent(headers: &HeaderMap) -> Option<&str> {
 pub fn traceparent_in(text: &str) -> Option<&str> {
     let digits = |field: &str| field.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let formed = text.split('-').map(str::len).eq(TRACE_FIELDS) && text.split('-').all(digits);
-    formed.then_some(text)
+    // The version ff and ids of zeros only are nobody's.
+    let nobodys =
+        |field: &str| field == "ff" || field.len() > 2 && field.bytes().all(|b| b == b'0');
+    (formed && !text.split('-').take(3).any(nobodys)).then_some(text)
 }
 
 /// The text, if it can be a role or a token's id.
@@ -149,6 +152,9 @@ mod tests {
         check(&[sent], Some(sent));
         check(&[sent, sent], None);
         check(&[&sent.to_uppercase()], None);
+        check(&[&sent.replacen("00", "ff", 1)], None);
+        check(&["00-00000000000000000000000000000000-b7ad6b7169203331-01"], None);
+        check(&["00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01"], None);
         check(&[&sent[..52]], None);
         check(&["Jane Roe"], None);
         check(&[""], None);

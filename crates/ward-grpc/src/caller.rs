@@ -28,7 +28,7 @@ pub(crate) enum Field {
 /// The fields of the record in a component's contract, in order; none where it does not have it.
 ///
 /// # Errors
-/// A field that nobody here knows how to fill in.
+/// A field that nobody here knows how to fill in, or several versions of the record.
 pub(crate) fn fields(contract: &Contract) -> Result<Box<[Field]>, String> {
     let [interface, record] = CALLER;
     let known = |name: String| match name.as_str() {
@@ -39,7 +39,13 @@ pub(crate) fn fields(contract: &Contract) -> Result<Box<[Field]>, String> {
         "traceparent" => Ok(Field::Trace),
         _ => Err(format!("`{}` has a field `{name}`, which this host does not know", self::name())),
     };
-    contract.fields(interface, record).into_iter().flatten().map(known).collect()
+    let versions = contract.interfaces();
+    let is = |name: &&String| name.split('@').next() == Some(interface);
+    match versions.iter().filter(is).collect::<Vec<_>>().as_slice() {
+        [] => Ok(Box::default()),
+        [one] => contract.fields(one, record).into_iter().flatten().map(known).collect(),
+        _ => Err(format!("there are several versions of `{interface}`")),
+    }
 }
 
 /// What there is to tell of a call.

@@ -120,13 +120,13 @@ impl Connection {
         &self.brokers
     }
 
-    /// Whether the broker was there when it was last needed.
     /// Whether the broker could be used when that was last tried.
     #[must_use]
     pub fn is_up(&self) -> bool {
         !self.health.is_down()
     }
 
+    /// Whether the broker was there when it was last needed.
     pub(crate) fn health(&self) -> &Arc<Health> {
         &self.health
     }

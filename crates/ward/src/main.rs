@@ -13,6 +13,7 @@ mod failure;
 mod grpc;
 mod guide;
 mod keys;
+mod limits;
 mod logging;
 mod metrics;
 mod migrations;

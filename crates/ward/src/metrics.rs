@@ -6,7 +6,6 @@ use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -18,13 +17,7 @@ use tokio::sync::Semaphore;
 use ward_kafka::{Connection, Counter, EventsOptions, RelayStats, TriggerStats};
 
 use crate::failure::Failure;
-
-/// Who reads this are a few scrapers; others wait.
-const CONNECTIONS_MAX: usize = 16;
-/// How long a request's head may take.
-const HEAD_MAX: Duration = Duration::from_secs(10);
-/// After a failed accept, which is nearly always a lack of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+use crate::limits::{ACCEPT_PAUSE, METRICS_CONNECTIONS_MAX, METRICS_HEAD_MAX};
 
 /// What is counted.
 #[derive(Default)]
@@ -58,7 +51,7 @@ impl Numbers {
     fn text(&self) -> String {
         let mut page = Page::default();
         if let Some(broker) = &self.broker {
-            let help = "Whether the Kafka broker could be used when that was last tried.";
+            let help = "Whether the Kafka broker could be used by the last event.";
             page.family("ward_kafka_up", "gauge", help);
             page.sample("ward_kafka_up", "", u64::from(broker.is_up()));
         }
@@ -144,7 +137,7 @@ pub(crate) async fn bind(address: Option<SocketAddr>) -> Result<Option<TcpListen
 /// Serves until the future is dropped; without a listener for nobody.
 pub(crate) async fn serve(listener: Option<TcpListener>, numbers: Numbers) -> Infallible {
     let Some(listener) = listener else { return std::future::pending().await };
-    let (numbers, places) = (Arc::new(numbers), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
+    let (numbers, places) = (Arc::new(numbers), Arc::new(Semaphore::new(METRICS_CONNECTIONS_MAX)));
     loop {
         let place = places.clone().acquire_owned().await;
         match listener.accept().await {
@@ -170,7 +163,7 @@ async fn connection(stream: TcpStream, numbers: &Numbers) {
     };
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_MAX)
+        .header_read_timeout(METRICS_HEAD_MAX)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), hyper::service::service_fn(answer));
     if let Err(error) = served.await {

@@ -93,8 +93,19 @@ async fn what_billing_books_reaches_a_topic_of_its_own() {
     let text = serde_json::to_string(&masked).expect("JSON");
     assert!(!text.contains("12550") && text.contains("CHARGE_POSTED"), "{text}");
     let patient = patient.as_str().expect("an id");
-    let told = tail(&ward.state(), ("patient", patient), &[]);
-    assert_eq!(told[0]["headers"]["traceparent"], trace);
+    let path = format!("/api/patients/{patient}");
+    let request = |method: &str| api.request(method, &path).header("traceparent", trace);
+    let body = Patient::unique().json().to_string();
+    let put = request("PUT").header("content-type", "application/json").body(body);
+    assert_eq!(Answer::of(put).await.status, 200);
+    assert_eq!(Answer::of(request("DELETE")).await.status, 204);
+    published(&ward.database("patients").await, patient, 3).await;
+    published(&ward.database("billing").await, account, 4).await;
+    for (key, count) in [(("patient", patient), 3), (("billing-account", account), 4)] {
+        let told = tail(&ward.state(), key, &[]);
+        assert_eq!(told.len(), count, "{told:?}");
+        assert!(told.iter().all(|event| event["headers"]["traceparent"] == trace), "{told:?}");
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Val};
 
 use super::pool::Pool;
 use super::worker::{Job, Worker};
-use super::{CallContext, CallError, Site, course, errand};
+use super::{CallContext, CallError, Site, course};
 use crate::state::{ComponentShared, State};
 
 /// Interfaces that are called in another way, or by nobody.
@@ -109,14 +109,16 @@ impl Callee {
         Worker::open(store, instance).map_err(failed)
     }
 
-    /// Keeps an instance that has done its work for the next call, unless it has had its share.
-    pub(super) fn give_back(self: &Arc<Self>, worker: Worker) {
+    /// Keeps an instance that has done its work for the next call, unless it has had its share:
+    /// that one is returned, to be ended when nobody waits any more. Not on another thread, which
+    /// would have this one's processor interrupted for each page that both may know of: that costs
+    /// ten times what the end itself does.
+    pub(super) fn give_back(self: &Arc<Self>, worker: Worker) -> Option<Worker> {
         if self.is_spent(&worker) {
-            // Not on another thread, which would have this one's processor interrupted for each
-            // page that both may know of: that costs ten times what the end itself does.
-            errand::send(async move { drop(worker) });
+            Some(worker)
         } else {
             self.park(worker);
+            None
         }
     }
 

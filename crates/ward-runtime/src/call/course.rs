@@ -1,7 +1,7 @@
 //! The course of one call. It begins on the caller's own task, in a warm instance, and most calls
-//! end there: handing them to another task and the answer back would cost more than they do. What
-//! has to wait, for its instance, for the outside or because it computes for long, goes on in a
-//! task of its own, which nothing that happens to the caller can end.
+//! end there: handing them to another task and the answer back would cost more than they do. Where
+//! there is none, making one is an errand. What has to wait, for the outside or because it computes
+//! for long, goes on in a task of its own, which nothing that happens to the caller can end.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -36,7 +36,7 @@ pub(super) async fn run(
     let progress = progress.map_err(|error| failed(callee, &request_id, &error))?;
     match progress.results {
         Some(results) if progress.idle => {
-            between(site, || callee.give_back(worker));
+            drop(callee.give_back(worker));
             Ok(results)
         }
         Some(results) => {
@@ -146,11 +146,12 @@ async fn go_on(callee: Arc<Callee>, mut worker: Worker, mut call: Option<Call>) 
         }
     })
     .await;
+    let mut spent = None;
     let answer = match end {
         Ok(results) => {
             // The instance is there again before the answer goes out, so that a caller who calls
             // again at once finds it.
-            callee.give_back(worker);
+            spent = callee.give_back(worker);
             Ok(results.unwrap_or_default())
         }
         Err(end) => {
@@ -165,6 +166,7 @@ async fn go_on(callee: Arc<Callee>, mut worker: Worker, mut call: Option<Call>) 
     if let Some(call) = call {
         call.answer(answer);
     }
+    drop(spent);
 }
 
 /// How an instance ended that should not have.

@@ -8,15 +8,20 @@
 //! stores are tasks of their own.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Waker};
 
 type Errand = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// The most errands that are done between two polls; each may run a guest for a while, and the
+/// store that waits has a deadline of its own. The others are tasks.
+const TOGETHER_MAX: usize = 4;
+
 thread_local! {
     /// The errands of the store that is polled on this thread; `None` where nobody asks for them.
-    static ERRANDS: RefCell<Option<Vec<Errand>>> = const { RefCell::new(None) };
+    static ERRANDS: RefCell<Option<VecDeque<Errand>>> = const { RefCell::new(None) };
 }
 
 /// Has `errand` done: before the store is polled again that is polled now, as far as that goes
@@ -25,7 +30,7 @@ pub(super) fn send(errand: impl Future<Output = ()> + Send + 'static) {
     let errand: Errand = Box::pin(errand);
     let left = ERRANDS.with_borrow_mut(|errands| match errands {
         Some(errands) => {
-            errands.push(errand);
+            errands.push_back(errand);
             None
         }
         None => Some(errand),
@@ -39,13 +44,8 @@ pub(super) fn send(errand: impl Future<Output = ()> + Send + 'static) {
 pub(super) fn poll<T>(poll: impl FnOnce() -> T) -> (T, bool) {
     let Some(_open) = Open::begin() else { return (poll(), false) };
     let polled = poll();
-    let mut errands = take();
-    let any = !errands.is_empty();
-    while let Some(errand) = errands.pop() {
-        begin(errand);
-        errands.extend(take());
-    }
-    (polled, any)
+    let begun = std::iter::from_fn(next).take(TOGETHER_MAX).map(begin).count();
+    (polled, begun > 0)
 }
 
 /// What waits goes on in a task of its own.
@@ -58,8 +58,8 @@ fn begin(mut errand: Errand) {
     }
 }
 
-fn take() -> Vec<Errand> {
-    ERRANDS.with_borrow_mut(|errands| errands.as_mut().map(std::mem::take)).unwrap_or_default()
+fn next() -> Option<Errand> {
+    ERRANDS.with_borrow_mut(|errands| errands.as_mut()?.pop_front())
 }
 
 /// While it lives, errands of this thread are noted down.
@@ -71,7 +71,7 @@ impl Open {
         ERRANDS.with_borrow_mut(|errands| match errands {
             Some(_) => None,
             None => {
-                *errands = Some(Vec::new());
+                *errands = Some(VecDeque::new());
                 Some(Self)
             }
         })
@@ -80,7 +80,7 @@ impl Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        // Some are left where the store's poll panicked.
+        // Some are left where there were many, or where the store's poll panicked.
         let left = ERRANDS.take().unwrap_or_default();
         left.into_iter().for_each(|errand| drop(tokio::spawn(errand)));
     }
@@ -113,7 +113,7 @@ mod tests {
         });
         assert_eq!((polled, any), (7, true));
         let done = done.lock().unwrap().clone();
-        assert_eq!(done, ["polled", "of a store inside", "errand", "of the errand"]);
+        assert_eq!(done, ["polled", "errand", "of a store inside", "of the errand"]);
         assert_eq!(poll(|| ()), ((), false));
     }
 
@@ -138,6 +138,23 @@ mod tests {
         assert!(panicked.is_err());
         assert_eq!(done.load(Ordering::Relaxed), 0);
         while done.load(Ordering::Relaxed) < 3 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn of_many_errands_most_are_tasks() {
+        let done = Arc::new(AtomicU32::new(0));
+        let ((), any) = poll(|| {
+            for _ in 0..10 {
+                let done = done.clone();
+                send(async move {
+                    done.fetch_add(1, Ordering::Relaxed);
+                });
+            }
+        });
+        assert_eq!((any, done.load(Ordering::Relaxed)), (true, 4));
+        while done.load(Ordering::Relaxed) < 10 {
             tokio::task::yield_now().await;
         }
     }

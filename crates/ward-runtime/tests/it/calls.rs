@@ -200,7 +200,7 @@ async fn a_call_goes_on_when_its_caller_is_gone() {
     }
 }
 
-/// Their successors are made while they work, and are as fresh as they are.
+/// Each is made for its call, and ends with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_for_a_single_call_takes_no_other() {
     let host = host("max_instance_reuse_count = 1, idle_instance_timeout = '60s'");
