@@ -62,6 +62,8 @@ fn up() {
                       Where to serve [default: `listen` in the manifest, or 127.0.0.1:4004]
                   --grpc-listen <ADDRESS:PORT>
                       Where to serve gRPC [default: `listen` of the gRPC trigger, or 127.0.0.1:9001]
+                  --metrics <ADDRESS:PORT>
+                      Where to serve numbers for Prometheus, as /metrics [default: nowhere]
                   --no-listeners
                       Do not give components ports of their own beside the gateway
                   --install-broker
