@@ -9,11 +9,11 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use ward_wire::Value;
 
+use super::TriggerOptions;
 use super::consumer::{Consumer, Event, Farewell, Incoming};
 use super::dead_letter::{self, DeadLetter};
 use super::group::{Addressed, Call, Epoch, Group, Place};
 use super::partition::{CallError, Moment, Next, Outcome, Rules};
-use super::{TriggerOptions, TriggerStats};
 use crate::client::Connection;
 use crate::ends::Ends;
 use crate::limits::{COMMIT_EVERY, REVOKE_MAX, STOP_MAX};
@@ -45,7 +45,6 @@ struct Revoking {
 pub(super) struct Session<'t> {
     options: &'t Arc<TriggerOptions>,
     producer: &'t Producer,
-    stats: &'t TriggerStats,
     consumer: Option<Consumer>,
     events: mpsc::Receiver<Event>,
     group: Group<Shared>,
@@ -77,7 +76,6 @@ pub(super) async fn session(
     let session = Session {
         options,
         producer,
-        stats: &options.stats,
         consumer: Some(consumer),
         events,
         group: Group::new(rules, options.concurrency),
@@ -148,7 +146,7 @@ impl Session<'_> {
     fn start_call(&mut self, call: Call<Shared>) {
         let Call { place, epoch, records } = call;
         let options = self.options.clone();
-        self.stats.calls.add(1);
+        self.options.stats.calls.add(1);
         self.calls.spawn(async move {
             // On a task of its own, so that a panic on the way costs this call and no more.
             let called = tokio::spawn(consume(options, records)).await;
@@ -162,7 +160,7 @@ impl Session<'_> {
         match &result {
             Ok(outcomes) => self.count(outcomes),
             Err(error) => {
-                self.stats.failed.add(1);
+                self.options.stats.failed.add(1);
                 let (topic, partition) = (&place.0, place.1);
                 tracing::warn!(
                     trigger = self.options.id, topic = %topic, partition, reason = %error,
@@ -178,8 +176,8 @@ impl Session<'_> {
         let count = |which: fn(&&Outcome) -> bool| {
             u64::try_from(outcomes.iter().filter(which).count()).unwrap_or(u64::MAX)
         };
-        self.stats.done.add(count(|outcome| **outcome == Outcome::Done));
-        self.stats.retried.add(count(|outcome| matches!(outcome, Outcome::Retry(_))));
+        self.options.stats.done.add(count(|outcome| **outcome == Outcome::Done));
+        self.options.stats.retried.add(count(|outcome| matches!(outcome, Outcome::Retry(_))));
     }
 
     /// Sends a record to the dead letters, for as long as it takes.
@@ -206,7 +204,7 @@ impl Session<'_> {
             reason = dead.reason,
             "a record goes to the dead letters"
         );
-        self.stats.dead.add(1);
+        self.options.stats.dead.add(1);
         let (record, topic) =
             (dead.wrap(&letter.record.record), (options.dead_letter_of)(&place.0));
         let producer = self.producer.clone();
@@ -302,7 +300,7 @@ impl Session<'_> {
         if !positions.is_empty() {
             consumer.commit(positions);
         }
-        self.stats.waiting.set(u64::try_from(self.group.len()).unwrap_or(u64::MAX));
+        self.options.stats.waiting.set(u64::try_from(self.group.len()).unwrap_or(u64::MAX));
     }
 
     fn fetch(&mut self) {
