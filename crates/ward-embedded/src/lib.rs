@@ -23,7 +23,7 @@ mod supervisor;
 pub use binaries::{Installation, VERSION_MIN, installations};
 pub use broker::{
     Broker, BrokerOptions, EphemeralBroker, NISSHI_VERSION, ReservedBroker, broker_program,
-    install_broker,
+    drop_header_check, install_broker,
 };
 pub use ephemeral::Ephemeral;
 pub use error::EmbeddedError;

@@ -1,19 +1,27 @@
 //! The Kafka broker that `ward up` runs where the user names none: its address is known from the
 //! start, the broker itself comes when it can. Nothing waits for it, and its absence is said once.
 
+use std::future::pending;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use ward_embedded::{Broker, BrokerOptions, ReservedBroker, broker_program, install_broker};
+use tokio::time::sleep;
+use ward_embedded::{
+    Broker, BrokerOptions, ReservedBroker, broker_program, drop_header_check, install_broker,
+};
 
+use crate::database::connect;
 use crate::failure::Failure;
 use crate::progress::Progress;
 
 /// Between two lines of a build that goes on in the background.
 const BETWEEN_NOTES: Duration = Duration::from_secs(30);
+
+/// Between two looks at a broker's tables, which it makes within a second.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// A broker that runs, or is being built.
 pub(crate) struct LocalBroker {
@@ -57,13 +65,20 @@ async fn run(
         _ = stop.wait_for(|stop| *stop) => return,
     };
     let started = found.and_then(|program| {
-        let options = BrokerOptions { program, database_url };
+        let options = BrokerOptions { program, database_url: database_url.clone() };
         Broker::start(reserved, options).map_err(Failure::from)
     });
     match started {
         Ok(broker) => {
             progress.say(&format!("Kafka broker at {}", broker.address()));
-            drop(stop.wait_for(|stop| *stop).await);
+            let never = async {
+                lighten(&database_url).await;
+                pending::<()>().await;
+            };
+            tokio::select! {
+                () = never => {}
+                _ = stop.wait_for(|stop| *stop) => {}
+            }
             broker.stop().await;
         }
         Err(failure) => {
@@ -72,6 +87,29 @@ async fn run(
             tracing::warn!("no Kafka broker, so events wait in their outboxes: {text}{help}");
         }
     }
+}
+
+/// Makes the broker's tables cheaper to write, once it has made them. It serves without that too.
+async fn lighten(database_url: &str) {
+    let mut said = false;
+    loop {
+        match light(database_url).await {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(failure) if said => tracing::debug!(?failure, "the broker's tables"),
+            Err(failure) => {
+                said = true;
+                let text = failure.messages().join("; ");
+                tracing::warn!("the broker's tables stay as they are for now: {text}");
+            }
+        }
+        sleep(BETWEEN_LOOKS).await;
+    }
+}
+
+async fn light(database_url: &str) -> Result<bool, Failure> {
+    let client = connect(database_url).await?;
+    Ok(drop_header_check(&client).await?)
 }
 
 /// The program, built first if that is wanted.

@@ -10,8 +10,11 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio_postgres::NoTls;
+
 use super::install::install_broker;
 use super::process::command;
+use super::tables::drop_header_check;
 use crate::cluster::free_port;
 use crate::error::EmbeddedError;
 use crate::postgres::{blocking, quiet};
@@ -39,6 +42,9 @@ rm -rf "$directory"
 /// A cold start makes tables first.
 const READY_MAX: Duration = Duration::from_secs(60);
 
+/// Between two looks whether it is ready.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
 /// A broker for tests, on a port of its own.
 pub struct EphemeralBroker {
     port: u16,
@@ -48,13 +54,19 @@ pub struct EphemeralBroker {
 }
 
 impl EphemeralBroker {
-    /// Starts a broker with its storage at this address, such as that of an empty PostgreSQL
-    /// database, and waits until it answers. Builds the program first where it is missing.
+    /// Starts a broker with its storage in the PostgreSQL database of this address, and waits until
+    /// it answers. Builds the program first where it is missing.
     pub async fn start(storage: &str) -> Result<EphemeralBroker, EmbeddedError> {
-        let storage = storage.to_owned();
-        let broker = blocking(move || EphemeralBroker::prepare(&storage)).await?;
+        let address = storage.to_owned();
+        let broker = blocking(move || EphemeralBroker::prepare(&address)).await?;
         broker.tell("start");
         broker.ready().await?;
+        let (client, connection) = tokio_postgres::connect(storage, NoTls).await?;
+        let serving = tokio::spawn(connection);
+        while !drop_header_check(&client).await? {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        serving.abort();
         Ok(broker)
     }
 
@@ -127,7 +139,7 @@ impl EphemeralBroker {
                 let log = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
                 return Err(EmbeddedError::BrokerInstall(crate::command::tail(&log)));
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 mod ephemeral;
 mod install;
 mod process;
+mod tables;
 
 use std::fs;
 use std::io;
@@ -16,6 +17,7 @@ use tokio::sync::oneshot;
 
 pub use ephemeral::EphemeralBroker;
 pub use install::{NISSHI_VERSION, broker_program, install_broker};
+pub use tables::drop_header_check;
 
 use crate::cluster::{free_port, is_free};
 use crate::error::EmbeddedError;
