@@ -1,5 +1,6 @@
 //! Events: how long from a change to its analysis, how fast a backlog leaves the outbox, and how
-//! fast analytics takes in what is on the topic. The broker is the one that `ward up` runs.
+//! fast analytics takes in what is on the topic. The broker is the one that `ward up` runs, or that of
+//! `WARD_KAFKA_BROKERS`, whose topics have to be empty: ward inherits the variable.
 //!
 //! The server is a throwaway one that syncs nothing; the figures are those of this machine's CPU.
 
@@ -84,8 +85,8 @@ async fn warm_up(bench: &Bench, client: &reqwest::Client, token: &str) -> Result
     for number in 0..WARM_UP {
         create(client, &bench.base(), token, &format!("Warm Up {number}")).await?;
     }
-    for database in ["nisshi", "patients", "billing", "analytics"] {
-        bench.connect(database).await?.batch_execute("ANALYZE").await?;
+    for database in bench.databases().await? {
+        bench.connect(&database).await?.batch_execute("ANALYZE").await?;
     }
     let analytics = bench.connect("analytics").await?;
     let known = "SELECT count(*) FROM events WHERE name LIKE 'Warm Up %'";
@@ -176,6 +177,13 @@ impl Bench {
 
     fn base(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Those of the services, and the broker's where it is ward's own.
+    async fn databases(&self) -> Result<Vec<String>> {
+        let names = "SELECT datname::text FROM pg_database WHERE NOT datistemplate";
+        let rows = self.connect("postgres").await?.query(names, &[]).await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
     async fn connect(&self, database: &str) -> Result<Client> {
