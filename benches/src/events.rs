@@ -21,7 +21,7 @@ use crate::{patients, tools};
 const CREATES_A_SECOND: u32 = 300;
 const SECONDS: u32 = 20;
 /// Creates before anything is measured.
-const WARM_UP: u32 = 500;
+const WARM_UP: u32 = 5 * CREATES_A_SECOND;
 const BACKLOG: i64 = 100_000;
 /// How often a count is looked at. Counting a hundred thousand rows takes a core 10 ms.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -45,24 +45,13 @@ pub(crate) async fn run() -> Result<()> {
 /// analytics writes the event, which the service's own tables have.
 async fn latency() -> Result<()> {
     let bench = Bench::start(Consumers::All).await?;
-    let base = bench.base();
-    let token = patients::login(&base).await?;
+    let token = patients::login(&bench.base()).await?;
     let client = reqwest::Client::new();
     let analytics = bench.connect("analytics").await?;
     warm_up(&bench, &client, &token).await?;
     let before = bench.server.resident_mib()?;
-    let mut ticks = interval(Duration::from_secs(1) / CREATES_A_SECOND);
-    let mut tasks = JoinSet::new();
     let all = CREATES_A_SECOND * SECONDS;
-    for number in 1..=all {
-        ticks.tick().await;
-        let (client, base, token) = (client.clone(), base.clone(), token.clone());
-        let name = format!("Bench {number}");
-        tasks.spawn(async move { create(&client, &base, &token, &name).await });
-    }
-    while let Some(created) = tasks.join_next().await {
-        created??;
-    }
+    load(&client, &bench.base(), &token, "Bench", all).await?;
     let own = "FROM events WHERE name LIKE 'Bench %'";
     wait(&analytics, &format!("SELECT count(*) {own}"), i64::from(all)).await?;
     let quantiles = format!(
@@ -79,12 +68,11 @@ async fn latency() -> Result<()> {
     bench.server.stop().await
 }
 
-/// Some patients, and what a server knows of its tables after its first minute: until then it goes
-/// by what it planned when they were empty.
+/// The same load for a while, so that connections, instances and a broker's compiler are there; and
+/// what a server knows of its tables after its first minute: until then it goes by what it planned
+/// when they were empty.
 async fn warm_up(bench: &Bench, client: &reqwest::Client, token: &str) -> Result<()> {
-    for number in 0..WARM_UP {
-        create(client, &bench.base(), token, &format!("Warm Up {number}")).await?;
-    }
+    load(client, &bench.base(), token, "Warm Up", WARM_UP).await?;
     for database in bench.databases().await? {
         bench.connect(&database).await?.batch_execute("ANALYZE").await?;
     }
@@ -133,6 +121,28 @@ async fn wait(client: &Client, count: &str, enough: i64) -> Result<Duration> {
         sleep(LOOK_EVERY).await;
     }
     Ok(start.elapsed())
+}
+
+/// So many creates at the steady rate, whether or not earlier ones are answered yet.
+async fn load(
+    client: &reqwest::Client,
+    base: &str,
+    token: &str,
+    name: &str,
+    count: u32,
+) -> Result<()> {
+    let mut ticks = interval(Duration::from_secs(1) / CREATES_A_SECOND);
+    let mut tasks = JoinSet::new();
+    for number in 1..=count {
+        ticks.tick().await;
+        let (client, base, token) = (client.clone(), base.to_owned(), token.to_owned());
+        let name = format!("{name} {number}");
+        tasks.spawn(async move { create(&client, &base, &token, &name).await });
+    }
+    while let Some(created) = tasks.join_next().await {
+        created??;
+    }
+    Ok(())
 }
 
 async fn create(client: &reqwest::Client, base: &str, token: &str, name: &str) -> Result<()> {

@@ -6,8 +6,8 @@
 //! it is read from.) A booking that was not made takes a second statement, which says why and notes
 //! that. The texts are the `.sql` files beside the functions.
 //!
-//! In every statement `$1` to `$4` are the caller, as [`kit::audit::Access`] gives them, and `$5`
-//! is what is asked for. Parameters are cast, as the portability rules ask.
+//! In every statement that an audit row comes of, `$1` to `$4` are the caller, as
+//! [`kit::audit::Access`] gives them, and `$5` is what is asked for. Parameters are cast, as the portability rules ask.
 
 mod book;
 mod list;
@@ -18,7 +18,7 @@ mod statement;
 
 pub(crate) use book::{Booking, Void, book, void};
 pub(crate) use list::{Page, list};
-pub(crate) use open::{Wish, close, close_all, open, open_all};
+pub(crate) use open::{Wish, close, close_all, known, open, open_all};
 pub(crate) use read::{read, read_of_patient};
 pub(crate) use refusal::note_denied;
 pub(crate) use statement::{Statement, statement};

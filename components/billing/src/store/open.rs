@@ -1,6 +1,8 @@
 //! Opening and closing accounts: as often as anybody likes, with one effect. One statement does it
 //! for one patient or for many; what is as it should be already is passed over.
 
+use std::collections::HashMap;
+
 use kit::audit::Access;
 use kit::database::{self, Database, Fault, Row};
 use spin_sdk::pg::ParameterValue;
@@ -72,6 +74,18 @@ pub(crate) async fn close_all(
     currency: &str,
 ) -> Result<Vec<Row>, Fault> {
     database.query(include_str!("close.sql"), values(access, wishes, currency)).await
+}
+
+/// Which of these patients have an account, and whether it is closed. Both stay true once they are:
+/// no account is removed, and none that is closed is opened again. It is nobody's look at an
+/// account, so that no audit row comes of it.
+pub(crate) async fn known(
+    database: &Database,
+    patient_ids: Vec<String>,
+) -> Result<HashMap<String, bool>, Fault> {
+    let patients = ParameterValue::ArrayStr(patient_ids.into_iter().map(Some).collect());
+    let rows = database.query(include_str!("known.sql"), vec![patients]).await?;
+    rows.iter().map(|row| Ok((row.uuid(0)?, row.get(1)?))).collect()
 }
 
 fn values(access: &Access<'_>, wishes: &[Wish], currency: &str) -> Vec<ParameterValue> {

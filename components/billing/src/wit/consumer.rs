@@ -23,7 +23,7 @@ impl Guest for Component {
             .iter()
             .map(|delivery| read(&delivery.event, trace(&delivery.position.headers), &mut wishes));
         let mut outcomes: Vec<Outcome> = read.collect();
-        if let Err(fault) = service::settle(&wishes).await {
+        if let Err(fault) = service::settle(wishes).await {
             log::failure_in("billing.consume", fault.cause(), None);
             let pause = if fault.is_passing() { RETRY_AWAY_MS } else { RETRY_BROKEN_MS };
             outcomes.iter_mut().for_each(|outcome| again(outcome, pause));

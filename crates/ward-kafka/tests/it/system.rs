@@ -37,7 +37,8 @@ const OUTBOX: &str = concat!(
      $$ BEGIN PERFORM pg_notify('outbox', ''); RETURN NULL; END $$; \
      CREATE TRIGGER outbox_notify AFTER INSERT ON outbox \
      FOR EACH STATEMENT EXECUTE FUNCTION outbox_notify();",
-    include_str!("../../../../components/patients/migrations/V3__outbox_relay.sql")
+    include_str!("../../../../components/patients/migrations/V3__outbox_relay.sql"),
+    include_str!("../../../../components/patients/migrations/V5__notify_of_rows.sql")
 );
 
 /// A PostgreSQL and a broker that keeps its records there.
