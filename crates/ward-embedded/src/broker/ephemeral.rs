@@ -1,7 +1,9 @@
 //! A throwaway broker for tests, which goes away with its owner however that ends: a shell between
 //! the two waits on a pipe. It can also be killed, stopped and started again, as tests of outages
-//! want it.
+//! want it. It is Nisshi, or what `WARD_TEST_BROKER` names: a program that serves Kafka's protocol on
+//! the loopback port that is its first argument, with its files in the directory that is its second.
 
+use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
@@ -10,6 +12,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::time::sleep;
 use tokio_postgres::NoTls;
 
 use super::install::install_broker;
@@ -39,7 +42,7 @@ end
 rm -rf "$directory"
 "#;
 
-/// A cold start makes tables first.
+/// A cold start makes tables first, or files.
 const READY_MAX: Duration = Duration::from_secs(60);
 
 /// Between two looks whether it is ready.
@@ -48,39 +51,44 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A broker for tests, on a port of its own.
 pub struct EphemeralBroker {
     port: u16,
+    is_nisshi: bool,
     shell: Child,
     pipes: Mutex<Option<(ChildStdin, BufReader<ChildStdout>)>>,
     directory: PathBuf,
 }
 
 impl EphemeralBroker {
-    /// Starts a broker with its storage in the PostgreSQL database of this address, and waits until
-    /// it answers. Builds the program first where it is missing.
+    /// Starts a broker, with its storage in the PostgreSQL database of this address if it is Nisshi,
+    /// and waits until it answers. Builds the program first where it is missing.
     pub async fn start(storage: &str) -> Result<EphemeralBroker, EmbeddedError> {
         let address = storage.to_owned();
         let broker = blocking(move || EphemeralBroker::prepare(&address)).await?;
         broker.tell("start");
         broker.ready().await?;
-        let (client, connection) = tokio_postgres::connect(storage, NoTls).await?;
-        let serving = tokio::spawn(connection);
-        while !drop_header_check(&client).await? {
-            tokio::time::sleep(LOOK_EVERY).await;
+        if broker.is_nisshi {
+            lighten(storage).await?;
         }
-        serving.abort();
         Ok(broker)
     }
 
     fn prepare(storage: &str) -> Result<EphemeralBroker, EmbeddedError> {
-        let program = install_broker(&quiet())?;
         let port = free_port()?;
-        let directory = tempfile::Builder::new()
+        let temporary = tempfile::Builder::new()
             .prefix("ward-broker-")
             .tempdir()
-            .map_err(EmbeddedError::io("creating a temporary directory"))?
-            .keep();
-        let broker = command(&program, ("ward-test", port), storage);
+            .map_err(EmbeddedError::io("creating a temporary directory"))?;
+        let directory = temporary.path();
+        let other = env::var_os("WARD_TEST_BROKER");
+        let broker = match &other {
+            Some(program) => {
+                let mut other = Command::new(program);
+                other.arg(port.to_string()).arg(directory.join("data"));
+                other
+            }
+            None => command(&install_broker(&quiet())?, ("ward-test", port), storage),
+        };
         let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", GUARDIAN, "ward-guardian"]).arg(&directory);
+        shell.args(["-c", GUARDIAN, "ward-guardian"]).arg(directory);
         shell.arg(broker.get_program()).args(broker.get_args());
         for (name, value) in broker.get_envs() {
             match value {
@@ -96,13 +104,25 @@ impl EphemeralBroker {
             .spawn()
             .map_err(EmbeddedError::io("starting /bin/sh"))?;
         let pipes = shell.stdin.take().zip(shell.stdout.take().map(BufReader::new));
-        Ok(EphemeralBroker { port, shell, pipes: Mutex::new(pipes), directory })
+        Ok(EphemeralBroker {
+            port,
+            is_nisshi: other.is_none(),
+            shell,
+            pipes: Mutex::new(pipes),
+            directory: temporary.keep(),
+        })
     }
 
     /// `127.0.0.1:<port>`.
     #[must_use]
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Whether it is the broker that `ward up` runs.
+    #[must_use]
+    pub fn is_nisshi(&self) -> bool {
+        self.is_nisshi
     }
 
     /// Where its log is.
@@ -139,7 +159,7 @@ impl EphemeralBroker {
                 let log = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
                 return Err(EmbeddedError::BrokerInstall(crate::command::tail(&log)));
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            sleep(LOOK_EVERY).await;
         }
         Ok(())
     }
@@ -152,6 +172,17 @@ impl EphemeralBroker {
             tracing::warn!(%error, "a test's broker does not obey");
         }
     }
+}
+
+/// As `ward up` does it.
+async fn lighten(storage: &str) -> Result<(), EmbeddedError> {
+    let (client, connection) = tokio_postgres::connect(storage, NoTls).await?;
+    let serving = tokio::spawn(connection);
+    while !drop_header_check(&client).await? {
+        sleep(LOOK_EVERY).await;
+    }
+    serving.abort();
+    Ok(())
 }
 
 impl Drop for EphemeralBroker {

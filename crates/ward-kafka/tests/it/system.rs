@@ -54,7 +54,12 @@ impl System {
         let storage = postgres.create_database().await.unwrap();
         let broker = EphemeralBroker::start(&storage).await.unwrap();
         let connection = Connection::new(&broker.address(), BTreeMap::new()).unwrap();
-        System { postgres, broker, connection: connection.fetching_what_is_there() }
+        // As ward up has it: its own broker is not asked to wait.
+        let connection = match broker.is_nisshi() {
+            true => connection.fetching_what_is_there(),
+            false => connection,
+        };
+        System { postgres, broker, connection }
     }
 
     /// One for all, as a ward has it.
