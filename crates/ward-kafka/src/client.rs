@@ -7,7 +7,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use rdkafka::ClientConfig;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::error::{KafkaError, KafkaResult};
 
+use crate::ask::Quiet;
 use crate::ends::Ends;
 use crate::health::Health;
 use crate::limits::{DELIVERY_MAX, RECORD_BYTES_MAX, SESSION_MAX};
@@ -43,7 +46,7 @@ pub enum ConnectionError {
     #[error("the address of the Kafka broker is empty")]
     NoBroker,
     /// TLS or SCRAM, in a build without them.
-    #[error("`{setting}` asks for TLS, and this ward was built without TLS for Kafka")]
+    #[error("`{setting}` needs OpenSSL, and this ward was built without it")]
     NoTls {
         /// The client's setting.
         setting: String,
@@ -60,10 +63,10 @@ impl ConnectionError {
         match self {
             Self::NoBroker => Some("give it as host:port in the variable kafka_brokers"),
             Self::NoTls { .. } => Some(
-                "build ward with `--features kafka-tls` (OpenSSL's headers are needed), or reach \
-                 the broker without TLS",
+                "build ward with `--features kafka-tls` (on Debian with libssl-dev and pkg-config); \
+                 without it there are plain connections, with SASL PLAIN or no password",
             ),
-            Self::Setting(_) => Some("see `client` under [application.trigger.kafka]"),
+            Self::Setting(_) => Some("docs/events.md lists what `client` takes, with an example"),
         }
     }
 }
@@ -111,7 +114,15 @@ impl Connection {
                 return Err(ConnectionError::Setting(format!("it does not take this `{name}`")));
             }
         }
-        Ok(())
+        // What does not go together: a mechanism without a password, a file that is not there. These
+        // words name files and mechanisms.
+        let client: KafkaResult<BaseConsumer<Quiet>> =
+            self.base().create_with_context(Quiet::default());
+        let refused = |error: KafkaError| match error {
+            KafkaError::ClientCreation(reason) => reason,
+            other => other.to_string(),
+        };
+        client.map(drop).map_err(|error| ConnectionError::Setting(refused(error)))
     }
 
     /// The addresses, as they were given.
@@ -236,16 +247,23 @@ mod tests {
 
     use super::{Connection, ConnectionError};
 
-    fn check(name: &str, value: &str) -> Result<(), ConnectionError> {
-        let options = BTreeMap::from([(name.to_owned(), value.to_owned())]);
-        Connection::new("127.0.0.1:9092", options).map(|_| ())
+    fn check(settings: &[(&str, &str)]) -> Result<(), ConnectionError> {
+        let options =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Connection::new("127.0.0.1:9092", options.collect()).map(|_| ())
     }
 
     #[test]
     fn plain_passwords_need_no_tls() {
-        check("security.protocol", "SASL_PLAINTEXT").unwrap();
-        check("sasl.mechanism", "PLAIN").unwrap();
-        check("sasl.password", "hunter2").unwrap();
+        let settings = [
+            ("security.protocol", "SASL_PLAINTEXT"),
+            ("sasl.mechanism", "PLAIN"),
+            ("sasl.username", "ward"),
+            ("sasl.password", "hunter2"),
+        ];
+        check(&settings).unwrap();
+        let error = check(&settings[..3]).unwrap_err().to_string();
+        assert!(error.contains("sasl.password"), "half of them is no set-up: {error}");
     }
 
     #[cfg(not(feature = "tls"))]
@@ -257,7 +275,7 @@ mod tests {
             ("sasl.mechanism", "SCRAM-SHA-256"),
             ("ssl.ca.location", "/ca.pem"),
         ] {
-            let error = check(name, value).unwrap_err();
+            let error = check(&[(name, value)]).unwrap_err();
             assert_eq!(error, ConnectionError::NoTls { setting: name.to_owned() });
             assert!(error.help().unwrap().contains("kafka-tls"));
         }
@@ -265,7 +283,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_named_without_their_values() {
-        let error = check("socket.timeout.ms", "hunter2").unwrap_err().to_string();
+        let error = check(&[("socket.timeout.ms", "hunter2")]).unwrap_err().to_string();
         assert!(error.contains("socket.timeout.ms") && !error.contains("hunter2"), "{error}");
         assert_eq!(Connection::new(" ", BTreeMap::new()).unwrap_err(), ConnectionError::NoBroker);
     }

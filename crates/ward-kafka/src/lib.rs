@@ -4,6 +4,7 @@
 //! no value, key or payload into a log. What may happen when is decided in pure state machines
 //! (`relay::queue`, `trigger::partition`); the rest carries it out. Start at [`Events::start`].
 
+mod ask;
 mod client;
 mod ends;
 mod events;

@@ -55,9 +55,7 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(%error, reason, "kafka producer");
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.connection.health().failed(reason);
-        }
+        self.connection.health().noticed(&error, reason);
     }
 }
 

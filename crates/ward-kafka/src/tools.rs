@@ -9,8 +9,8 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::ask::{Quiet, ask};
 use crate::client::Connection;
-use crate::health::Quiet;
 use crate::trigger::Incoming;
 
 /// How long the broker may take for one question.
@@ -73,10 +73,9 @@ impl Reader {
     pub fn open(connection: &Connection, topic: &str, group: &str) -> Result<Reader, ToolError> {
         let consumer: BaseConsumer<Quiet> = connection
             .consumer(group, "earliest")
-            .create_with_context(Quiet)
+            .create_with_context(Quiet::default())
             .map_err(ToolError::broker("setting up the client"))?;
-        let metadata = consumer
-            .fetch_metadata(Some(topic), QUESTION_MAX)
+        let metadata = ask(&consumer, Some(topic), QUESTION_MAX)
             .map_err(ToolError::broker("asking for the topic"))?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         let partitions = found.map(|found| found.partitions()).unwrap_or_default();

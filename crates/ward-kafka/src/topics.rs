@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::RDKafkaErrorCode;
 
+use crate::ask::{Quiet, ask};
 use crate::client::Connection;
-use crate::health::Quiet;
 use crate::limits::{OUTAGE_PAUSE_MAX, OUTAGE_PAUSE_MIN, pause};
 
 /// How long the broker may take for one request.
@@ -31,9 +32,10 @@ pub async fn ensure_topics(
     if topics.is_empty() {
         return Ok(());
     }
+    reach(connection).await?;
     let admin: AdminClient<Quiet> = connection
         .admin()
-        .create_with_context(Quiet)
+        .create_with_context(Quiet::default())
         .map_err(|error| format!("setting up the client: {error}"))?;
     let partitions = i32::try_from(shape.partitions).unwrap_or(i32::MAX);
     let replicas = i32::try_from(shape.replicas).unwrap_or(i32::MAX);
@@ -50,6 +52,17 @@ pub async fn ensure_topics(
         }
     }
     Ok(())
+}
+
+/// Waits until the broker can be reached. An administration client could not say why it cannot,
+/// because nobody reads its events.
+async fn reach(connection: &Connection) -> Result<(), String> {
+    let consumer: BaseConsumer<Quiet> = connection
+        .admin()
+        .create_with_context(Quiet::default())
+        .map_err(|error| format!("setting up the client: {error}"))?;
+    let asked = tokio::task::spawn_blocking(move || ask(&consumer, None, REQUEST_MAX).map(drop));
+    asked.await.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 /// The same, again and again until it is done.

@@ -107,9 +107,7 @@ impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         self.served.store(true, Ordering::Relaxed);
         tracing::debug!(%error, reason, "kafka consumer");
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.connection.health().failed(reason);
-        }
+        self.connection.health().noticed(&error, reason);
     }
 }
 

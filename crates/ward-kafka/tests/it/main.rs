@@ -12,5 +12,6 @@
 mod backlog;
 mod outage;
 mod relay;
+mod security;
 mod system;
 mod trigger;
