@@ -1,10 +1,12 @@
 //! What the manifest says of Kafka, checked: how the broker is reached, which outbox tables are
 //! sent to which topics, and which components consume what. Plain data like the rest of the `App`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::template::Template;
 
 /// `[application.trigger.kafka]`.
 #[derive(Clone, PartialEq, Eq)]
@@ -26,6 +28,19 @@ pub struct KafkaSettings {
     pub keep_published: Duration,
     /// `[[application.trigger.kafka.outbox]]`, in the order of the file.
     pub outboxes: Vec<Outbox>,
+}
+
+impl KafkaSettings {
+    /// The application's variables that `brokers` and `client` are made from.
+    #[must_use]
+    pub fn variables(&self) -> BTreeSet<String> {
+        let templates = std::iter::once(&self.brokers).chain(self.client.values());
+        // Templates were checked when the manifest was read.
+        let parsed = templates.filter_map(|template| Template::parse(template).ok());
+        parsed
+            .flat_map(|template| template.names().map(str::to_owned).collect::<Vec<_>>())
+            .collect()
+    }
 }
 
 impl fmt::Debug for KafkaSettings {

@@ -15,8 +15,10 @@ use ward_manifest::{App, KafkaSettings, KafkaTrigger, Outbox, StartFrom, Variabl
 use ward_runtime::{CallContext, Function, RequestId, Runtime};
 use ward_wire::{Contract, Value};
 
+use crate::application::Application;
 use crate::database;
 use crate::failure::Failure;
+use crate::provision::names_broker;
 
 /// The variable with the broker's address.
 pub(crate) const BROKERS: &str = "kafka_brokers";
@@ -31,6 +33,18 @@ pub(crate) enum BrokerKind {
 }
 
 impl BrokerKind {
+    /// Whose an application's broker is: the user's where the manifest or a variable names one.
+    pub(crate) fn of(
+        application: &Application,
+        settings: &KafkaSettings,
+    ) -> Result<BrokerKind, Failure> {
+        let can_be_own = settings.variables().contains(BROKERS);
+        Ok(match can_be_own && !names_broker(application)? {
+            true => BrokerKind::Own,
+            false => BrokerKind::Given,
+        })
+    }
+
     /// Partitions of a topic that Ward makes, where the manifest names no number.
     fn partitions(self) -> u32 {
         match self {
@@ -64,10 +78,7 @@ pub(crate) fn prepare(
             .map_err(Failure::because(format!("the trigger {}", trigger.id)))
     });
     let triggers = triggers.collect::<Result<Vec<_>, Failure>>()?;
-    let Some(mut connection) = connection(settings, variables)? else { return Ok(None) };
-    if broker == BrokerKind::Own {
-        connection = connection.fetching_what_is_there();
-    }
+    let Some(connection) = connection(settings, variables, broker)? else { return Ok(None) };
     let partitions = settings.partitions.unwrap_or_else(|| broker.partitions());
     let shape = TopicShape { partitions, replicas: settings.replicas };
     Ok(Some(EventsOptions { connection, shape, relays, triggers }))
@@ -100,10 +111,27 @@ fn packages(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(packages)
 }
 
+/// How the broker is reached, for commands that need nothing else of the application: its other
+/// variables need no values. `own` is where ward's own broker is, which is taken unless the user
+/// names one; `None` where there is neither.
+pub(crate) fn broker_of(
+    application: &Application,
+    settings: &KafkaSettings,
+    own: Option<String>,
+) -> Result<Option<Connection>, Failure> {
+    let needed = settings.variables();
+    let others = application.app.variables.keys().filter(|name| !needed.contains(*name));
+    let mut provided: BTreeMap<_, _> = others.map(|name| (name.clone(), String::new())).collect();
+    provided.extend(own.map(|address| (BROKERS.to_owned(), address)));
+    let kind = BrokerKind::of(application, settings)?;
+    connection(settings, &application.variables(&provided)?, kind)
+}
+
 /// How the broker is reached; `None` where there is none.
-pub(crate) fn connection(
+fn connection(
     settings: &KafkaSettings,
     variables: &Variables,
+    kind: BrokerKind,
 ) -> Result<Option<Connection>, Failure> {
     let brokers = variables
         .expand(&settings.brokers)
@@ -112,7 +140,8 @@ pub(crate) fn connection(
         return Ok(None);
     }
     let mut options = BTreeMap::new();
-    for (name, template) in &settings.client {
+    // Ward's own broker is on loopback, without a password and without TLS, whatever the user's has.
+    for (name, template) in settings.client.iter().filter(|_| kind == BrokerKind::Given) {
         let value = variables
             .expand(template)
             .map_err(Failure::because(format!("`{name}` of [application.trigger.kafka]")))?;
@@ -125,7 +154,11 @@ pub(crate) fn connection(
             None => failure,
         }
     };
-    Connection::new(&brokers, options).map(Some).map_err(refused)
+    let connection = Connection::new(&brokers, options).map_err(refused)?;
+    Ok(Some(match kind {
+        BrokerKind::Own => connection.fetching_what_is_there(),
+        BrokerKind::Given => connection,
+    }))
 }
 
 fn relay(

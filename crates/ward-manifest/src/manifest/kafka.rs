@@ -128,7 +128,18 @@ fn read_client<'a>(section: &Section<'a>) -> Vec<(Text<'a>, Text<'a>)> {
             |value: &Value<'_>| !value.get_ref().as_str().is_some_and(|text| text.contains("{{"));
         table.values().filter(literal).for_each(|value| section.report.hide_values(value));
     }
-    let settings = section.text_map("client");
+    let Some(inner) = section.section("client") else { return Vec::new() };
+    let settings = inner.entries().filter_map(|(name, value)| {
+        if value.get_ref().is_table() {
+            let problem = format!("`{}` is a table here, because of the dot after it", name.value);
+            let help = format!("write the whole name in quotes: \"{}.…\" = …", name.value);
+            section.report.error_help(&name.span, problem, help);
+            return None;
+        }
+        let text = inner.text_of(value, name.value)?;
+        Some((name, text))
+    });
+    let settings: Vec<_> = settings.collect();
     for (name, _) in &settings {
         if !CLIENT_PREFIXES.iter().any(|prefix| name.value.starts_with(prefix)) {
             let problem = format!("`{}` is not a setting that can be made here", name.value);

@@ -337,6 +337,29 @@ fn a_trigger_needs_to_know_its_broker() {
 }
 
 #[test]
+fn a_setting_without_quotes_is_explained() {
+    let text = format!("{BASE}[application.trigger.kafka.client]\nsasl.password = 'hunter2'\n");
+    let findings = App::read(Path::new("spin.toml"), &text).unwrap_err();
+    expect![[r#"
+        spin.toml:1:1: the application has no trigger, so nothing would ever run
+          1 | spin_manifest_version = 2
+          help: add a [[trigger.http]] with a route and a component
+        spin.toml:15:1: `sasl` is a table here, because of the dot after it
+          15 | sasl.password = "…"
+          help: write the whole name in quotes: "sasl.…" = …"#]]
+    .assert_eq(&fold(&findings.to_string()));
+}
+
+#[test]
+fn the_variables_of_a_broker_are_known() {
+    let client = "client = { 'sasl.username' = 'ward', 'sasl.password' = '{{ password }}' }";
+    let text = format!("{BASE}{client}\n{ENTRIES}");
+    let kafka = App::read(Path::new("spin.toml"), &text).unwrap().kafka.unwrap();
+    let variables: Vec<_> = kafka.variables().into_iter().collect();
+    assert_eq!(variables, ["kafka_brokers", "password"]);
+}
+
+#[test]
 fn passwords_written_out_are_not_shown() {
     let rest = "client = { 'sasl.password' = 'hunter2', 'acks' = 'hunter2' }\n";
     let text = format!("{BASE}{rest}");

@@ -9,11 +9,13 @@ use ward_embedded::{
     NISSHI_VERSION, StateLock, broker_program, ensure_installed, how_to_install, install_broker,
     installations,
 };
-use ward_manifest::{App, RuntimeConfig};
+use ward_manifest::{App, KafkaSettings, RuntimeConfig};
 
 use super::{Finding, Status};
+use crate::application::Application;
 use crate::cli::{Check, DoctorArgs};
 use crate::database::connect;
+use crate::events::{BrokerKind, broker_of};
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::{grpc, ports, provision};
@@ -170,8 +172,11 @@ async fn postgresql(args: &DoctorArgs) -> Finding {
 
 /// Its absence is no error: events wait, and everything else goes on.
 fn broker(args: &DoctorArgs, app: &App) -> Vec<Finding> {
-    if app.kafka.is_none() || args.config.kafka_brokers.is_some() {
-        return Vec::new();
+    let Some(settings) = &app.kafka else { return Vec::new() };
+    match given_broker(args, settings) {
+        Ok(Some(brokers)) => return vec![Finding::ok(format!("Kafka at {brokers}"))],
+        Ok(None) => {}
+        Err(failure) => return vec![failure.into()],
     }
     if args.fix {
         let installing = Progress::Lines.phase("building the Kafka broker");
@@ -187,6 +192,16 @@ fn broker(args: &DoctorArgs, app: &App) -> Vec<Finding> {
             Finding::new(Status::Warning, text, Some(help.to_owned()))
         }
     }]
+}
+
+/// The broker that the user names, with settings that a client can be made with.
+fn given_broker(args: &DoctorArgs, settings: &KafkaSettings) -> Result<Option<String>, Failure> {
+    let application = Application::load(&args.from, &args.config)?;
+    if BrokerKind::of(&application, settings)? == BrokerKind::Own {
+        return Ok(None);
+    }
+    let connection = broker_of(&application, settings, None)?;
+    Ok(connection.map(|connection| connection.brokers().to_owned()))
 }
 
 fn free_ports(app: &App) -> Finding {

@@ -1,14 +1,12 @@
 //! What every `ward events` command works on: the broker, and the types of what is on its topics.
 
-use std::collections::BTreeMap;
-
 use ward_kafka::{Connection, EventType, Incoming, ToolError};
 use ward_manifest::{App, KafkaSettings};
 use ward_wire::Contract;
 
 use super::mask::mask;
 use crate::application::Application;
-use crate::events::{BROKERS, connection, contract};
+use crate::events::{broker_of, contract};
 use crate::failure::Failure;
 
 /// The broker and the contracts of an application.
@@ -26,12 +24,7 @@ impl Context {
         let Some(settings) = app.kafka.clone() else {
             return Err(Failure::new("the application has no [application.trigger.kafka]"));
         };
-        // Variables that have nothing to do with the broker need no values here.
-        let mut provided: BTreeMap<String, String> =
-            app.variables.keys().map(|name| (name.clone(), String::new())).collect();
-        provided.extend(own.map(|address| (BROKERS.to_owned(), address)));
-        let variables = application.variables(&provided)?;
-        let connection = connection(&settings, &variables)?.ok_or_else(|| {
+        let connection = broker_of(application, &settings, own)?.ok_or_else(|| {
             Failure::new("there is no Kafka broker")
                 .help("start `ward up` for this state directory, or give one with --kafka-brokers")
         })?;

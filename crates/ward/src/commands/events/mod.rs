@@ -12,13 +12,14 @@ mod tail;
 use std::process::ExitCode;
 
 use crate::application::Application;
-use crate::cli::{EventsArgs, EventsCommand};
+use crate::cli::{EventsArgs, EventsCommand, LogFormat, OutputArgs};
 use crate::failure::Failure;
 use context::Context;
 use own_broker::OwnBroker;
 
 /// Does what the command line says.
 pub(crate) fn run(args: &EventsArgs) -> Result<ExitCode, Failure> {
+    crate::logging::start(&OutputArgs { quiet: true, log_format: LogFormat::Plain })?;
     let application = Application::load(&args.from, &args.config)?;
     let is_endless = matches!(&args.command, EventsCommand::Tail(tail) if !tail.once);
     let broker = OwnBroker::find(&application, &args.config, is_endless)?;

@@ -1,5 +1,6 @@
 //! `ward events produce`: sends one event from JSON, by the topic's WIT type.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 
 use chrono::{SecondsFormat, Utc};
@@ -27,13 +28,15 @@ pub(super) fn run(context: &Context, args: &ProduceArgs) -> Result<(), Failure> 
         }
     };
     // The parser's words may quote the text.
-    let json = serde_json::from_str(&text).map_err(|error| {
+    let mut json = serde_json::from_str(&text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         Failure::new(format!("the event is no JSON (line {line}, column {column})"))
     })?;
+    let fields = event.fields();
+    let id = given_or(&mut json, &fields, "eventId", || RequestId::new().text().to_string());
+    let now = || Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+    let time = given_or(&mut json, &fields, "occurredAt", now);
     let value = event.encode(&json).map_err(Failure::because("the event"))?;
-    let id = RequestId::new().text();
-    let time = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
     let kind = json.get("eventType").and_then(|kind| kind.as_str()).unwrap_or("event");
     let headers = [
         ("ce_specversion", "1.0"),
@@ -57,4 +60,48 @@ pub(super) fn run(context: &Context, args: &ProduceArgs) -> Result<(), Failure> 
     let sent = crate::commands::runtime()?.block_on(producer.deliver(&args.topic, &record));
     sent.map_err(|error| Failure::new(format!("the broker did not take it: {error}")))?;
     output::print(&format!("sent {id}\n"))
+}
+
+/// What is in the record and in its headers: as it was given, or made now, for the record as well if
+/// it has such a field.
+fn given_or(
+    json: &mut serde_json::Value,
+    fields: &BTreeSet<String>,
+    name: &str,
+    make: impl FnOnce() -> String,
+) -> String {
+    if let Some(given) = json.get(name).and_then(|given| given.as_str()).filter(|g| !g.is_empty()) {
+        return given.to_owned();
+    }
+    let made = make();
+    if let Some(object) = json.as_object_mut().filter(|_| fields.contains(name)) {
+        object.insert(name.to_owned(), made.clone().into());
+    }
+    made
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::given_or;
+
+    #[test]
+    fn what_is_missing_is_made_and_what_is_given_stays() {
+        let fields = BTreeSet::from(["eventId".to_owned()]);
+        let new = || "new".to_owned();
+        let check = |mut json, id, after| {
+            assert_eq!(given_or(&mut json, &fields, "eventId", new), id);
+            assert_eq!(json, after);
+        };
+        check(json!({"eventId": "own"}), "own", json!({"eventId": "own"}));
+        check(json!({"eventId": ""}), "new", json!({"eventId": "new"}));
+        check(json!({}), "new", json!({"eventId": "new"}));
+        check(json!(7), "new", json!(7));
+        let mut other = json!({});
+        assert_eq!(given_or(&mut other, &fields, "occurredAt", new), "new");
+        assert_eq!(other, json!({}), "the record has no such field");
+    }
 }
