@@ -179,6 +179,34 @@ async fn a_group_is_moved_while_no_ward_runs_and_reads_again_what_it_has_read() 
     assert!(ward.stop().success(), "{}", ward.log());
 }
 
+/// What it takes to reach a broker of the user's is not for the one that ward runs.
+#[tokio::test]
+async fn settings_of_a_users_broker_do_not_meet_wards_own() {
+    let home = Ward::new_home();
+    let client = "client = { 'security.protocol' = 'sasl_plaintext', 'sasl.mechanism' = 'PLAIN', \
+                  'sasl.username' = 'ward', 'sasl.password' = 'hunter2' }";
+    let kafka = "[application.trigger.kafka]\n";
+    let manifest = Repository::here().manifest_for_anywhere();
+    let file = home.path().join("spin.toml");
+    let text = manifest.replace(kafka, &format!("{kafka}{client}\n"));
+    std::fs::write(&file, text).expect("a manifest is written");
+    let mut ward = Ward::start(Options { from: Some(file.clone()), ..Options::demo() });
+    let created = ward.user().await.created(&Patient::unique().json()).await;
+    let id = created["id"].as_str().expect("an id");
+    published(&ward.database("patients").await, id, 1).await;
+
+    let (file, state) = (file.display().to_string(), ward.state().display().to_string());
+    let event = json!({"patientId": id, "eventType": "PATIENT_UPDATED", "version": 2}).to_string();
+    let arguments = ["events", "--from", &file, "--state-dir", &state, "produce", "patient"];
+    let arguments = [&arguments[..], &["--key", id, "--json", &event]].concat();
+    let produced = Ward::run(&arguments, home.path());
+    assert!(produced.status.success(), "{}", String::from_utf8_lossy(&produced.stderr));
+    let told = tail(&ward.state(), ("patient", id), &[]);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told[1]["event"]["eventId"], told[1]["headers"]["ce_id"], "made for both");
+    assert!(ward.stop().success(), "{}", ward.log());
+}
+
 fn replay(state: &Path) -> Output {
     let state = state.display().to_string();
     let arguments = ["events", "--state-dir", &state, "replay", "--group", "billing"];
