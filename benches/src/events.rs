@@ -1,6 +1,6 @@
 //! Events: how long from a change to its analysis, how fast a backlog leaves the outbox, and how
-//! fast analytics takes in what is on the topic. The broker is the one that `ward up` runs, or that of
-//! `WARD_KAFKA_BROKERS`, whose topics have to be empty: ward inherits the variable.
+//! fast analytics takes in what is on the topic. The broker is the one that `ward up` runs, or that
+//! of `WARD_KAFKA_BROKERS`, whose topics have to be empty: ward inherits the variable.
 //!
 //! The server is a throwaway one that syncs nothing; the figures are those of this machine's CPU.
 

@@ -69,6 +69,9 @@ pub(crate) async fn settle(mut wishes: Wishes) -> Result<(), Fault> {
     let known = store::known(&database, patients.collect()).await?;
     wishes.open.retain(|wish| !known.contains_key(&wish.patient_id));
     wishes.close.retain(|wish| known.get(&wish.patient_id) != Some(&true));
+    if wishes.open.is_empty() && wishes.close.is_empty() {
+        return Ok(());
+    }
     let currency = currency().await?;
     if !wishes.open.is_empty() {
         store::open_all(&database, &Access::SYSTEM, &wishes.open, &currency).await?;

@@ -13,23 +13,32 @@ use rdkafka::metadata::Metadata;
 
 use crate::health;
 
-/// How long one attempt takes. Between two the events are read.
+/// How long the first attempt takes; each further one twice as long. Between two the events are
+/// read.
 const ATTEMPT: Duration = Duration::from_secs(1);
 
 /// How long events are waited for, and how long for each: lines of the client's log come between.
 const EVENTS: Duration = Duration::from_millis(200);
 const EVENT: Duration = Duration::from_millis(20);
 
-/// Why there is no connection.
-#[derive(Debug)]
-struct Trouble {
-    reason: String,
-    /// Waiting does not mend it.
-    is_refusal: bool,
+/// Why a broker does not do what it is asked to do: the client's words, which name brokers, topics
+/// and settings, and no records and no passwords.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Trouble {
+    pub(crate) reason: String,
+    /// It is about who is who, and waiting does not mend it.
+    pub(crate) is_refusal: bool,
 }
 
-/// A client context that remembers the last trouble and passes librdkafka's own words on to the
-/// debug log; they name brokers and topics and never records.
+impl Trouble {
+    pub(crate) fn passing(reason: impl ToString) -> Trouble {
+        Trouble { reason: reason.to_string(), is_refusal: false }
+    }
+}
+
+/// A client context that remembers the last trouble, a refusal above all, and passes librdkafka's
+/// own words on to the debug log.
 #[derive(Debug, Default)]
 pub(crate) struct Quiet {
     last: Mutex<Option<Trouble>>,
@@ -44,40 +53,46 @@ impl ClientContext for Quiet {
         tracing::debug!(%error, reason, "kafka client");
         // That all brokers are down follows from the trouble before it.
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
-            let is_refusal = health::is_refusal(&error);
+            let is_refusal = health::is_refusal(&error, reason);
             let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            *last = Some(Trouble { reason: reason.to_owned(), is_refusal });
+            if is_refusal || !last.as_ref().is_some_and(|last| last.is_refusal) {
+                *last = Some(Trouble { reason: reason.to_owned(), is_refusal });
+            }
         }
     }
 }
 
 impl ConsumerContext for Quiet {}
 
-/// Asks a broker for one topic or for all, for no longer than this. The error is why there was no
+/// Asks a broker for one topic or for all, for about as long as this. The error is why there was no
 /// answer, as far as that is known; a refusal is not waited out.
 pub(crate) fn ask(
     consumer: &BaseConsumer<Quiet>,
     topic: Option<&str>,
     longest: Duration,
-) -> Result<Metadata, String> {
+) -> Result<Metadata, Trouble> {
     let deadline = Instant::now() + longest;
+    let mut attempt = ATTEMPT;
     loop {
-        let error = match consumer.fetch_metadata(topic, ATTEMPT.min(longest)) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let error = match consumer.fetch_metadata(topic, attempt.min(left)) {
             Ok(metadata) => return Ok(metadata),
             Err(error) => error,
         };
-        let trouble = trouble(consumer);
-        let is_refusal = trouble.as_ref().is_some_and(|trouble| trouble.is_refusal);
-        if is_refusal || Instant::now() >= deadline {
-            return Err(trouble.map_or_else(|| error.to_string(), |trouble| trouble.reason));
+        let trouble = trouble(consumer).unwrap_or_else(|| Trouble::passing(error));
+        if trouble.is_refusal || Instant::now() >= deadline {
+            return Err(trouble);
         }
+        attempt *= 2;
     }
 }
 
+/// The trouble so far. The client says the same thing no more than twice in half a minute, so it is
+/// kept from one attempt to the next.
 fn trouble(consumer: &BaseConsumer<Quiet>) -> Option<Trouble> {
     let until = Instant::now() + EVENTS;
     while Instant::now() < until {
         drop(consumer.poll(EVENT));
     }
-    consumer.context().last.lock().unwrap_or_else(PoisonError::into_inner).take()
+    consumer.context().last.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }

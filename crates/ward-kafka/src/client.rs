@@ -63,8 +63,9 @@ impl ConnectionError {
         match self {
             Self::NoBroker => Some("give it as host:port in the variable kafka_brokers"),
             Self::NoTls { .. } => Some(
-                "build ward with `--features kafka-tls` (on Debian with libssl-dev and pkg-config); \
-                 without it there are plain connections, with SASL PLAIN or no password",
+                "build ward with `--features kafka-tls` (on Debian with libssl-dev and \
+                 pkg-config); without it there are plain connections, with SASL PLAIN or no \
+                 password",
             ),
             Self::Setting(_) => Some("docs/events.md lists what `client` takes, with an example"),
         }
@@ -113,16 +114,23 @@ impl Connection {
             if config.create_native_config().is_err() {
                 return Err(ConnectionError::Setting(format!("it does not take this `{name}`")));
             }
+            if name.starts_with("sasl.mechanism") && value.eq_ignore_ascii_case("OAUTHBEARER") {
+                let reason = "nobody here fetches the tokens that OAUTHBEARER needs";
+                return Err(ConnectionError::Setting(reason.to_owned()));
+            }
         }
-        // What does not go together: a mechanism without a password, a file that is not there. These
-        // words name files and mechanisms.
-        let client: KafkaResult<BaseConsumer<Quiet>> =
-            self.base().create_with_context(Quiet::default());
-        let refused = |error: KafkaError| match error {
-            KafkaError::ClientCreation(reason) => reason,
-            other => other.to_string(),
-        };
-        client.map(drop).map_err(|error| ConnectionError::Setting(refused(error)))
+        // What does not go together: a mechanism without a password, a file that is not there. With
+        // no address in it the client connects to nobody.
+        let mut config = self.base();
+        config.remove("bootstrap.servers");
+        let client: KafkaResult<BaseConsumer<Quiet>> = config.create_with_context(Quiet::default());
+        client.map(drop).map_err(|error| {
+            ConnectionError::Setting(match error {
+                KafkaError::ClientCreation(reason) => reason,
+                // Other errors may end with a value.
+                _ => "it does not take these settings".to_owned(),
+            })
+        })
     }
 
     /// The addresses, as they were given.

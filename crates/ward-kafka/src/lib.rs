@@ -18,6 +18,7 @@ mod topics;
 mod trigger;
 mod wire;
 
+pub use ask::Trouble;
 pub use client::{Connection, ConnectionError};
 pub use events::{Events, EventsOptions};
 pub use producer::{Outgoing, Producer, SendError};

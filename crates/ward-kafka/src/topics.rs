@@ -7,7 +7,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::RDKafkaErrorCode;
 
-use crate::ask::{Quiet, ask};
+use crate::ask::{Quiet, Trouble, ask};
 use crate::client::Connection;
 use crate::limits::{OUTAGE_PAUSE_MAX, OUTAGE_PAUSE_MIN, pause};
 
@@ -28,15 +28,13 @@ pub async fn ensure_topics(
     connection: &Connection,
     topics: &[String],
     shape: TopicShape,
-) -> Result<(), String> {
+) -> Result<(), Trouble> {
     if topics.is_empty() {
         return Ok(());
     }
     reach(connection).await?;
-    let admin: AdminClient<Quiet> = connection
-        .admin()
-        .create_with_context(Quiet::default())
-        .map_err(|error| format!("setting up the client: {error}"))?;
+    let admin: AdminClient<Quiet> =
+        connection.admin().create_with_context(Quiet::default()).map_err(Trouble::passing)?;
     let partitions = i32::try_from(shape.partitions).unwrap_or(i32::MAX);
     let replicas = i32::try_from(shape.replicas).unwrap_or(i32::MAX);
     let wanted: Vec<_> = topics
@@ -45,10 +43,12 @@ pub async fn ensure_topics(
         .collect();
     let options = AdminOptions::new().request_timeout(Some(REQUEST_MAX));
     let results = admin.create_topics(&wanted, &options).await;
-    for result in results.map_err(|error| error.to_string())? {
+    for result in results.map_err(Trouble::passing)? {
         match result {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((topic, code)) => return Err(format!("making the topic {topic}: {code}")),
+            Err((topic, code)) => {
+                return Err(Trouble::passing(format!("making the topic {topic}: {code}")));
+            }
         }
     }
     Ok(())
@@ -56,13 +56,11 @@ pub async fn ensure_topics(
 
 /// Waits until the broker can be reached. An administration client could not say why it cannot,
 /// because nobody reads its events.
-async fn reach(connection: &Connection) -> Result<(), String> {
-    let consumer: BaseConsumer<Quiet> = connection
-        .admin()
-        .create_with_context(Quiet::default())
-        .map_err(|error| format!("setting up the client: {error}"))?;
+async fn reach(connection: &Connection) -> Result<(), Trouble> {
+    let consumer: BaseConsumer<Quiet> =
+        connection.admin().create_with_context(Quiet::default()).map_err(Trouble::passing)?;
     let asked = tokio::task::spawn_blocking(move || ask(&consumer, None, REQUEST_MAX).map(drop));
-    asked.await.unwrap_or_else(|error| Err(error.to_string()))
+    asked.await.unwrap_or_else(|error| Err(Trouble::passing(error)))
 }
 
 /// The same, again and again until it is done.
@@ -72,8 +70,8 @@ pub(crate) async fn ensure_topics_in_the_end(
     shape: TopicShape,
 ) {
     let mut attempt = 0;
-    while let Err(error) = ensure_topics(connection, topics, shape).await {
-        connection.health().failed(&error);
+    while let Err(trouble) = ensure_topics(connection, topics, shape).await {
+        connection.health().troubled(&trouble);
         tokio::time::sleep(pause(attempt, OUTAGE_PAUSE_MIN, OUTAGE_PAUSE_MAX)).await;
         attempt += 1;
     }

@@ -31,16 +31,23 @@ pub struct KafkaSettings {
 }
 
 impl KafkaSettings {
-    /// The application's variables that `brokers` and `client` are made from.
+    /// The application's variables that `brokers` is made from.
     #[must_use]
-    pub fn variables(&self) -> BTreeSet<String> {
-        let templates = std::iter::once(&self.brokers).chain(self.client.values());
-        // Templates were checked when the manifest was read.
-        let parsed = templates.filter_map(|template| Template::parse(template).ok());
-        parsed
-            .flat_map(|template| template.names().map(str::to_owned).collect::<Vec<_>>())
-            .collect()
+    pub fn broker_variables(&self) -> BTreeSet<String> {
+        names(std::iter::once(&self.brokers))
     }
+
+    /// The application's variables that `client` is made from.
+    #[must_use]
+    pub fn client_variables(&self) -> BTreeSet<String> {
+        names(self.client.values())
+    }
+}
+
+/// The variables in templates, which were checked when the manifest was read.
+fn names<'a>(templates: impl Iterator<Item = &'a String>) -> BTreeSet<String> {
+    let parsed = templates.filter_map(|template| Template::parse(template).ok());
+    parsed.flat_map(|template| template.names().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
 impl fmt::Debug for KafkaSettings {

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use ward_embedded::{
     Broker, BrokerOptions, ReservedBroker, broker_program, drop_header_check, install_broker,
 };
+use ward_kafka::limits::pause;
 
 use crate::database::connect;
 use crate::failure::Failure;
@@ -20,8 +21,9 @@ use crate::progress::Progress;
 /// Between two lines of a build that goes on in the background.
 const BETWEEN_NOTES: Duration = Duration::from_secs(30);
 
-/// Between two looks at a broker's tables, which it makes within a second.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+/// Between two looks at a broker's tables, which it makes within a second; longer after failures.
+const LOOK_MIN: Duration = Duration::from_millis(500);
+const LOOK_MAX: Duration = Duration::from_secs(60);
 
 /// A broker that runs, or is being built.
 pub(crate) struct LocalBroker {
@@ -91,19 +93,20 @@ async fn run(
 
 /// Makes the broker's tables cheaper to write, once it has made them. It serves without that too.
 async fn lighten(database_url: &str) {
-    let mut said = false;
+    let mut failures = 0;
     loop {
         match light(database_url).await {
             Ok(true) => return,
             Ok(false) => {}
-            Err(failure) if said => tracing::debug!(?failure, "the broker's tables"),
             Err(failure) => {
-                said = true;
-                let text = failure.messages().join("; ");
-                tracing::warn!("the broker's tables stay as they are for now: {text}");
+                if failures == 0 {
+                    let text = failure.messages().join("; ");
+                    tracing::warn!("the broker's tables stay as they are for now: {text}");
+                }
+                failures += 1;
             }
         }
-        sleep(BETWEEN_LOOKS).await;
+        sleep(pause(failures, LOOK_MIN, LOOK_MAX)).await;
     }
 }
 

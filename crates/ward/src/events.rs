@@ -18,7 +18,6 @@ use ward_wire::{Contract, Value};
 use crate::application::Application;
 use crate::database;
 use crate::failure::Failure;
-use crate::provision::names_broker;
 
 /// The variable with the broker's address.
 pub(crate) const BROKERS: &str = "kafka_brokers";
@@ -33,13 +32,16 @@ pub(crate) enum BrokerKind {
 }
 
 impl BrokerKind {
-    /// Whose an application's broker is: the user's where the manifest or a variable names one.
+    /// Whose an application's broker is: the user's where the manifest has an address, or a
+    /// variable is given one. The one place where that is decided.
     pub(crate) fn of(
         application: &Application,
         settings: &KafkaSettings,
     ) -> Result<BrokerKind, Failure> {
-        let can_be_own = settings.variables().contains(BROKERS);
-        Ok(match can_be_own && !names_broker(application)? {
+        let names = application.app.variables.keys().cloned().collect();
+        let is_asked_for = settings.broker_variables().contains(BROKERS);
+        let is_given = application.given(&names)?.contains(BROKERS);
+        Ok(match is_asked_for && application.has_variable(BROKERS) && !is_given {
             true => BrokerKind::Own,
             false => BrokerKind::Given,
         })
@@ -119,11 +121,18 @@ pub(crate) fn broker_of(
     settings: &KafkaSettings,
     own: Option<String>,
 ) -> Result<Option<Connection>, Failure> {
-    let needed = settings.variables();
+    // Without an address of ward's own the manifest's default holds, which is the user's.
+    let kind = match own {
+        Some(_) => BrokerKind::of(application, settings)?,
+        None => BrokerKind::Given,
+    };
+    let mut needed = settings.broker_variables();
+    if kind == BrokerKind::Given {
+        needed.extend(settings.client_variables());
+    }
     let others = application.app.variables.keys().filter(|name| !needed.contains(*name));
     let mut provided: BTreeMap<_, _> = others.map(|name| (name.clone(), String::new())).collect();
     provided.extend(own.map(|address| (BROKERS.to_owned(), address)));
-    let kind = BrokerKind::of(application, settings)?;
     connection(settings, &application.variables(&provided)?, kind)
 }
 
@@ -140,7 +149,8 @@ fn connection(
         return Ok(None);
     }
     let mut options = BTreeMap::new();
-    // Ward's own broker is on loopback, without a password and without TLS, whatever the user's has.
+    // Ward's own broker is on loopback, without a password and without TLS, whatever the user's
+    // has.
     for (name, template) in settings.client.iter().filter(|_| kind == BrokerKind::Given) {
         let value = variables
             .expand(template)

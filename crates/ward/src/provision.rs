@@ -8,12 +8,12 @@ use url::Url;
 use ward_embedded::{
     ExistingRole, Options, Origin, Postgres, ReservedBroker, StateLock, ensure_database,
 };
-use ward_manifest::Database;
+use ward_manifest::{Database, KafkaSettings};
 
 use crate::application::Application;
 use crate::broker::LocalBroker;
 use crate::database::{connect, is_loopback};
-use crate::events::BROKERS;
+use crate::events::{BROKERS, BrokerKind};
 use crate::failure::Failure;
 use crate::keys;
 use crate::progress::Progress;
@@ -75,10 +75,8 @@ impl Provision {
         install: bool,
         progress: Progress,
     ) -> Option<LocalBroker> {
-        if application.app.kafka.is_none() || !application.has_variable(BROKERS) {
-            return None;
-        }
-        match self.reserve_broker(application, admin_url).await {
+        let settings = application.app.kafka.as_ref()?;
+        match self.reserve_broker(application, settings, admin_url).await {
             Ok(None) => None,
             Ok(Some((reserved, url))) => {
                 self.values.insert(BROKERS.to_owned(), reserved.address());
@@ -96,9 +94,10 @@ impl Provision {
     async fn reserve_broker(
         &self,
         application: &Application,
+        settings: &KafkaSettings,
         admin_url: Option<&str>,
     ) -> Result<Option<(ReservedBroker, String)>, Failure> {
-        if names_broker(application)? {
+        if BrokerKind::of(application, settings)? == BrokerKind::Given {
             return Ok(None);
         }
         let mut secrets = Secrets::load(&application.state)?;
@@ -137,12 +136,6 @@ impl Provision {
         phase.done("PostgreSQL stopped");
         Ok(())
     }
-}
-
-/// Whether the user says where the Kafka broker is.
-pub(crate) fn names_broker(application: &Application) -> Result<bool, Failure> {
-    let names = application.app.variables.keys().cloned().collect();
-    Ok(application.given(&names)?.contains(BROKERS))
 }
 
 /// The variables ward can fill in: the databases', their host, and the key pair where the

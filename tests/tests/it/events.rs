@@ -195,16 +195,66 @@ async fn settings_of_a_users_broker_do_not_meet_wards_own() {
     let id = created["id"].as_str().expect("an id");
     published(&ward.database("patients").await, id, 1).await;
 
-    let (file, state) = (file.display().to_string(), ward.state().display().to_string());
+    let file = file.display().to_string();
     let event = json!({"patientId": id, "eventType": "PATIENT_UPDATED", "version": 2}).to_string();
-    let arguments = ["events", "--from", &file, "--state-dir", &state, "produce", "patient"];
-    let arguments = [&arguments[..], &["--key", id, "--json", &event]].concat();
-    let produced = Ward::run(&arguments, home.path());
-    assert!(produced.status.success(), "{}", String::from_utf8_lossy(&produced.stderr));
+    let produce = ["--from", &file, "produce", "patient", "--key", id, "--json", &event];
+    events(&ward.state(), &produce);
     let told = tail(&ward.state(), ("patient", id), &[]);
     assert_eq!(told.len(), 2, "{told:?}");
     assert_eq!(told[1]["event"]["eventId"], told[1]["headers"]["ce_id"], "made for both");
     assert!(ward.stop().success(), "{}", ward.log());
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_and_sent_again() {
+    let mut ward = Ward::start(Options::demo());
+    let created = ward.user().await.created(&Patient::unique().json()).await;
+    published(&ward.database("patients").await, created["id"].as_str().expect("an id"), 1).await;
+    let poison = json!({"patientId": "nobody", "eventType": "PATIENT_CREATED", "version": 1,
+        "name": "Jane Doe", "email": "jane.doe@example.com", "dateOfBirth": "1985-06-15",
+        "registeredDate": "2024-01-10"});
+    let state = ward.state();
+    events(&state, &["produce", "patient", "--key", "nobody", "--json", &poison.to_string()]);
+
+    let listed = dead_letters(&state, 2).await;
+    let group = |letter: &Value| letter["headers"]["ward-dead-group"].as_str().map(str::to_owned);
+    let mut groups: Vec<_> = listed.iter().filter_map(group).collect();
+    groups.sort();
+    assert_eq!(groups, ["analytics", "billing"]);
+    for letter in &listed {
+        assert_eq!(letter["headers"]["ward-dead-topic"], "patient", "{letter}");
+        assert_eq!(letter["reason"], "patient-id is no UUID", "{letter}");
+        assert!(!letter.to_string().contains("Jane"), "{letter}");
+    }
+    assert_eq!(events(&state, &["dead-letters", "--resend"]), "2 sent again\n");
+    // Each goes back to the topic, where both groups refuse it once more.
+    dead_letters(&state, 4).await;
+    assert!(ward.stop().success(), "{}", ward.log());
+}
+
+/// The dead letters, once there are so many.
+async fn dead_letters(state: &Path, count: usize) -> Vec<Value> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let text = events(state, &["dead-letters"]);
+        let lines: Vec<&str> = text.lines().collect();
+        let (summary, letters) = lines.split_last().expect("a summary");
+        if *summary == format!("{count} dead letters") {
+            let json = |line: &&str| serde_json::from_str(line).expect("a JSON object a line");
+            return letters.iter().map(json).collect();
+        }
+        assert!(Instant::now() < deadline, "{text}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// What `ward events` prints, which must work.
+fn events(state: &Path, arguments: &[&str]) -> String {
+    let state = state.display().to_string();
+    let arguments = [&["events", "--state-dir", &state], arguments].concat();
+    let output = Ward::run(&arguments, Repository::here().root());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
 }
 
 fn replay(state: &Path) -> Output {
@@ -240,14 +290,8 @@ async fn published(database: &Database, aggregate: &str, version: i64) {
 
 /// The events of one key, as `ward events tail` prints them.
 fn tail(state: &Path, (topic, key): (&str, &str), further: &[&str]) -> Vec<Value> {
-    let root = Repository::here().root().to_owned();
-    let state = state.display().to_string();
-    let mut arguments = vec!["events", "--state-dir", &state, "tail", topic];
-    arguments.extend(["--from-start", "--once"]);
-    arguments.extend(further);
-    let output = Ward::run(&arguments, &root);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let arguments = [&["tail", topic, "--from-start", "--once"], further].concat();
+    let text = events(state, &arguments);
     let events = text.lines().map(|line| serde_json::from_str(line).expect("a JSON object a line"));
     events.filter(|event: &Value| event["key"] == key).collect()
 }

@@ -7,7 +7,8 @@
 //! that. The texts are the `.sql` files beside the functions.
 //!
 //! In every statement that an audit row comes of, `$1` to `$4` are the caller, as
-//! [`kit::audit::Access`] gives them, and `$5` is what is asked for. Parameters are cast, as the portability rules ask.
+//! [`kit::audit::Access`] gives them, and `$5` is what is asked for. Parameters are cast, as the
+//! portability rules ask.
 
 mod book;
 mod list;

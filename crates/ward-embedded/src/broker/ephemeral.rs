@@ -1,7 +1,8 @@
 //! A throwaway broker for tests, which goes away with its owner however that ends: a shell between
 //! the two waits on a pipe. It can also be killed, stopped and started again, as tests of outages
-//! want it. It is Nisshi, or what `WARD_TEST_BROKER` names: a program that serves Kafka's protocol on
-//! the loopback port that is its first argument, with its files in the directory that is its second.
+//! want it. It is Nisshi, or what `WARD_TEST_BROKER` names: a program that serves Kafka's protocol
+//! on the loopback port that is its first argument, with its files in the directory that is its
+//! second.
 
 use std::env;
 use std::fs;
@@ -58,8 +59,8 @@ pub struct EphemeralBroker {
 }
 
 impl EphemeralBroker {
-    /// Starts a broker, with its storage in the PostgreSQL database of this address if it is Nisshi,
-    /// and waits until it answers. Builds the program first where it is missing.
+    /// Starts a broker, with its storage in the PostgreSQL database of this address if it is
+    /// Nisshi, and waits until it answers. Builds the program first where it is missing.
     pub async fn start(storage: &str) -> Result<EphemeralBroker, EmbeddedError> {
         let address = storage.to_owned();
         let broker = blocking(move || EphemeralBroker::prepare(&address)).await?;
@@ -177,11 +178,10 @@ impl EphemeralBroker {
 /// As `ward up` does it.
 async fn lighten(storage: &str) -> Result<(), EmbeddedError> {
     let (client, connection) = tokio_postgres::connect(storage, NoTls).await?;
-    let serving = tokio::spawn(connection);
+    tokio::spawn(connection);
     while !drop_header_check(&client).await? {
         sleep(LOOK_EVERY).await;
     }
-    serving.abort();
     Ok(())
 }
 

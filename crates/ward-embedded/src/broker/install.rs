@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use crate::error::EmbeddedError;
 use crate::postgres::Progress;
 
-/// The version that is built and was tried.
+/// The version that is built and was tried. Its tables are what `tables` changes.
 pub const NISSHI_VERSION: &str = "0.8.1";
 
 /// Storage in PostgreSQL is what we use; the others come along because the program does not build

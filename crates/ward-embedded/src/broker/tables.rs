@@ -1,6 +1,6 @@
 //! The one thing that ward changes in the broker's tables. Each header of a record is a row, and
 //! each such row is checked against its record by a foreign key: a look-up and a lock for every
-//! header, more than all else that a record costs. The broker writes both in one transaction, so
+//! header, half of all that a record costs. The broker writes both in one transaction, so
 //! the check can never fail. It goes; that a record takes its headers along when it is removed, for
 //! which the key is there as well, is kept by a trigger. Nothing else of the broker's is touched.
 
@@ -14,8 +14,10 @@ const LOOK: &str = "SELECT to_regclass('header') IS NOT NULL AND to_regclass('re
             WHERE conrelid = to_regclass('header') AND conname = 'header_topition_offset_id_fkey')";
 
 /// One transaction, as everything that is sent in one piece. Locked in the order in which the
-/// broker writes, so that the two wait for each other and never in a circle.
-const CHANGE: &str = "LOCK TABLE record, header IN ACCESS EXCLUSIVE MODE;
+/// broker writes, so that the two wait for each other and never in a circle; and not for long,
+/// since whoever comes meanwhile waits behind it.
+const CHANGE: &str = "SET LOCAL lock_timeout = '2s';
+    LOCK TABLE record, header IN ACCESS EXCLUSIVE MODE;
     ALTER TABLE header DROP CONSTRAINT IF EXISTS header_topition_offset_id_fkey;
     CREATE OR REPLACE FUNCTION headers_go_along() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

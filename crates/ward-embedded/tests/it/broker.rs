@@ -11,7 +11,10 @@ async fn a_record_that_goes_takes_its_headers_along() {
     let storage = server.create_database().await.unwrap();
     let empty = connect(&storage).await.unwrap();
     assert!(!drop_header_check(&empty).await.unwrap(), "there are no tables yet");
-    let _broker = EphemeralBroker::start(&storage).await.unwrap();
+    let broker = EphemeralBroker::start(&storage).await.unwrap();
+    if !broker.is_nisshi() {
+        return;
+    }
     let client = connect(&storage).await.unwrap();
     let keys = "SELECT count(*) FROM pg_constraint
                 WHERE conrelid = 'header'::regclass AND contype = 'f'";
@@ -21,7 +24,8 @@ async fn a_record_that_goes_takes_its_headers_along() {
             topic AS (INSERT INTO topic (cluster, name, partitions, replication_factor)
                       SELECT id, 'patient', 1, 1 FROM made RETURNING id)
         INSERT INTO topition (topic, partition) SELECT id, 0 FROM topic;
-        INSERT INTO record (topition, offset_id) SELECT id, n FROM topition, generate_series(1, 3) n;
+        INSERT INTO record (topition, offset_id)
+        SELECT id, n FROM topition, generate_series(1, 3) n;
         INSERT INTO header (topition, offset_id, ordinal)
         SELECT id, n, o FROM topition, generate_series(1, 3) n, generate_series(0, 6) o";
     client.batch_execute(rows).await.unwrap();

@@ -73,5 +73,18 @@ async fn passwords_reach_the_broker_and_nobody_else() {
     let shape = TopicShape { partitions: 1, replicas: 1 };
     let refused = ensure_topics(&connection, &["topic".to_owned()], shape).await.unwrap_err();
     assert_eq!(said.recv().await.unwrap(), b"\0ward\0hunter2");
+    let refused = refused.to_string();
     assert!(refused.contains("go away") && !refused.contains("hunter2"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_broker_that_is_not_there_is_said_to_be_not_there() {
+    // Bound and let go: nobody answers.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let connection = Connection::new(&address, BTreeMap::new()).unwrap();
+    let shape = TopicShape { partitions: 1, replicas: 1 };
+    let trouble = ensure_topics(&connection, &["topic".to_owned()], shape).await.unwrap_err();
+    assert!(trouble.to_string().contains("refused"), "{trouble}");
 }

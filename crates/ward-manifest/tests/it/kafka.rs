@@ -355,8 +355,8 @@ fn the_variables_of_a_broker_are_known() {
     let client = "client = { 'sasl.username' = 'ward', 'sasl.password' = '{{ password }}' }";
     let text = format!("{BASE}{client}\n{ENTRIES}");
     let kafka = App::read(Path::new("spin.toml"), &text).unwrap().kafka.unwrap();
-    let variables: Vec<_> = kafka.variables().into_iter().collect();
-    assert_eq!(variables, ["kafka_brokers", "password"]);
+    assert_eq!(Vec::from_iter(kafka.broker_variables()), ["kafka_brokers"]);
+    assert_eq!(Vec::from_iter(kafka.client_variables()), ["password"]);
 }
 
 #[test]

@@ -60,3 +60,29 @@ fn without_a_manifest() {
     "#]],
     );
 }
+
+/// An address in the manifest is the user's broker, whatever `kafka_brokers` says: what it takes to
+/// reach it is looked at, and never left out.
+#[test]
+fn settings_of_a_broker_are_looked_at() {
+    let kafka = r#"
+[variables]
+kafka_brokers = { default = "" }
+[application.trigger.kafka]
+brokers = "127.0.0.1:9"
+[application.trigger.kafka.client]
+"security.protocol" = "sasl_plaintext"
+"sasl.mechanism" = "PLAIN"
+"sasl.password" = "hunter2"
+"#;
+    let only = ["doctor", "--only", "broker"];
+    let shown = ward(project(&format!("{UNBUILT}{kafka}")).path(), &only);
+    assert!(shown.contains("sasl.username and sasl.password must be set"), "{shown}");
+    let kafka = format!("{UNBUILT}{kafka}\"sasl.username\" = \"ward\"\n");
+    expect![[r#"
+        code 0
+        ok      broker      Kafka at 127.0.0.1:9
+        Everything that ward needs is there.
+    "#]]
+    .assert_eq(&ward(project(&kafka).path(), &only));
+}

@@ -174,7 +174,7 @@ async fn postgresql(args: &DoctorArgs) -> Finding {
 fn broker(args: &DoctorArgs, app: &App) -> Vec<Finding> {
     let Some(settings) = &app.kafka else { return Vec::new() };
     match given_broker(args, settings) {
-        Ok(Some(brokers)) => return vec![Finding::ok(format!("Kafka at {brokers}"))],
+        Ok(Some(found)) => return vec![found],
         Ok(None) => {}
         Err(failure) => return vec![failure.into()],
     }
@@ -195,13 +195,19 @@ fn broker(args: &DoctorArgs, app: &App) -> Vec<Finding> {
 }
 
 /// The broker that the user names, with settings that a client can be made with.
-fn given_broker(args: &DoctorArgs, settings: &KafkaSettings) -> Result<Option<String>, Failure> {
+fn given_broker(args: &DoctorArgs, settings: &KafkaSettings) -> Result<Option<Finding>, Failure> {
     let application = Application::load(&args.from, &args.config)?;
     if BrokerKind::of(&application, settings)? == BrokerKind::Own {
         return Ok(None);
     }
-    let connection = broker_of(&application, settings, None)?;
-    Ok(connection.map(|connection| connection.brokers().to_owned()))
+    Ok(Some(match broker_of(&application, settings, None)? {
+        Some(connection) => Finding::ok(format!("Kafka at {}", connection.brokers())),
+        None => {
+            let text = "the address of the Kafka broker is empty; events would wait";
+            let help = "give one with --kafka-brokers, or none for ward's own";
+            Finding::new(Status::Warning, text, Some(help.to_owned()))
+        }
+    }))
 }
 
 fn free_ports(app: &App) -> Finding {

@@ -13,10 +13,10 @@ use ward_embedded::{Postgres, StateLock, broker_program};
 use crate::application::Application;
 use crate::broker::LocalBroker;
 use crate::cli::ConfigArgs;
-use crate::events::BROKERS;
+use crate::events::{BROKERS, BrokerKind};
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::provision::{Provision, names_broker};
+use crate::provision::Provision;
 
 /// How long a broker may take to listen, and how often it is looked at.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -50,7 +50,11 @@ impl OwnBroker {
         // Its records are in the PostgreSQL that it had; a new and empty one is of no use.
         let has_records = admin_url.is_some() || Postgres::exists(&application.state);
         let was_there = address.is_some() && has_records && broker_program().is_some();
-        if !was_there || is_endless || names_broker(application)? || is_running(application) {
+        let is_given = match &application.app.kafka {
+            Some(settings) => BrokerKind::of(application, settings)? == BrokerKind::Given,
+            None => true,
+        };
+        if !was_there || is_endless || is_given || is_running(application) {
             return Ok(OwnBroker { address, started: None });
         }
         start(application, admin_url)

@@ -15,6 +15,10 @@ use crate::output;
 /// Whose positions a look at the topic is about; they are not asked for.
 const GROUP: &str = "ward-events-produce";
 
+/// Fields that are in a record's headers as well.
+const EVENT_ID: [&str; 2] = ["eventId", "event_id"];
+const OCCURRED_AT: [&str; 2] = ["occurredAt", "occurred_at"];
+
 /// Sends it and waits for the broker.
 pub(super) fn run(context: &Context, args: &ProduceArgs) -> Result<(), Failure> {
     let event = context.event_type(&args.topic)?;
@@ -33,9 +37,9 @@ pub(super) fn run(context: &Context, args: &ProduceArgs) -> Result<(), Failure> 
         Failure::new(format!("the event is no JSON (line {line}, column {column})"))
     })?;
     let fields = event.fields();
-    let id = given_or(&mut json, &fields, "eventId", || RequestId::new().text().to_string());
+    let id = given_or(&mut json, &fields, EVENT_ID, || RequestId::new().text().to_string());
     let now = || Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
-    let time = given_or(&mut json, &fields, "occurredAt", now);
+    let time = given_or(&mut json, &fields, OCCURRED_AT, now);
     let value = event.encode(&json).map_err(Failure::because("the event"))?;
     let kind = json.get("eventType").and_then(|kind| kind.as_str()).unwrap_or("event");
     let headers = [
@@ -62,19 +66,23 @@ pub(super) fn run(context: &Context, args: &ProduceArgs) -> Result<(), Failure> 
     output::print(&format!("sent {id}\n"))
 }
 
-/// What is in the record and in its headers: as it was given, or made now, for the record as well if
-/// it has such a field.
+/// What is in the record and in its headers: as it was given, under either of the names that
+/// protobuf's JSON has for a field, or made now, for the record as well if it has such a field.
 fn given_or(
     json: &mut serde_json::Value,
     fields: &BTreeSet<String>,
-    name: &str,
+    [name, alias]: [&str; 2],
     make: impl FnOnce() -> String,
 ) -> String {
-    if let Some(given) = json.get(name).and_then(|given| given.as_str()).filter(|g| !g.is_empty()) {
-        return given.to_owned();
+    let is_empty = |given: &&serde_json::Value| given.is_null() || given.as_str() == Some("");
+    let given = [name, alias].iter().filter_map(|name| json.get(name)).find(|g| !is_empty(g));
+    if let Some(given) = given {
+        // What is no text is refused with the rest of the event.
+        return given.as_str().unwrap_or_default().to_owned();
     }
     let made = make();
     if let Some(object) = json.as_object_mut().filter(|_| fields.contains(name)) {
+        object.remove(alias);
         object.insert(name.to_owned(), made.clone().into());
     }
     made
@@ -86,22 +94,25 @@ mod tests {
 
     use serde_json::json;
 
-    use super::given_or;
+    use super::{EVENT_ID, OCCURRED_AT, given_or};
 
     #[test]
     fn what_is_missing_is_made_and_what_is_given_stays() {
         let fields = BTreeSet::from(["eventId".to_owned()]);
         let new = || "new".to_owned();
         let check = |mut json, id, after| {
-            assert_eq!(given_or(&mut json, &fields, "eventId", new), id);
+            assert_eq!(given_or(&mut json, &fields, EVENT_ID, new), id);
             assert_eq!(json, after);
         };
         check(json!({"eventId": "own"}), "own", json!({"eventId": "own"}));
-        check(json!({"eventId": ""}), "new", json!({"eventId": "new"}));
+        check(json!({"event_id": "own"}), "own", json!({"event_id": "own"}));
+        check(json!({"event_id": ""}), "new", json!({"eventId": "new"}));
+        check(json!({"eventId": null}), "new", json!({"eventId": "new"}));
         check(json!({}), "new", json!({"eventId": "new"}));
+        check(json!({"eventId": 7}), "", json!({"eventId": 7}));
         check(json!(7), "new", json!(7));
         let mut other = json!({});
-        assert_eq!(given_or(&mut other, &fields, "occurredAt", new), "new");
+        assert_eq!(given_or(&mut other, &fields, OCCURRED_AT, new), "new");
         assert_eq!(other, json!({}), "the record has no such field");
     }
 }
