@@ -1,7 +1,6 @@
 //! One `ward` process under a small shell that outlives the tests: when the test process ends, by
 //! whatever means, the shell's standard input closes and it stops ward by SIGTERM, and then a
-//! PostgreSQL and a broker that a crashed ward left behind. No test needs to be polite for that to
-//! happen.
+//! PostgreSQL that a crashed ward left behind. No test needs to be polite for that to happen.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -28,9 +27,6 @@ code=$?
 if [ "$word" != leave ]; then
     find "$state" -name postmaster.pid 2>/dev/null | while read -r left; do
         kill -INT "$(head -n 1 "$left")" 2>/dev/null
-    done
-    find "$state" -name nisshi.pid 2>/dev/null | while read -r left; do
-        kill "$(cat "$left")" 2>/dev/null
     done
     [ -z "$scrap" ] || { sleep 1; rm -rf "$scrap"; }
 fi

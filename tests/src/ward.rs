@@ -150,7 +150,8 @@ impl Ward {
         }
         command.args(&self.options.arguments).current_dir(repository.root());
         command.env("NO_COLOR", "1");
-        for name in ["RUST_LOG", "WARD_LOG", "WARD_DATABASE_URL", "RUNTIME_CONFIG_FILE"] {
+        let inherited = ["WARD_DATABASE_URL", "WARD_EVENT_LOG_URL", "WARD_KAFKA_BROKERS"];
+        for name in inherited.into_iter().chain(["RUST_LOG", "WARD_LOG", "RUNTIME_CONFIG_FILE"]) {
             command.env_remove(name);
         }
         command.envs(self.options.environment.iter().cloned());
@@ -202,14 +203,9 @@ impl Ward {
         Database::open(&self.state(), service).await
     }
 
-    /// A connection to the database in which the broker that ward runs keeps its records.
-    pub async fn broker_database(&self) -> Database {
-        let (own, billings) = ("nisshi", "billing");
-        let url = self.database_url(billings);
-        let passwords = [billings, own].map(|role| self.database_password(role));
-        let [billings_password, own_password] = passwords.each_ref();
-        let url = url.replace(billings_password.as_str(), own_password).replace(billings, own);
-        Database::at(&url).await
+    /// A connection to the database that events go through.
+    pub async fn event_log(&self) -> Database {
+        Database::open(&self.state(), "events").await
     }
 
     /// The password of a service's database role.
@@ -231,12 +227,6 @@ impl Ward {
     /// The file with a key ward was given: `private` or `public`.
     pub fn key_file(&self, name: &str) -> PathBuf {
         self.home.join(format!("{name}.pem"))
-    }
-
-    /// The address of the Kafka broker that ward runs.
-    pub fn broker(&self) -> String {
-        let port = fs::read_to_string(self.state().join("nisshi.port")).expect("a broker's port");
-        format!("127.0.0.1:{}", port.trim())
     }
 
     /// The state directory.

@@ -1,4 +1,4 @@
-//! `cargo xtask chaos events`: builds the application and its broker, then has `ward-chaos` (in
+//! `cargo xtask chaos events`: builds the application, and with `--kafka` a broker, then has `ward-chaos` (in
 //! `tests/`) kill and freeze everything in turn under load and count what became of each change.
 
 use crate::run::{cargo, program, release_directory, run};
@@ -11,10 +11,13 @@ pub(crate) fn chaos(arguments: &[String]) -> Result<(), String> {
     }
     ensure_wasm_target()?;
     run(cargo().args(["build", "--release", "--package", "ward", "--package", "ward-tests"]))?;
+    if arguments.iter().any(|argument| argument == "--kafka") {
+        run(cargo().args(["run", "--release", "--package", "test-broker"]))?;
+    }
     let directory = release_directory()?;
     let ward = directory.join("ward").display().to_string();
     run(program(&ward).arg("build"))?;
-    run(program(&ward).args(["doctor", "--fix", "--only", "postgresql,broker"]))?;
+    run(program(&ward).args(["doctor", "--fix", "--only", "postgresql"]))?;
     let chaos = directory.join("ward-chaos").display().to_string();
     run(program(&chaos).args(arguments))
 }

@@ -13,9 +13,6 @@ pub(crate) fn up(arguments: &[String]) -> Result<(), String> {
     run(cargo().args(["build", "--release", "--package", "ward"]))?;
     let ward = release_directory()?.join("ward");
     let mut command = Command::new(&ward);
-    command
-        .args(["up", "--build", "--demo", "--install-broker"])
-        .args(arguments)
-        .current_dir(root());
+    command.args(["up", "--build", "--demo"]).args(arguments).current_dir(root());
     Err(format!("{}: {}", ward.display(), command.exec()))
 }

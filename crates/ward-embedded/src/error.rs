@@ -1,4 +1,4 @@
-//! What can go wrong with the embedded PostgreSQL and the broker. Each variant is one sentence for
+//! What can go wrong with the embedded PostgreSQL. Each variant is one sentence for
 //! the person at the terminal; `help` adds what to do about it. No password ever becomes part of
 //! either.
 
@@ -17,12 +17,6 @@ pub enum EmbeddedError {
     /// The package manager was run and failed; the text is its last line.
     #[error("PostgreSQL could not be installed: {0}")]
     Install(String),
-    /// The Kafka broker's program is not there, and not to be built.
-    #[error("the Kafka broker Nisshi is not installed")]
-    NoBroker,
-    /// Building or starting the broker failed; the text is the end of what was printed.
-    #[error("the Kafka broker Nisshi could not be built or started: {0}")]
-    BrokerInstall(String),
     /// The cluster was made by another major version than any that is installed.
     #[error("{} was made by PostgreSQL {wanted}, which is not installed", data.display())]
     WrongVersion {
@@ -92,11 +86,6 @@ impl EmbeddedError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::NotInstalled | Self::Install(_) => Some(how_to_install()),
-            Self::NoBroker | Self::BrokerInstall(_) => Some(
-                "give a broker that already runs with --kafka-brokers; Nisshi is built with cargo, \
-                 which has to be there"
-                    .to_owned(),
-            ),
             Self::WrongVersion { data, wanted } => Some(format!(
                 "install PostgreSQL {wanted}, or move {} away to start empty",
                 data.display()

@@ -1,12 +1,11 @@
-//! PostgreSQL and a Kafka broker for `ward up` and for tests. PostgreSQL: finds the server's
+//! PostgreSQL for `ward up` and for tests: finds the server's
 //! binaries (or installs them), makes a cluster under `.ward/`, runs it as a supervised child
 //! process and stops it in order. It must not know anything about the application: no manifest, no
 //! migrations, no components. It never writes a password into a log or an error. Start at
-//! [`Postgres::start`]; tests start at [`Postgres::ephemeral`]. The broker is `broker`'s.
+//! [`Postgres::start`]; tests start at [`Postgres::ephemeral`].
 
 mod account;
 mod binaries;
-mod broker;
 mod cluster;
 mod command;
 mod connect;
@@ -21,10 +20,6 @@ mod provision;
 mod supervisor;
 
 pub use binaries::{Installation, VERSION_MIN, installations};
-pub use broker::{
-    Broker, BrokerOptions, EphemeralBroker, NISSHI_VERSION, ReservedBroker, broker_program,
-    drop_header_check, install_broker,
-};
 pub use ephemeral::Ephemeral;
 pub use error::EmbeddedError;
 pub use install::{ensure_installed, how_to_install};

@@ -19,11 +19,12 @@ pub struct KafkaSettings {
     pub client: BTreeMap<String, String>,
     /// `contracts`: the directory with one WIT package in each subdirectory; `wit` by default.
     pub contracts: PathBuf,
-    /// `partitions` of topics that Ward makes, if the manifest says so; what is right otherwise
-    /// depends on the broker.
-    pub partitions: Option<u32>,
+    /// `partitions` of topics that Ward makes; 6 by default.
+    pub partitions: u32,
     /// `replicas` of topics that Ward makes; 1 by default.
     pub replicas: u32,
+    /// `keep_records`: how long a record stays in topics that Ward makes; 7 days by default.
+    pub keep_records: Duration,
     /// `keep_published`: how long a row stays after its event was sent; 24 h by default.
     pub keep_published: Duration,
     /// `[[application.trigger.kafka.outbox]]`, in the order of the file.
@@ -59,6 +60,7 @@ impl fmt::Debug for KafkaSettings {
             .field("contracts", &self.contracts)
             .field("partitions", &self.partitions)
             .field("replicas", &self.replicas)
+            .field("keep_records", &self.keep_records)
             .field("keep_published", &self.keep_published)
             .field("outboxes", &self.outboxes)
             .finish()

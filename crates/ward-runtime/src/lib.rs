@@ -29,6 +29,7 @@ mod underway;
 mod whole;
 
 pub use call::{CallContext, CallError, Function};
+pub use capabilities::postgres::OutboxBell;
 pub use error::{HandleError, LoadError};
 pub use handler::{Body, BodyError, HttpHandler};
 pub use load::{Link, LinkKind, LoadedComponent, Runtime, RuntimeOptions, links};

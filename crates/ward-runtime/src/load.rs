@@ -11,6 +11,7 @@ use std::time::Duration;
 use ward_manifest::{App, Dependency, RuntimeConfig, Variables};
 
 use crate::call::{Callee, Function, Registry};
+use crate::capabilities::postgres::OutboxBell;
 use crate::error::LoadError;
 use crate::handler::HttpHandler;
 use crate::link;
@@ -27,6 +28,8 @@ pub struct RuntimeOptions {
     pub environment: BTreeMap<String, String>,
     /// `--quiet`: what components write to stdout and stderr is dropped.
     pub quiet: bool,
+    /// Told of events that components have written.
+    pub outbox_bell: OutboxBell,
 }
 
 /// A component that has been loaded, for the start-up lines.

@@ -81,6 +81,7 @@ impl<'a> Loader<'a> {
                 &options.config,
                 networks.clone(),
                 variables.clone(),
+                options.outbox_bell.clone(),
             ),
             networks,
             engine,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ward_manifest::{AllowedHosts, OutboundNetworking, RuntimeConfig, Variables};
 
 use crate::capabilities::key_value::{KeyValueCtx, KeyValueService};
-use crate::capabilities::postgres::{PostgresCtx, PostgresService};
+use crate::capabilities::postgres::{OutboxBell, PostgresCtx, PostgresService};
 use crate::capabilities::variables::VariablesCtx;
 
 /// The store every component may be granted without any configuration, as in Spin.
@@ -17,6 +17,7 @@ const DEFAULT_STORE: &str = "default";
 /// One of each for the process.
 pub(crate) struct Services {
     postgres: Arc<PostgresService>,
+    outbox_bell: OutboxBell,
     key_value: Arc<KeyValueService>,
     variables: Arc<Variables>,
 }
@@ -28,9 +29,11 @@ impl Services {
         config: &RuntimeConfig,
         networks: Arc<OutboundNetworking>,
         variables: Arc<Variables>,
+        outbox_bell: OutboxBell,
     ) -> Self {
         Self {
             postgres: PostgresService::new(config.outbound_pg_connections_max, networks),
+            outbox_bell,
             key_value: Arc::new(KeyValueService::new(stores(state_dir, config))),
             variables,
         }
@@ -38,7 +41,8 @@ impl Services {
 
     /// What `id` may do with databases.
     pub(crate) fn postgres(&self, id: &Arc<str>, hosts: &Arc<AllowedHosts>) -> PostgresCtx {
-        PostgresCtx::new(self.postgres.clone(), hosts.clone(), id.clone())
+        let ctx = PostgresCtx::new(self.postgres.clone(), hosts.clone(), id.clone());
+        ctx.ringing(self.outbox_bell.clone())
     }
 
     /// The stores a component may open.

@@ -54,7 +54,7 @@ pub(crate) enum Command {
     /// Check the contracts, or print the protobuf that follows from them
     #[command(subcommand)]
     Wit(WitCommand),
-    /// Look at what goes over Kafka, send to it, and move its consumers
+    /// Look at events, send some, and move their consumers
     Events(Box<EventsArgs>),
     /// Print a script that completes ward's commands and options in a shell
     Completions(CompletionsArgs),
@@ -88,9 +88,15 @@ pub(crate) struct ConfigArgs {
     #[arg(long, value_name = "URL", env = "WARD_DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
 
-    /// Kafka brokers that already run: HOST:PORT, several with commas between
+    /// Kafka brokers for events: HOST:PORT, several with commas between [default: tables in
+    /// PostgreSQL]
     #[arg(long, value_name = "ADDRESSES", env = "WARD_KAFKA_BROKERS")]
     pub(crate) kafka_brokers: Option<String>,
+
+    /// A PostgreSQL database for events to go through, as the role that owns it, for wards that
+    /// share it [default: `events` on the server that ward runs, or of --database-url]
+    #[arg(long, value_name = "URL", env = "WARD_EVENT_LOG_URL", hide_env_values = true)]
+    pub(crate) event_log_url: Option<String>,
 }
 
 /// How much is said, and how.
@@ -144,10 +150,6 @@ pub(crate) struct UpArgs {
     /// Do not give components ports of their own beside the gateway
     #[arg(long)]
     pub(crate) no_listeners: bool,
-
-    /// Build the Kafka broker in the background, where none is given and none is there
-    #[arg(long)]
-    pub(crate) install_broker: bool,
 
     /// Set an environment variable for every component; may be repeated
     #[arg(short, long = "env", value_name = "NAME=VALUE", value_parser = assignment)]
@@ -217,7 +219,7 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
     pub(crate) format: DoctorFormat,
 
-    /// Mend what can be mended: add the wasm target, install PostgreSQL, build the broker
+    /// Mend what can be mended: add the wasm target, install PostgreSQL
     #[arg(long)]
     pub(crate) fix: bool,
 
@@ -252,7 +254,7 @@ pub(crate) enum Check {
     Components,
     /// PostgreSQL's server programs, or the server of --database-url
     Postgresql,
-    /// The Kafka broker, where the application has events and no other is given
+    /// The Kafka broker, where one is given for events
     Broker,
     /// The ports to listen on
     Ports,

@@ -8,7 +8,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
-use ward_kafka::{DatabaseError, Link};
+use ward_events::{DatabaseError, Link};
 
 use crate::failure::Failure;
 

@@ -1,18 +1,19 @@
 //! Events between services, put together from the manifest: which outboxes are shipped, which
-//! components consume what, and how both reach the broker. What is wrong with the contracts is told
-//! before anything is served; that the broker is away is nobody's failure.
+//! components consume what, and which log both go through. What is wrong with the contracts is told
+//! before anything is served; that the log is away is nobody's failure.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use ward_kafka::{
-    CallError, Connection, Consume, EventType, Events, EventsOptions, RelayOptions, StartAt,
-    TopicShape, TriggerOptions,
+use tokio::sync::Notify;
+use ward_events::{
+    CallError, Connection, Consume, EmbeddedLog, EventType, Events, EventsOptions, KafkaLog, Log,
+    RelayOptions, StartAt, TopicShape, TriggerOptions,
 };
 use ward_manifest::{App, KafkaSettings, KafkaTrigger, Outbox, StartFrom, Variables};
-use ward_runtime::{CallContext, Function, RequestId, Runtime};
+use ward_runtime::{CallContext, Function, OutboxBell, RequestId, Runtime};
 use ward_wire::{Contract, Value};
 
 use crate::application::Application;
@@ -22,56 +23,76 @@ use crate::failure::Failure;
 /// The variable with the broker's address.
 pub(crate) const BROKERS: &str = "kafka_brokers";
 
-/// Whose the broker is.
+/// Which log an application's events go through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BrokerKind {
-    /// The one that `ward up` runs.
-    Own,
-    /// The user's.
-    Given,
+pub(crate) enum LogKind {
+    /// Tables in PostgreSQL: nothing has to be there for it.
+    Embedded,
+    /// Kafka, at an address of the user's.
+    Kafka,
 }
 
-impl BrokerKind {
-    /// Whose an application's broker is: the user's where the manifest has an address, or a
-    /// variable is given one. The one place where that is decided.
+impl LogKind {
+    /// Which log it is: Kafka where the manifest has an address, or a variable is given one. The
+    /// one place where that is decided.
     pub(crate) fn of(
         application: &Application,
         settings: &KafkaSettings,
-    ) -> Result<BrokerKind, Failure> {
+    ) -> Result<LogKind, Failure> {
         let names = application.app.variables.keys().cloned().collect();
         let is_asked_for = settings.broker_variables().contains(BROKERS);
         let is_given = application.given(&names)?.contains(BROKERS);
         Ok(match is_asked_for && application.has_variable(BROKERS) && !is_given {
-            true => BrokerKind::Own,
-            false => BrokerKind::Given,
+            true => LogKind::Embedded,
+            false => LogKind::Kafka,
         })
-    }
-
-    /// Partitions of a topic that Ward makes, where the manifest names no number.
-    fn partitions(self) -> u32 {
-        match self {
-            // One consumer reads while the other's records are applied. Each further one costs this
-            // broker a transaction for the same events, and brings nothing on one machine.
-            BrokerKind::Own => 2,
-            // Room for replicas: a partition is read by one of them, and events of one key stay in
-            // order only for as long as their number is not changed.
-            BrokerKind::Given => 6,
-        }
     }
 }
 
-/// What the application has of relays and triggers; nothing runs yet. `None` where it has neither,
-/// or no broker.
+/// The embedded log, in the database of this address.
+pub(crate) fn embedded_log(url: &str) -> Arc<dyn Log> {
+    let url: Arc<str> = url.into();
+    Arc::new(EmbeddedLog::new(Arc::new(move || Box::pin(database::link(url.clone())))))
+}
+
+/// Who is told when a component has written events: the relays, by their components.
+#[derive(Clone, Default)]
+pub(crate) struct Written(BTreeMap<String, Arc<Notify>>);
+
+impl Written {
+    /// One for each outbox of the application.
+    pub(crate) fn of(app: &App) -> Written {
+        let outboxes = app.kafka.iter().flat_map(|settings| &settings.outboxes);
+        Written(outboxes.map(|outbox| (outbox.component.clone(), Arc::default())).collect())
+    }
+
+    /// What rings for them.
+    pub(crate) fn bell(&self) -> OutboxBell {
+        let relays = self.0.clone();
+        OutboxBell::new(move |component| {
+            relays.get(component).into_iter().for_each(|relay| relay.notify_one());
+        })
+    }
+
+    fn by(&self, component: &str) -> Arc<Notify> {
+        self.0.get(component).cloned().unwrap_or_default()
+    }
+}
+
+/// What the application has of relays and triggers; nothing runs yet. `embedded` is the address of
+/// the embedded log's database, where that is what is wanted. `None` where there is neither relay
+/// nor trigger, or no log.
 pub(crate) fn prepare(
     app: &App,
     variables: &Variables,
     runtime: &Runtime,
-    broker: BrokerKind,
+    written: &Written,
+    embedded: Option<&str>,
 ) -> Result<Option<EventsOptions>, Failure> {
     let Some(settings) = &app.kafka else { return Ok(None) };
     let contract = contract(settings)?;
     let relays = settings.outboxes.iter().map(|outbox| {
-        relay(app, variables, &contract, (settings, outbox))
+        relay(app, variables, &contract, (settings, outbox, written.by(&outbox.component)))
             .map_err(Failure::because(format!("the outbox of {}", outbox.component)))
     });
     let relays = relays.collect::<Result<Vec<_>, Failure>>()?;
@@ -80,10 +101,19 @@ pub(crate) fn prepare(
             .map_err(Failure::because(format!("the trigger {}", trigger.id)))
     });
     let triggers = triggers.collect::<Result<Vec<_>, Failure>>()?;
-    let Some(connection) = connection(settings, variables, broker)? else { return Ok(None) };
-    let partitions = settings.partitions.unwrap_or_else(|| broker.partitions());
-    let shape = TopicShape { partitions, replicas: settings.replicas };
-    Ok(Some(EventsOptions { connection, shape, relays, triggers }))
+    let log = match embedded {
+        Some(url) => embedded_log(url),
+        None => match connection(settings, variables)? {
+            Some(connection) => Arc::new(KafkaLog::new(connection)),
+            None => return Ok(None),
+        },
+    };
+    let shape = TopicShape {
+        partitions: settings.partitions,
+        replicas: settings.replicas,
+        keep: settings.keep_records,
+    };
+    Ok(Some(EventsOptions { log, shape, relays, triggers }))
 }
 
 /// Starts what was prepared.
@@ -113,34 +143,23 @@ fn packages(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(packages)
 }
 
-/// How the broker is reached, for commands that need nothing else of the application: its other
-/// variables need no values. `own` is where ward's own broker is, which is taken unless the user
-/// names one; `None` where there is neither.
+/// How the user's broker is reached, for commands that need nothing else of the application: its
+/// other variables need no values.
 pub(crate) fn broker_of(
     application: &Application,
     settings: &KafkaSettings,
-    own: Option<String>,
 ) -> Result<Option<Connection>, Failure> {
-    // Without an address of ward's own the manifest's default holds, which is the user's.
-    let kind = match own {
-        Some(_) => BrokerKind::of(application, settings)?,
-        None => BrokerKind::Given,
-    };
     let mut needed = settings.broker_variables();
-    if kind == BrokerKind::Given {
-        needed.extend(settings.client_variables());
-    }
+    needed.extend(settings.client_variables());
     let others = application.app.variables.keys().filter(|name| !needed.contains(*name));
-    let mut provided: BTreeMap<_, _> = others.map(|name| (name.clone(), String::new())).collect();
-    provided.extend(own.map(|address| (BROKERS.to_owned(), address)));
-    connection(settings, &application.variables(&provided)?, kind)
+    let provided: BTreeMap<_, _> = others.map(|name| (name.clone(), String::new())).collect();
+    connection(settings, &application.variables(&provided)?)
 }
 
-/// How the broker is reached; `None` where there is none.
+/// How the user's broker is reached; `None` where there is none.
 fn connection(
     settings: &KafkaSettings,
     variables: &Variables,
-    kind: BrokerKind,
 ) -> Result<Option<Connection>, Failure> {
     let brokers = variables
         .expand(&settings.brokers)
@@ -149,33 +168,27 @@ fn connection(
         return Ok(None);
     }
     let mut options = BTreeMap::new();
-    // Ward's own broker is on loopback, without a password and without TLS, whatever the user's
-    // has.
-    for (name, template) in settings.client.iter().filter(|_| kind == BrokerKind::Given) {
+    for (name, template) in &settings.client {
         let value = variables
             .expand(template)
             .map_err(Failure::because(format!("`{name}` of [application.trigger.kafka]")))?;
         options.insert(name.clone(), value);
     }
-    let refused = |error: ward_kafka::ConnectionError| {
+    let refused = |error: ward_events::ConnectionError| {
         let failure = Failure::new(&error);
         match error.help() {
             Some(help) => failure.help(help),
             None => failure,
         }
     };
-    let connection = Connection::new(&brokers, options).map_err(refused)?;
-    Ok(Some(match kind {
-        BrokerKind::Own => connection.fetching_what_is_there(),
-        BrokerKind::Given => connection,
-    }))
+    Connection::new(&brokers, options).map(Some).map_err(refused)
 }
 
 fn relay(
     app: &App,
     variables: &Variables,
     contract: &Contract,
-    (settings, outbox): (&KafkaSettings, &Outbox),
+    (settings, outbox, written): (&KafkaSettings, &Outbox, Arc<Notify>),
 ) -> Result<RelayOptions, String> {
     let encoder = EventType::derive(contract, &outbox.interface, &outbox.record)?;
     let component = app.components.get(&outbox.component);
@@ -190,6 +203,7 @@ fn relay(
         source: outbox.source.clone(),
         topic: outbox.topic.clone(),
         keep_published: settings.keep_published,
+        written,
         stats: Arc::default(),
     })
 }
@@ -260,7 +274,7 @@ fn call_error(error: ward_runtime::CallError) -> CallError {
 
 #[cfg(test)]
 mod tests {
-    use ward_kafka::CallError;
+    use ward_events::CallError;
     use ward_runtime::CallError as Error;
 
     use super::call_error;

@@ -3,7 +3,6 @@
 //! below do.
 
 mod application;
-mod broker;
 mod cli;
 mod commands;
 mod database;

@@ -14,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use ward_kafka::{Connection, Counter, EventsOptions, RelayStats, TriggerStats};
+use ward_events::{Counter, EventsOptions, Log, RelayStats, TriggerStats};
 
 use crate::failure::Failure;
 use crate::limits::{ACCEPT_PAUSE, METRICS_CONNECTIONS_MAX, METRICS_HEAD_MAX};
@@ -22,7 +22,7 @@ use crate::limits::{ACCEPT_PAUSE, METRICS_CONNECTIONS_MAX, METRICS_HEAD_MAX};
 /// What is counted.
 #[derive(Default)]
 pub(crate) struct Numbers {
-    broker: Option<Connection>,
+    log: Option<Arc<dyn Log>>,
     /// With labels.
     relays: Vec<(String, Arc<RelayStats>)>,
     consumers: Vec<(String, Arc<TriggerStats>)>,
@@ -32,16 +32,16 @@ impl Numbers {
     /// Those of an application's events; none where it has none.
     pub(crate) fn of(events: Option<&EventsOptions>) -> Self {
         let Some(events) = events else { return Self::default() };
-        let relay = |relay: &ward_kafka::RelayOptions| {
+        let relay = |relay: &ward_events::RelayOptions| {
             let labels = [("outbox", &*relay.name), ("topic", &*relay.topic)];
             (self::labels(&labels), relay.stats.clone())
         };
-        let consumer = |trigger: &ward_kafka::TriggerOptions| {
+        let consumer = |trigger: &ward_events::TriggerOptions| {
             let labels = [("trigger", &*trigger.id), ("group", &*trigger.group)];
             (self::labels(&labels), trigger.stats.clone())
         };
         Self {
-            broker: Some(events.connection.clone()),
+            log: Some(events.log.clone()),
             relays: events.relays.iter().map(relay).collect(),
             consumers: events.triggers.iter().map(consumer).collect(),
         }
@@ -50,10 +50,11 @@ impl Numbers {
     /// The text format of Prometheus, version 0.0.4.
     fn text(&self) -> String {
         let mut page = Page::default();
-        if let Some(broker) = &self.broker {
-            let help = "Whether the Kafka broker could be used by the last event.";
-            page.family("ward_kafka_up", "gauge", help);
-            page.sample("ward_kafka_up", "", u64::from(broker.is_up()));
+        if let Some(log) = &self.log {
+            let help = "Whether the event log could be used by the last event.";
+            page.family("ward_log_up", "gauge", help);
+            let labels = self::labels(&[("log", log.name())]);
+            page.sample("ward_log_up", &labels, u64::from(log.is_up()));
         }
         for (name, help, counter) in RELAY {
             page.counters(name, help, &self.relays, counter);

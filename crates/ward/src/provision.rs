@@ -5,15 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use url::Url;
-use ward_embedded::{
-    ExistingRole, Options, Origin, Postgres, ReservedBroker, StateLock, ensure_database,
-};
-use ward_manifest::{Database, KafkaSettings};
+use ward_embedded::{ExistingRole, Options, Origin, Postgres, StateLock, ensure_database};
+use ward_manifest::Database;
 
 use crate::application::Application;
-use crate::broker::LocalBroker;
+use crate::cli::ConfigArgs;
 use crate::database::{connect, is_loopback};
-use crate::events::{BROKERS, BrokerKind};
+use crate::events::{BROKERS, LogKind};
 use crate::failure::Failure;
 use crate::keys;
 use crate::progress::Progress;
@@ -22,8 +20,8 @@ use crate::secrets::Secrets;
 /// The variable with the database server's `host:port`.
 const DB_HOST: &str = "db_host";
 
-/// The database and role of the Kafka broker.
-const BROKER_DATABASE: &str = "nisshi";
+/// The database and role of the embedded event log.
+pub(crate) const EVENT_LOG: &str = "events";
 
 /// The oldest server that is supported, as the server writes it.
 const SERVER_VERSION_MIN: i32 = 150_000;
@@ -32,6 +30,8 @@ const SERVER_VERSION_MIN: i32 = 150_000;
 pub(crate) struct Provision {
     /// Values by variable.
     pub(crate) values: BTreeMap<String, String>,
+    /// The address of the embedded event log's database, where events go through that.
+    pub(crate) event_log: Option<String>,
     /// What keeps the state directory ours.
     backing: Backing,
 }
@@ -44,12 +44,12 @@ enum Backing {
 
 impl Provision {
     /// Starts or reaches the server, and makes roles, databases and keys that are wanted.
-    /// `admin_url` is `--database-url`.
     pub(crate) async fn new(
         application: &Application,
-        admin_url: Option<&str>,
+        config: &ConfigArgs,
         progress: Progress,
     ) -> Result<Self, Failure> {
+        let admin_url = config.database_url.as_deref();
         let databases = application.databases();
         let names = wanted_names(application, &databases);
         let given = application.given(&names)?;
@@ -63,69 +63,20 @@ impl Provision {
         if names.contains(keys::PRIVATE) && !given.contains(keys::PRIVATE) {
             values.extend(keys::load_or_generate(&application.state)?);
         }
-        Ok(Self { values, backing })
-    }
-
-    /// Starts a Kafka broker, where the application wants one and the user gives none. Its address
-    /// is among the values from then on. That there can be none is said, and stops nothing.
-    pub(crate) async fn broker(
-        &mut self,
-        application: &Application,
-        admin_url: Option<&str>,
-        install: bool,
-        progress: Progress,
-    ) -> Option<LocalBroker> {
-        let settings = application.app.kafka.as_ref()?;
-        match self.reserve_broker(application, settings, admin_url).await {
-            Ok(None) => None,
-            Ok(Some((reserved, url))) => {
-                self.values.insert(BROKERS.to_owned(), reserved.address());
-                Some(LocalBroker::start(reserved, url, install, progress))
-            }
+        let event_log = match event_log(application, &backing, config).await {
+            Ok(event_log) => event_log,
             Err(failure) => {
-                let text = failure.messages().join("; ");
-                tracing::warn!("no Kafka broker, so events wait in their outboxes: {text}");
-                None
-            }
-        }
-    }
-
-    /// A broker's place, and the address of its database; `None` where the user gives a broker.
-    async fn reserve_broker(
-        &self,
-        application: &Application,
-        settings: &KafkaSettings,
-        admin_url: Option<&str>,
-    ) -> Result<Option<(ReservedBroker, String)>, Failure> {
-        if BrokerKind::of(application, settings)? == BrokerKind::Given {
-            return Ok(None);
-        }
-        let mut secrets = Secrets::load(&application.state)?;
-        let password = secrets.password(BROKER_DATABASE)?;
-        let url = match (&self.backing, admin_url) {
-            (Backing::Embedded(server), _) => {
-                let client = server.client().await?;
-                ensure_database(&client, BROKER_DATABASE, &password, ExistingRole::SetPassword)
-                    .await?;
-                local_url(server, BROKER_DATABASE, &password)
-            }
-            (Backing::Elsewhere { .. }, Some(admin_url)) => {
-                let admin = connect(admin_url).await?;
-                ensure_database(&admin, BROKER_DATABASE, &password, ExistingRole::KeepPassword)
-                    .await?;
-                let url = Url::parse(admin_url).ok();
-                let url = url.and_then(|url| role_url(&url, BROKER_DATABASE, &password));
-                url.ok_or_else(|| Failure::new("--database-url is no address"))?.into()
-            }
-            (Backing::Elsewhere { .. }, None) => {
-                return Err(Failure::new(
-                    "there is no PostgreSQL of ward's own to keep its records; \
-                                         give one with --kafka-brokers",
-                ));
+                if let Backing::Embedded(server) = backing {
+                    server.stop().await?;
+                }
+                return Err(failure);
             }
         };
-        let reserved = ReservedBroker::reserve(&application.state).await?;
-        Ok(Some((reserved, url)))
+        if event_log.is_some() {
+            // It has a variable for another log's address, which is not asked for.
+            values.insert(BROKERS.to_owned(), String::new());
+        }
+        Ok(Self { values, event_log, backing })
     }
 
     /// Stops what was started.
@@ -136,6 +87,52 @@ impl Provision {
         phase.done("PostgreSQL stopped");
         Ok(())
     }
+}
+
+/// Makes the database of the embedded event log, where events go through that; its address. With a
+/// server that only the services' own addresses lead to there can be none, which is said and stops
+/// nothing: events wait.
+async fn event_log(
+    application: &Application,
+    backing: &Backing,
+    config: &ConfigArgs,
+) -> Result<Option<String>, Failure> {
+    let Some(settings) = &application.app.kafka else { return Ok(None) };
+    if LogKind::of(application, settings)? == LogKind::Kafka {
+        return Ok(None);
+    }
+    if let Some(url) = &config.event_log_url {
+        return Ok(Some(url.clone()));
+    }
+    if application.databases().iter().any(|database| database.name == EVENT_LOG) {
+        let text = format!("the database {EVENT_LOG} is the event log's and a component's");
+        return Err(Failure::new(text).help("give the component's another name"));
+    }
+    let mut secrets = Secrets::load(&application.state)?;
+    let password = secrets.password(EVENT_LOG)?;
+    let url = match (backing, config.database_url.as_deref()) {
+        (Backing::Embedded(server), _) => {
+            let client = server.client().await?;
+            ensure_database(&client, EVENT_LOG, &password, ExistingRole::SetPassword).await?;
+            local_url(server, EVENT_LOG, &password)
+        }
+        (Backing::Elsewhere { .. }, Some(admin_url)) => {
+            let admin = connect(admin_url).await?;
+            ensure_database(&admin, EVENT_LOG, &password, ExistingRole::KeepPassword).await?;
+            let url = Url::parse(admin_url).ok();
+            let url = url.and_then(|url| role_url(&url, EVENT_LOG, &password));
+            url.ok_or_else(|| Failure::new("--database-url is no address"))?.into()
+        }
+        (Backing::Elsewhere { .. }, None) => {
+            tracing::warn!(
+                "events wait in their outboxes: there is no PostgreSQL to keep them in; name one \
+                 with --event-log-url or --database-url, or Kafka with --kafka-brokers"
+            );
+            return Ok(None);
+        }
+    };
+    secrets.remember_url(EVENT_LOG, &url)?;
+    Ok(Some(url))
 }
 
 /// The variables ward can fill in: the databases', their host, and the key pair where the

@@ -75,6 +75,11 @@ impl Secrets {
         }
     }
 
+    /// Where a database was last reached.
+    pub(crate) fn url(&self, database: &str) -> Option<&str> {
+        self.databases.get(database)?.url.as_deref()
+    }
+
     fn save(&self) -> Result<(), Failure> {
         let text = toml::to_string(self).map_err(Failure::because(self.path.display()))?;
         write_private(&self.path, &format!("{HEADER}{text}"))

@@ -11,15 +11,16 @@ use ward_tests::chaos::Chaos;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let mut chaos = Chaos { rounds: 20, rate: 200, clients: 4 };
+    let mut chaos = Chaos { rounds: 20, rate: 200, clients: 4, kafka: false };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let mut value = || arguments.next().and_then(|value| value.parse().ok());
         match name.as_str() {
             "events" => {}
+            "--kafka" => chaos.kafka = true,
             "--rounds" => chaos.rounds = value().expect("--rounds NUMBER"),
             "--rate" => chaos.rate = value().expect("--rate CHANGES-PER-SECOND"),
-            other => panic!("unknown argument {other:?}; there are --rounds and --rate"),
+            other => panic!("unknown argument {other:?}; there are --rounds, --rate and --kafka"),
         }
     }
     let ledger = chaos.run().await;

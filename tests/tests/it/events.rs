@@ -2,14 +2,14 @@
 //! without seeing whom it is about.
 
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 use ward_tests::{Answer, Api, Database, Options, Patient, Repository, Ward};
 
-/// The broker is started beside ward, and other tests keep the machine busy.
+/// Other tests keep the machine busy.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[tokio::test]
@@ -108,6 +108,97 @@ async fn what_billing_books_reaches_a_topic_of_its_own() {
     }
 }
 
+/// With no broker given nothing is built or installed, and nothing is waited for.
+#[tokio::test]
+async fn a_patient_created_right_after_the_first_start_is_counted_at_once() {
+    let mut ward = Ward::start(Options::default());
+    let user = ward.api().with_token(&ward.forge().sign(&ward_tests::claims()));
+    user.created(&Patient::unique().json()).await;
+    let created = Instant::now();
+    loop {
+        let summary = user.get("/api/analytics/summary").await.json();
+        if summary["patients"] == 1 {
+            break;
+        }
+        assert!(created.elapsed() < PATIENCE, "{summary}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    println!("counted after {:?}", created.elapsed());
+    assert!(ward.stop().success(), "{}", ward.log());
+    assert!(!ward.log().contains("roker"), "{}", ward.log());
+}
+
+/// It holds lanes and partitions, and would for ever if nobody took them.
+#[tokio::test]
+async fn a_ward_that_stands_still_delays_the_events_of_others_and_does_not_stop_them() {
+    let mut ward = Ward::start(Options::demo());
+    let user = ward.user().await;
+    let mut second = Ward::start(replica_of(&ward));
+    let patients = ward.database("patients").await;
+    let log = ward.event_log().await;
+    let shared = "SELECT relay FROM outbox_lane WHERE relay IS NOT NULL GROUP BY relay";
+    let split = "SELECT member FROM lease WHERE member IS NOT NULL AND group_name = 'analytics' \
+                 GROUP BY member";
+    let deadline = Instant::now() + PATIENCE;
+    while patients.rows(shared, &[]).await.len() < 2 || log.rows(split, &[]).await.len() < 2 {
+        assert!(Instant::now() < deadline, "the second ward has no share");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let before = counted(&ward).await;
+    signal("STOP", second.pid());
+    let frozen = Instant::now();
+    for _ in 0..20 {
+        user.created(&Patient::unique().json()).await;
+    }
+    while counted(&ward).await < before + 20 {
+        assert!(frozen.elapsed() < PATIENCE, "they did not come");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let took = frozen.elapsed();
+    // The ward wakes up with events of its own that went without it.
+    signal("CONT", second.pid());
+    for _ in 0..20 {
+        user.created(&Patient::unique().json()).await;
+    }
+    while counted(&ward).await < before + 40 {
+        assert!(frozen.elapsed() < PATIENCE, "they did not come");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let disordered = "SELECT patient_id FROM (SELECT patient_id, version, \
+                      lag(version) OVER (PARTITION BY patient_id ORDER BY seq) AS before \
+                      FROM events) AS e WHERE before >= version";
+    assert!(ward.database("analytics").await.rows(disordered, &[]).await.is_empty());
+    println!("a ward that stood still cost {took:?}");
+    assert!(took < Duration::from_secs(20), "{took:?}: leases of 10 s, looked at every 3 s");
+    assert!(second.stop().success(), "{}", second.log());
+    assert!(ward.stop().success(), "{}", ward.log());
+}
+
+/// How many events analytics has.
+async fn counted(ward: &Ward) -> usize {
+    ward.database("analytics").await.rows("SELECT seq FROM events", &[]).await.len()
+}
+
+fn signal(name: &str, pid: u32) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
+    assert!(sent.expect("kill runs").success());
+}
+
+/// How a second ward over the same databases, keys and event log is started.
+fn replica_of(ward: &Ward) -> Options {
+    let mut arguments = Vec::new();
+    for service in ["analytics", "auth", "billing", "patients"] {
+        let url = ward.database_url(service);
+        arguments.extend(["--variable".to_owned(), format!("{service}_db_url={url}")]);
+    }
+    for name in ["private", "public"] {
+        let value = format!("jwt_{name}_key=@{}", ward.key_file(name).display());
+        arguments.extend(["--variable".to_owned(), value]);
+    }
+    arguments.extend(["--event-log-url".to_owned(), ward.database_url("events")]);
+    Options { arguments, own_keys: true, ..Options::default() }
+}
+
 #[tokio::test]
 async fn those_who_run_it_can_read_how_much_came_through() {
     let arguments = ["--metrics", "127.0.0.1:0"].map(str::to_owned).into();
@@ -116,7 +207,7 @@ async fn those_who_run_it_can_read_how_much_came_through() {
     user.created(&Patient::unique().json()).await;
     let metrics = Api::new(ward.listener("metrics").expect("it was asked for"));
     let wanted = [
-        "ward_kafka_up 1",
+        r#"ward_log_up{log="the event log"} 1"#,
         r#"ward_outbox_sent_total{outbox="patients",topic="patient"} "#,
         r#"ward_outbox_sent_total{outbox="billing",topic="billing-account"} "#,
         r#"ward_consumer_done_total{trigger="analytics-consumer",group="analytics"} "#,
@@ -152,7 +243,7 @@ async fn a_group_is_moved_while_no_ward_runs_and_reads_again_what_it_has_read() 
     assert!(text.contains("the group `billing` is consuming; stop its consumers first"), "{text}");
 
     // Until the event was consumed it would come by itself.
-    consumed(&ward.broker_database().await).await;
+    consumed(&ward.event_log().await).await;
     let forget = "DELETE FROM accounts WHERE patient_id = $1::text::uuid";
     let billing = ward.database("billing").await;
     let guard = |does| format!("ALTER TABLE accounts {does} TRIGGER accounts_stay");
@@ -164,7 +255,8 @@ async fn a_group_is_moved_while_no_ward_runs_and_reads_again_what_it_has_read() 
     let moved = replay(&ward.state());
     assert!(moved.status.success(), "{}", String::from_utf8_lossy(&moved.stderr));
     let text = String::from_utf8(moved.stdout).expect("UTF-8");
-    assert_eq!(text, "patient 0: from 0\npatient 1: from 0\n");
+    let all: String = (0..6).map(|partition| format!("patient {partition}: from 0\n")).collect();
+    assert_eq!(text, all);
     let told = tail(&ward.state(), ("patient", id), &[]);
     assert_eq!(told.len(), 1, "the topic can be read while no ward runs: {told:?}");
 
@@ -179,9 +271,9 @@ async fn a_group_is_moved_while_no_ward_runs_and_reads_again_what_it_has_read() 
     assert!(ward.stop().success(), "{}", ward.log());
 }
 
-/// What it takes to reach a broker of the user's is not for the one that ward runs.
+/// What it takes to reach a broker is not asked for where none is given.
 #[tokio::test]
-async fn settings_of_a_users_broker_do_not_meet_wards_own() {
+async fn settings_of_a_broker_do_no_harm_where_there_is_none() {
     let home = Ward::new_home();
     let client = "client = { 'security.protocol' = 'sasl_plaintext', 'sasl.mechanism' = 'PLAIN', \
                   'sasl.username' = 'ward', 'sasl.password' = 'hunter2' }";
@@ -264,14 +356,12 @@ fn replay(state: &Path) -> Output {
 }
 
 /// Waits until billing has a position behind every event.
-async fn consumed(nisshi: &Database) {
+async fn consumed(log: &Database) {
     let deadline = Instant::now() + PATIENCE;
-    let behind = "SELECT w.topition FROM watermark w JOIN topition tp ON tp.id = w.topition \
-                  JOIN topic t ON t.id = tp.topic AND t.name = 'patient' \
-                  LEFT JOIN (SELECT o.topition, o.committed_offset FROM consumer_offset o \
-                  JOIN consumer_group g ON g.id = o.consumer_group AND g.name = 'billing') c \
-                  ON c.topition = w.topition WHERE w.high > coalesce(c.committed_offset, 0)";
-    while !nisshi.rows(behind, &[]).await.is_empty() {
+    let behind = "SELECT p.id FROM part p LEFT JOIN lease l \
+                  ON l.part = p.id AND l.group_name = 'billing' \
+                  WHERE p.topic = 'patient' AND p.next > coalesce(l.position, 0)";
+    while !log.rows(behind, &[]).await.is_empty() {
         assert!(Instant::now() < deadline, "billing is behind");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

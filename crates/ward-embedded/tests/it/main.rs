@@ -9,7 +9,6 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
-mod broker;
 mod ephemeral;
 mod lifecycle;
 mod roles;

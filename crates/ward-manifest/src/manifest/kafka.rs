@@ -12,8 +12,16 @@ use crate::toml_file::{Report, Section, Span, Text, Value};
 
 use super::tool::{duration_at, positive};
 
-const SETTINGS_KEYS: &[&str] =
-    &["brokers", "client", "contracts", "partitions", "replicas", "keep_published", "outbox"];
+const SETTINGS_KEYS: &[&str] = &[
+    "brokers",
+    "client",
+    "contracts",
+    "partitions",
+    "replicas",
+    "keep_records",
+    "keep_published",
+    "outbox",
+];
 
 const OUTBOX_KEYS: &[&str] = &["component", "topic", "interface", "record", "key", "source"];
 
@@ -34,7 +42,12 @@ const TRIGGER_KEYS: &[&str] = &[
     "dead_letter",
 ];
 
+/// Room for replicas: a partition is read by one of them, and events of one key stay in order only
+/// for as long as the number is not changed.
+const PARTITIONS: u32 = 6;
 const REPLICAS: u32 = 1;
+/// Kafka's own default.
+const KEEP_RECORDS: Duration = Duration::from_secs(7 * 24 * 3600);
 const KEEP_PUBLISHED: Duration = Duration::from_secs(24 * 3600);
 const BATCH_RECORDS_MAX: u32 = 500;
 const CONCURRENCY: u32 = 4;
@@ -113,8 +126,9 @@ fn read_settings<'a>(section: &Section<'a>, directory: &Path, draft: &mut KafkaD
         brokers: brokers.map(|text| text.value.to_owned()).unwrap_or_default(),
         client: client.into_iter().map(|(k, v)| (k.value.into(), v.value.into())).collect(),
         contracts: directory.join(section.string("contracts").unwrap_or_else(|| "wit".to_owned())),
-        partitions: positive(section, "partitions"),
+        partitions: positive(section, "partitions").unwrap_or(PARTITIONS),
         replicas: positive(section, "replicas").unwrap_or(REPLICAS),
+        keep_records: duration_at(section, "keep_records").map_or(KEEP_RECORDS, |(keep, _)| keep),
         keep_published: duration_at(section, "keep_published")
             .map_or(KEEP_PUBLISHED, |(keep, _)| keep),
         outboxes,

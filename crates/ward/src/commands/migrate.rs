@@ -15,8 +15,7 @@ pub(crate) fn run(args: &MigrateArgs) -> Result<ExitCode, Failure> {
     let progress = Progress::new(&args.output);
     let application = Application::load(&args.from, &args.config)?;
     super::runtime()?.block_on(async {
-        let admin_url = args.config.database_url.as_deref();
-        let provision = Provision::new(&application, admin_url, progress).await?;
+        let provision = Provision::new(&application, &args.config, progress).await?;
         let migrated = match application.variables(&provision.values) {
             Ok(variables) => schema::prepare(&application, &variables, false, progress).await,
             Err(failure) => Err(failure),

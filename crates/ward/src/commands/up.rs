@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
+use ward_events::EventsOptions;
 use ward_http::Server;
-use ward_kafka::EventsOptions;
 use ward_manifest::{App, Variables};
 use ward_runtime::{Function, HttpHandler, LinkKind, Runtime, RuntimeOptions};
 
 use super::build::build;
 use crate::application::Application;
 use crate::cli::UpArgs;
-use crate::events::BrokerKind;
+use crate::events::Written;
 use crate::failure::Failure;
 use crate::metrics::{self, Numbers};
 use crate::progress::{Progress, seconds};
@@ -81,17 +81,10 @@ struct Ready {
 impl Up<'_> {
     async fn run(self) -> Result<(), Failure> {
         let stop = Stop::on_signals()?;
-        let admin_url = self.args.config.database_url.as_deref();
         // Not given up when a stop is asked for: what it starts has to be stopped in order.
-        let install = self.args.install_broker;
-        let mut provision = Provision::new(&self.application, admin_url, self.progress).await?;
-        let broker = provision.broker(&self.application, admin_url, install, self.progress).await;
+        let provision = Provision::new(&self.application, &self.args.config, self.progress).await?;
         let served = self.serve(&provision, stop).await;
-        // Stopped after a failure, too; the failure is the news then. The broker keeps its records
-        // in PostgreSQL, which ends after it.
-        if let Some(broker) = broker {
-            broker.stop().await;
-        }
+        // Stopped after a failure, too; the failure is the news then.
         let stopped = provision.stop(self.progress).await;
         served.and(stopped)
     }
@@ -128,9 +121,10 @@ impl Up<'_> {
     /// Migrations and loading do not need each other, so they go on at the same time.
     async fn prepare(&self, provision: &Provision) -> Result<Ready, Failure> {
         let variables = Arc::new(self.application.variables(&provision.values)?);
+        let written = Written::of(&self.application.app);
         let (migrated, loaded) = tokio::join!(
             schema::prepare(&self.application, &variables, self.args.demo, self.progress),
-            self.load(variables.clone()),
+            self.load(variables.clone(), &written),
         );
         migrated?;
         let runtime = loaded?;
@@ -140,16 +134,13 @@ impl Up<'_> {
             .await
             .map_err(|error| Failure::new(error).help("choose another address with --listen"))?;
         let grpc = grpc::bind(&self.application.app, &runtime, &variables).await?;
-        let broker = match provision.values.contains_key(events::BROKERS) {
-            true => BrokerKind::Own,
-            false => BrokerKind::Given,
-        };
-        let events = events::prepare(&self.application.app, &variables, &runtime, broker)?;
+        let log = provision.event_log.as_deref();
+        let events = events::prepare(&self.application.app, &variables, &runtime, &written, log)?;
         let metrics = metrics::bind(self.args.metrics).await?;
         Ok(Ready { server, grpc, events, metrics, _runtime: runtime })
     }
 
-    async fn load(&self, variables: Arc<Variables>) -> Result<Runtime, Failure> {
+    async fn load(&self, variables: Arc<Variables>, written: &Written) -> Result<Runtime, Failure> {
         let phase = self.progress.phase("loading components");
         let app = self.application.app.clone();
         let options = RuntimeOptions {
@@ -157,6 +148,7 @@ impl Up<'_> {
             config: self.application.config.clone(),
             environment: self.args.env.iter().cloned().collect(),
             quiet: self.args.output.quiet,
+            outbox_bell: written.bell(),
         };
         let loading = tokio::task::spawn_blocking(move || Runtime::load(&app, variables, &options));
         let runtime = loading.await.map_err(Failure::because("loading components"))??;

@@ -22,7 +22,7 @@ fn the_commands() {
                            granted
               doctor       Check what is needed to run, and say what to do about what is missing
               wit          Check the contracts, or print the protobuf that follows from them
-              events       Look at what goes over Kafka, send to it, and move its consumers
+              events       Look at events, send some, and move their consumers
               completions  Print a script that completes ward's commands and options in a shell
               help         Print this message or the help of the given subcommand(s)
 
@@ -66,9 +66,6 @@ fn up() {
                       Where to serve numbers for Prometheus, as /metrics [default: nowhere]
                   --no-listeners
                       Do not give components ports of their own beside the gateway
-                  --install-broker
-                      Build the Kafka broker in the background, where none is given and none is
-                      there
               -e, --env <NAME=VALUE>
                       Set an environment variable for every component; may be repeated
                   --variable <NAME=VALUE>
@@ -82,8 +79,12 @@ fn up() {
                       An administrator's address on a PostgreSQL that already runs; roles and
                       databases are made there [env: WARD_DATABASE_URL]
                   --kafka-brokers <ADDRESSES>
-                      Kafka brokers that already run: HOST:PORT, several with commas between [env:
-                      WARD_KAFKA_BROKERS=]
+                      Kafka brokers for events: HOST:PORT, several with commas between [default:
+                      tables in PostgreSQL] [env: WARD_KAFKA_BROKERS=]
+                  --event-log-url <URL>
+                      A PostgreSQL database for events to go through, as the role that owns it, for
+                      wards that share it [default: `events` on the server that ward runs, or of
+                      --database-url] [env: WARD_EVENT_LOG_URL]
               -q, --quiet
                       Say nothing but warnings and errors; drop what components print
                   --log-format <FORMAT>
@@ -155,8 +156,12 @@ fn migrate() {
                       An administrator's address on a PostgreSQL that already runs; roles and
                       databases are made there [env: WARD_DATABASE_URL]
                   --kafka-brokers <ADDRESSES>
-                      Kafka brokers that already run: HOST:PORT, several with commas between [env:
-                      WARD_KAFKA_BROKERS=]
+                      Kafka brokers for events: HOST:PORT, several with commas between [default:
+                      tables in PostgreSQL] [env: WARD_KAFKA_BROKERS=]
+                  --event-log-url <URL>
+                      A PostgreSQL database for events to go through, as the role that owns it, for
+                      wards that share it [default: `events` on the server that ward runs, or of
+                      --database-url] [env: WARD_EVENT_LOG_URL]
               -q, --quiet
                       Say nothing but warnings and errors; drop what components print
                   --log-format <FORMAT>
@@ -185,8 +190,7 @@ fn doctor() {
                       How findings are written: text for people, json with one object [default:
                       text]
                   --fix
-                      Mend what can be mended: add the wasm target, install PostgreSQL, build the
-                      broker
+                      Mend what can be mended: add the wasm target, install PostgreSQL
                   --only <CHECKS>
                       Check only these, separated by commas: manifest, toolchain, target,
                       components, postgresql, broker, ports, state
@@ -201,8 +205,12 @@ fn doctor() {
                       An administrator's address on a PostgreSQL that already runs; roles and
                       databases are made there [env: WARD_DATABASE_URL]
                   --kafka-brokers <ADDRESSES>
-                      Kafka brokers that already run: HOST:PORT, several with commas between [env:
-                      WARD_KAFKA_BROKERS=]
+                      Kafka brokers for events: HOST:PORT, several with commas between [default:
+                      tables in PostgreSQL] [env: WARD_KAFKA_BROKERS=]
+                  --event-log-url <URL>
+                      A PostgreSQL database for events to go through, as the role that owns it, for
+                      wards that share it [default: `events` on the server that ward runs, or of
+                      --database-url] [env: WARD_EVENT_LOG_URL]
               -h, --help
                       Print help
         "#]],

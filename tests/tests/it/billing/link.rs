@@ -151,7 +151,7 @@ fn replica_of(ward: &Ward) -> Options {
         let value = format!("jwt_{name}_key=@{}", ward.key_file(name).display());
         arguments.extend(["--variable".to_owned(), value]);
     }
-    arguments.extend(["--kafka-brokers".to_owned(), ward.broker()]);
+    arguments.extend(["--event-log-url".to_owned(), ward.database_url("events")]);
     Options { arguments, own_keys: true, ..Options::default() }
 }
 

@@ -13,6 +13,7 @@ use wasmtime::component::{
 use wasmtime::{AsContextMut, StoreContextMut};
 
 use super::lease::{Lease, Rows};
+use super::outbox::OutboxWatch;
 use super::{Connection, ConnectionBuilder, HasPostgres, PostgresCtx, PostgresView};
 use crate::capabilities::bindings::postgres::{
     Column, DbValue, Error, Host, HostConnection, HostConnectionBuilder,
@@ -26,8 +27,14 @@ const ROWS_MAX: usize = 64;
 impl Host for PostgresView<'_> {}
 
 impl PostgresView<'_> {
-    fn lease(&self, connection: &Resource<Connection>) -> wasmtime::Result<Arc<Lease>> {
-        Ok(self.table.get(connection)?.0.clone())
+    fn statement(
+        &self,
+        connection: &Resource<Connection>,
+        statement: &str,
+    ) -> wasmtime::Result<Running> {
+        let Connection { lease, watch } = self.table.get(connection)?;
+        let watch = watch.concerns(statement).then(|| watch.clone());
+        Ok(Running { lease: lease.clone(), watch })
     }
 
     fn builder(
@@ -43,6 +50,21 @@ impl PostgresView<'_> {
         opened: Result<Connection, Error>,
     ) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
         opened.map(|connection| Ok(self.table.push(connection)?)).transpose_ok()
+    }
+}
+
+/// What a statement runs on, and who wants to know that it is done.
+struct Running {
+    lease: Arc<Lease>,
+    watch: Option<Arc<OutboxWatch>>,
+}
+
+impl Running {
+    fn done<T>(self, result: Result<T, Error>) -> Result<T, Error> {
+        if let Some(watch) = self.watch.filter(|_| result.is_ok()) {
+            watch.ring();
+        }
+        result
     }
 }
 
@@ -105,7 +127,9 @@ impl HostConnection for PostgresView<'_> {
         statement: String,
         params: Vec<ParameterValue>,
     ) -> wasmtime::Result<Result<RowSet, Error>> {
-        Ok(self.lease(&connection)?.query(&statement, &params).await)
+        let running = self.statement(&connection, &statement)?;
+        let result = running.lease.query(&statement, &params).await;
+        Ok(running.done(result))
     }
 
     async fn execute(
@@ -114,7 +138,9 @@ impl HostConnection for PostgresView<'_> {
         statement: String,
         params: Vec<ParameterValue>,
     ) -> wasmtime::Result<Result<u64, Error>> {
-        Ok(self.lease(&connection)?.execute(&statement, &params).await)
+        let running = self.statement(&connection, &statement)?;
+        let result = running.lease.execute(&statement, &params).await;
+        Ok(running.done(result))
     }
 
     fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
@@ -134,11 +160,12 @@ async fn open<T: Send>(
     accessor.with(|mut access| access.get().push(opened))
 }
 
-fn lease<T: Send>(
+fn running<T: Send>(
     accessor: &Accessor<T, HasPostgres>,
     connection: &Resource<Connection>,
-) -> wasmtime::Result<Arc<Lease>> {
-    accessor.with(|mut access| access.get().lease(connection))
+    statement: &str,
+) -> wasmtime::Result<Running> {
+    accessor.with(|mut access| access.get().statement(connection, statement))
 }
 
 impl<T: Send> HostConnectionBuilderWithStore<T> for HasPostgres {
@@ -167,14 +194,15 @@ impl<T: Send> HostConnectionWithStore<T> for HasPostgres {
         statement: String,
         params: Vec<ParameterValue>,
     ) -> wasmtime::Result<Result<RowResult, Error>> {
-        let lease = lease(accessor, &connection)?;
-        let (columns, rows) = match lease.stream(&statement, &params).await {
+        let running = running(accessor, &connection, &statement)?;
+        let (columns, rows) = match running.lease.stream(&statement, &params).await {
             Ok(started) => started,
             Err(error) => return Ok(Err(error)),
         };
+        let watch = running.watch;
         let (done, result) = oneshot::channel();
         accessor.with(|mut access| {
-            let producer = RowProducer { rows: Some(rows), done: Some(done) };
+            let producer = RowProducer { rows: Some(rows), done: Some(done), watch };
             let stream = StreamReader::new(access.as_context_mut(), producer)?;
             let future = FutureReader::new(access.as_context_mut(), async move {
                 // A dropped sender means that the guest stopped reading: no error.
@@ -190,7 +218,9 @@ impl<T: Send> HostConnectionWithStore<T> for HasPostgres {
         statement: String,
         params: Vec<ParameterValue>,
     ) -> wasmtime::Result<Result<u64, Error>> {
-        Ok(lease(accessor, &connection)?.execute(&statement, &params).await)
+        let running = running(accessor, &connection, &statement)?;
+        let result = running.lease.execute(&statement, &params).await;
+        Ok(running.done(result))
     }
 }
 
@@ -199,11 +229,16 @@ impl<T: Send> HostConnectionWithStore<T> for HasPostgres {
 struct RowProducer {
     rows: Option<Rows>,
     done: Option<oneshot::Sender<Result<(), Error>>>,
+    watch: Option<Arc<OutboxWatch>>,
 }
 
 impl RowProducer {
     fn finish(&mut self, result: Result<(), Error>) {
         self.rows = None;
+        // The rows end once the statement is committed.
+        if let Some(watch) = self.watch.take().filter(|_| result.is_ok()) {
+            watch.ring();
+        }
         if let Some(done) = self.done.take() {
             // The guest may have dropped the future; then nobody wants the result.
             drop(done.send(result));

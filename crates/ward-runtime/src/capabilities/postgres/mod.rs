@@ -18,6 +18,7 @@ mod effect;
 mod error;
 mod host;
 mod lease;
+mod outbox;
 mod pool;
 mod reach;
 mod session;
@@ -33,8 +34,10 @@ use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use self::address::Address;
 use self::lease::Lease;
+use self::outbox::OutboxWatch;
 use super::bindings::postgres::{self, Error};
 
+pub use self::outbox::OutboxBell;
 pub(crate) use self::pool::PostgresService;
 
 /// What one component may open. Cloned for each instance.
@@ -43,6 +46,7 @@ pub(crate) struct PostgresCtx {
     service: Arc<PostgresService>,
     hosts: Arc<AllowedHosts>,
     component: Arc<str>,
+    bell: OutboxBell,
 }
 
 impl PostgresCtx {
@@ -52,14 +56,21 @@ impl PostgresCtx {
         hosts: Arc<AllowedHosts>,
         component: Arc<str>,
     ) -> Self {
-        PostgresCtx { service, hosts, component }
+        PostgresCtx { service, hosts, component, bell: OutboxBell::default() }
+    }
+
+    /// With somebody who wants to know when the component has written events.
+    pub(crate) fn ringing(self, bell: OutboxBell) -> Self {
+        PostgresCtx { bell, ..self }
     }
 
     /// The one way to a connection, whichever function the guest called.
     async fn open(&self, address: &str, ca_root: Option<&str>) -> Result<Connection, Error> {
         let address = Address::parse(address, ca_root)?;
         address.check(&self.hosts, &self.component)?;
-        Ok(Connection(Arc::new(self.service.open(&address).await?)))
+        let lease = Arc::new(self.service.open(&address).await?);
+        let watch = OutboxWatch::new(self.bell.clone(), self.component.clone());
+        Ok(Connection { lease, watch: Arc::new(watch) })
     }
 }
 
@@ -73,7 +84,10 @@ pub(crate) struct PostgresView<'a> {
 
 /// A guest's `connection` handle.
 #[allow(unreachable_pub, reason = "the generated bindings re-export it")]
-pub struct Connection(Arc<Lease>);
+pub struct Connection {
+    lease: Arc<Lease>,
+    watch: Arc<OutboxWatch>,
+}
 
 /// A guest's `connection-builder` handle.
 #[allow(unreachable_pub, reason = "the generated bindings re-export it")]

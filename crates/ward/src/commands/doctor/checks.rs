@@ -5,17 +5,14 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use clap::ValueEnum;
-use ward_embedded::{
-    NISSHI_VERSION, StateLock, broker_program, ensure_installed, how_to_install, install_broker,
-    installations,
-};
+use ward_embedded::{StateLock, ensure_installed, how_to_install, installations};
 use ward_manifest::{App, KafkaSettings, RuntimeConfig};
 
 use super::{Finding, Status};
 use crate::application::Application;
 use crate::cli::{Check, DoctorArgs};
 use crate::database::connect;
-use crate::events::{BrokerKind, broker_of};
+use crate::events::{LogKind, broker_of};
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::{grpc, ports, provision};
@@ -170,44 +167,27 @@ async fn postgresql(args: &DoctorArgs) -> Finding {
     }
 }
 
-/// Its absence is no error: events wait, and everything else goes on.
+/// What events go through, where the application has any. That a broker is away is no error: events
+/// wait, and everything else goes on.
 fn broker(args: &DoctorArgs, app: &App) -> Vec<Finding> {
     let Some(settings) = &app.kafka else { return Vec::new() };
-    match given_broker(args, settings) {
-        Ok(Some(found)) => return vec![found],
-        Ok(None) => {}
-        Err(failure) => return vec![failure.into()],
-    }
-    if args.fix {
-        let installing = Progress::Lines.phase("building the Kafka broker");
-        if let Err(error) = install_broker(&installing.notes()) {
-            return vec![Failure::from(error).into()];
-        }
-    }
-    vec![match broker_program() {
-        Some(program) => Finding::ok(format!("Nisshi {NISSHI_VERSION}: {}", program.display())),
-        None => {
-            let text = "the Kafka broker Nisshi is not built; events would wait in their outboxes";
-            let help = "`ward doctor --fix --only broker`, or give brokers with --kafka-brokers";
-            Finding::new(Status::Warning, text, Some(help.to_owned()))
-        }
-    }]
+    vec![given_broker(args, settings).unwrap_or_else(Finding::from)]
 }
 
 /// The broker that the user names, with settings that a client can be made with.
-fn given_broker(args: &DoctorArgs, settings: &KafkaSettings) -> Result<Option<Finding>, Failure> {
+fn given_broker(args: &DoctorArgs, settings: &KafkaSettings) -> Result<Finding, Failure> {
     let application = Application::load(&args.from, &args.config)?;
-    if BrokerKind::of(&application, settings)? == BrokerKind::Own {
-        return Ok(None);
+    if LogKind::of(&application, settings)? == LogKind::Embedded {
+        return Ok(Finding::ok("none is needed: events go through PostgreSQL"));
     }
-    Ok(Some(match broker_of(&application, settings, None)? {
+    Ok(match broker_of(&application, settings)? {
         Some(connection) => Finding::ok(format!("Kafka at {}", connection.brokers())),
         None => {
             let text = "the address of the Kafka broker is empty; events would wait";
-            let help = "give one with --kafka-brokers, or none for ward's own";
+            let help = "give one with --kafka-brokers, or none to have them in PostgreSQL";
             Finding::new(Status::Warning, text, Some(help.to_owned()))
         }
-    }))
+    })
 }
 
 fn free_ports(app: &App) -> Finding {

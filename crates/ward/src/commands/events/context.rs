@@ -1,35 +1,29 @@
-//! What every `ward events` command works on: the broker, and the types of what is on its topics.
+//! What every `ward events` command works on: the log, and the types of what is on its topics.
 
-use ward_kafka::{Connection, EventType, Incoming, ToolError};
+use std::sync::Arc;
+
+use ward_events::{EventType, Incoming, Log, ToolError};
 use ward_manifest::{App, KafkaSettings};
 use ward_wire::Contract;
 
 use super::mask::mask;
 use crate::application::Application;
-use crate::events::{broker_of, contract};
+use crate::events::contract;
 use crate::failure::Failure;
 
-/// The broker and the contracts of an application.
+/// The log and the contracts of an application.
 pub(super) struct Context {
     pub(super) app: App,
-    pub(super) connection: Connection,
+    pub(super) log: Arc<dyn Log>,
     contract: Contract,
 }
 
 impl Context {
-    /// What the manifest says. `own` is where ward's own broker is, which is taken unless the user
-    /// names one.
-    pub(super) fn load(application: &Application, own: Option<String>) -> Result<Context, Failure> {
+    /// What the manifest says of what is in this log.
+    pub(super) fn load(application: &Application, log: Arc<dyn Log>) -> Result<Context, Failure> {
         let app = application.app.clone();
-        let Some(settings) = app.kafka.clone() else {
-            return Err(Failure::new("the application has no [application.trigger.kafka]"));
-        };
-        let connection = broker_of(application, &settings, own)?.ok_or_else(|| {
-            Failure::new("there is no Kafka broker")
-                .help("start `ward up` for this state directory, or give one with --kafka-brokers")
-        })?;
-        let contract = contract(&settings)?;
-        Ok(Context { app, connection, contract })
+        let contract = contract(settings(&app)?)?;
+        Ok(Context { app, log, contract })
     }
 
     /// The type of what is on a topic, from the outbox that fills it or a trigger that reads it.
@@ -80,6 +74,12 @@ impl Context {
             "event": value,
         })
     }
+}
+
+/// What an application says of its events.
+pub(super) fn settings(app: &App) -> Result<&KafkaSettings, Failure> {
+    let none = || Failure::new("the application has no [application.trigger.kafka]");
+    app.kafka.as_ref().ok_or_else(none)
 }
 
 impl From<ToolError> for Failure {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use ward_kafka::{DeadLetter, Incoming, Place, Producer, Reader, ToolError};
+use ward_events::{DeadLetter, Incoming, ReadFrom, Reader, ToolError, deliver};
 
 use super::context::Context;
 use crate::cli::DeadLettersArgs;
@@ -15,21 +15,22 @@ use crate::output;
 const GROUP: &str = "ward-dead-letters";
 
 /// Lists or sends again, topic by topic.
-pub(super) fn run(context: &Context, args: &DeadLettersArgs) -> Result<(), Failure> {
+pub(super) async fn run(context: &Context, args: &DeadLettersArgs) -> Result<(), Failure> {
     let mut count = 0;
     for (topic, dead) in topics(context, args) {
-        let reader = match Reader::open(&context.connection, &dead, GROUP) {
+        let mut reader = match Reader::open(&*context.log, &dead, GROUP).await {
             Err(ToolError::NoTopic(_)) => continue,
             other => other?,
         };
         let mut letters = Vec::new();
-        reader.read(&Place::Group, false, |record| {
+        let each = |record| {
             letters.push(record);
             ControlFlow::Continue(())
-        })?;
+        };
+        reader.read(&ReadFrom::Group, false, each).await?;
         count += letters.len();
         match args.resend {
-            true => resend(context, &reader, &letters)?,
+            true => resend(context, &mut reader, &letters).await?,
             false => list(context, &topic, &letters, args.reveal)?,
         }
     }
@@ -60,16 +61,19 @@ fn list(context: &Context, topic: &str, letters: &[Incoming], reveal: bool) -> R
 }
 
 /// Sends each letter to where it came from, and remembers it before the next.
-fn resend(context: &Context, reader: &Reader, letters: &[Incoming]) -> Result<(), Failure> {
-    let runtime = crate::commands::runtime()?;
-    let producer = Producer::new(context.connection.clone());
+async fn resend(
+    context: &Context,
+    reader: &mut Reader,
+    letters: &[Incoming],
+) -> Result<(), Failure> {
+    let log = &*context.log;
     for letter in letters {
         if let Some(dead) = DeadLetter::read(letter) {
             let record = DeadLetter::unwrap_record(letter);
-            let sent = runtime.block_on(producer.deliver(&dead.topic, &record));
-            sent.map_err(|error| Failure::new(format!("the broker did not take it: {error}")))?;
+            let sent = deliver(log, &dead.topic, &record).await;
+            sent.map_err(|error| Failure::new(format!("{} did not take it: {error}", log.name())))?;
         }
-        reader.commit(&BTreeMap::from([(letter.partition, letter.offset + 1)]))?;
+        reader.commit(BTreeMap::from([(letter.partition, letter.offset + 1)])).await?;
     }
     Ok(())
 }

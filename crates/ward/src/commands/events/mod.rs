@@ -3,8 +3,8 @@
 
 mod context;
 mod dead_letters;
+mod log;
 mod mask;
-mod own_broker;
 mod produce;
 mod replay;
 mod tail;
@@ -15,26 +15,33 @@ use crate::application::Application;
 use crate::cli::{EventsArgs, EventsCommand, LogFormat, OutputArgs};
 use crate::failure::Failure;
 use context::Context;
-use own_broker::OwnBroker;
+use log::OpenLog;
 
 /// Does what the command line says.
 pub(crate) fn run(args: &EventsArgs) -> Result<ExitCode, Failure> {
     crate::logging::start(&OutputArgs { quiet: true, log_format: LogFormat::Plain })?;
     let application = Application::load(&args.from, &args.config)?;
-    let is_endless = matches!(&args.command, EventsCommand::Tail(tail) if !tail.once);
-    let broker = OwnBroker::find(&application, &args.config, is_endless)?;
-    let done = Context::load(&application, broker.address.clone())
-        .and_then(|context| carry_out(&context, &args.command));
-    // Stopped after a failure, too; the failure is the news then.
-    let stopped = broker.stop();
-    done.and(stopped).map(|()| ExitCode::SUCCESS)
+    let runtime = super::runtime()?;
+    runtime.block_on(carry_out(&application, args)).map(|()| ExitCode::SUCCESS)
 }
 
-fn carry_out(context: &Context, command: &EventsCommand) -> Result<(), Failure> {
+async fn carry_out(application: &Application, args: &EventsArgs) -> Result<(), Failure> {
+    let is_endless = matches!(&args.command, EventsCommand::Tail(tail) if !tail.once);
+    let open = OpenLog::find(application, &args.config, is_endless).await?;
+    let done = match Context::load(application, open.log.clone()) {
+        Ok(context) => command(&context, &args.command).await,
+        Err(failure) => Err(failure),
+    };
+    // Stopped after a failure, too; the failure is the news then.
+    let stopped = open.close().await;
+    done.and(stopped)
+}
+
+async fn command(context: &Context, command: &EventsCommand) -> Result<(), Failure> {
     match command {
-        EventsCommand::Tail(args) => tail::run(context, args),
-        EventsCommand::Produce(args) => produce::run(context, args),
-        EventsCommand::Replay(args) => replay::run(context, args),
-        EventsCommand::DeadLetters(args) => dead_letters::run(context, args),
+        EventsCommand::Tail(args) => tail::run(context, args).await,
+        EventsCommand::Produce(args) => produce::run(context, args).await,
+        EventsCommand::Replay(args) => replay::run(context, args).await,
+        EventsCommand::DeadLetters(args) => dead_letters::run(context, args).await,
     }
 }

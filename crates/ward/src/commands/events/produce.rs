@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 
 use chrono::{SecondsFormat, Utc};
-use ward_kafka::{EncodeEvent, Outgoing, Producer, Reader};
+use ward_events::{EncodeEvent, Outgoing, Reader, deliver};
 use ward_runtime::RequestId;
 
 use super::context::Context;
@@ -19,8 +19,8 @@ const GROUP: &str = "ward-events-produce";
 const EVENT_ID: [&str; 2] = ["eventId", "event_id"];
 const OCCURRED_AT: [&str; 2] = ["occurredAt", "occurred_at"];
 
-/// Sends it and waits for the broker.
-pub(super) fn run(context: &Context, args: &ProduceArgs) -> Result<(), Failure> {
+/// Sends it and waits until the log has it.
+pub(super) async fn run(context: &Context, args: &ProduceArgs) -> Result<(), Failure> {
     let event = context.event_type(&args.topic)?;
     let text = match args.json.as_deref() {
         Some(text) if text != "-" => text.to_owned(),
@@ -58,11 +58,10 @@ pub(super) fn run(context: &Context, args: &ProduceArgs) -> Result<(), Failure> 
             .map(|(name, value)| (name.to_owned(), Some(value.as_bytes().to_vec())))
             .collect(),
     };
-    // A producer would have the broker make a missing topic, of a shape of its own.
-    Reader::open(&context.connection, &args.topic, GROUP)?;
-    let producer = Producer::new(context.connection.clone());
-    let sent = crate::commands::runtime()?.block_on(producer.deliver(&args.topic, &record));
-    sent.map_err(|error| Failure::new(format!("the broker did not take it: {error}")))?;
+    // A broker may make a missing topic when something is sent to it, of a shape of its own.
+    drop(Reader::open(&*context.log, &args.topic, GROUP).await?);
+    let sent = deliver(&*context.log, &args.topic, &record).await;
+    sent.map_err(|error| Failure::new(format!("{} did not take it: {error}", context.log.name())))?;
     output::print(&format!("sent {id}\n"))
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ward_kafka::{Place, Reader};
+use ward_events::{ReadFrom, Reader};
 
 use super::context::Context;
 use crate::cli::TailArgs;
@@ -13,18 +13,19 @@ use crate::output;
 const GROUP: &str = "ward-tail";
 
 /// Prints until interrupted, or until the end with `--once`.
-pub(super) fn run(context: &Context, args: &TailArgs) -> Result<(), Failure> {
+pub(super) async fn run(context: &Context, args: &TailArgs) -> Result<(), Failure> {
     let event = context.event_type(&args.topic)?;
-    let reader = Reader::open(&context.connection, &args.topic, GROUP)?;
-    let from = if args.from_start { Place::Earliest } else { Place::Latest };
+    let mut reader = Reader::open(&*context.log, &args.topic, GROUP).await?;
+    let from = if args.from_start { ReadFrom::Earliest } else { ReadFrom::Latest };
     let mut printed = Ok(());
-    reader.read(&from, !args.once, |record| {
+    let each = |record| {
         let line = context.shown(Some(&event), &record, args.reveal);
         printed = output::print(&format!("{line}\n"));
         match printed.is_ok() {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),
         }
-    })?;
+    };
+    reader.read(&from, !args.once, each).await?;
     printed
 }

@@ -1,0 +1,31 @@
+//! Events between services: the outbox relay, which ships what services have committed to a log, and
+//! the trigger, which hands records to components in batches and commits what they have answered
+//! for. Values are protobuf derived from WIT. It must not know wasm or TOML, and it writes no value,
+//! key or payload into a log file. What may happen when is decided in pure state machines
+//! (`relay::queue`, `trigger::partition`); the rest carries it out. Start at [`Events::start`]; what
+//! a log is, is in `log`.
+
+mod database;
+mod events;
+pub mod limits;
+mod log;
+mod relay;
+#[cfg(test)]
+mod simulation;
+mod stats;
+mod tools;
+mod trigger;
+mod wire;
+
+pub use database::{Connect, DatabaseError, Link};
+pub use events::{Events, EventsOptions};
+pub use log::{
+    Connection, ConnectionError, EmbeddedLog, Ends, Farewell, Fetch, Headers, Incoming, KafkaLog,
+    Log, Member, Membership, News, Outgoing, Place, Reply, SendError, StartAt, ToolError,
+    TopicShape, Trouble, View, deliver,
+};
+pub use relay::{EncodeEvent, RelayHandle, RelayOptions};
+pub use stats::{Counter, RelayStats, TriggerStats};
+pub use tools::{ReadFrom, Reader};
+pub use trigger::{CallError, Consume, DeadLetter, Outcome, TriggerHandle, TriggerOptions};
+pub use wire::EventType;
