@@ -733,18 +733,18 @@ fn ports_and_networks() {
 #[test]
 fn files_and_build() {
     check_rest(
-        "files = ['/etc/passwd', 'a/..', '']\nbuild = {}",
+        "files = ['/etc/passwd', 'a/../../b', '']\nbuild = {}",
         expect![[r#"
         spin.toml:10:10: "/etc/passwd" is not a pattern of files of the application
-          10 | files = ['/etc/passwd', 'a/..', '']
+          10 | files = ['/etc/passwd', 'a/../../b', '']
           help: write a relative glob such as "assets/**/*", or { source = "dir",
         … destination = "/dir" }
-        spin.toml:10:25: "a/.." is not a pattern of files of the application
-          10 | files = ['/etc/passwd', 'a/..', '']
+        spin.toml:10:25: "a/../../b" is not a pattern of files of the application
+          10 | files = ['/etc/passwd', 'a/../../b', '']
           help: write a relative glob such as "assets/**/*", or { source = "dir",
         … destination = "/dir" }
-        spin.toml:10:33: "" is not a pattern of files of the application
-          10 | files = ['/etc/passwd', 'a/..', '']
+        spin.toml:10:38: "" is not a pattern of files of the application
+          10 | files = ['/etc/passwd', 'a/../../b', '']
           help: write a relative glob such as "assets/**/*", or { source = "dir",
         … destination = "/dir" }
         spin.toml:11:9: `command` is missing here; it must be a shell command, or a
