@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::app::{ComponentSettings, Database, InheritedOnly};
+use crate::listen::listen_address;
 use crate::toml_file::{Section, Span, Text};
 use crate::units::{duration, size_bytes};
 
@@ -71,7 +72,7 @@ pub(super) fn read_application_settings<'a>(application: &Section<'a>) -> Settin
 }
 
 pub(super) fn address(section: &Section<'_>, text: &Text<'_>) -> Option<SocketAddr> {
-    let address = text.value.parse().ok();
+    let address = listen_address(text.value);
     if address.is_none() {
         let problem = format!("{:?} is not an address to listen on", text.value);
         let help = "write an IP address and a port, as in \"127.0.0.1:4004\"";
