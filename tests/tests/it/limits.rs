@@ -9,7 +9,9 @@ use ward_tests::{Answer, Api, Ward};
 /// The largest request head.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// The largest JSON document the components read.
-const JSON_BYTES_MAX: usize = 1024 * 1024;
+const JSON_BYTES_MAX: usize = 64 * 1024;
+/// The largest login.
+const LOGIN_BYTES_MAX: usize = 4 * 1024;
 /// The largest request body.
 const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
 
@@ -26,6 +28,30 @@ async fn a_document_at_its_own_limit_is_read_and_one_byte_more_is_413() {
     let answer = Answer::of(json_of(&api, JSON_BYTES_MAX)).await;
     assert_eq!(answer.status, 201, "{answer:?}");
     Answer::of(json_of(&api, JSON_BYTES_MAX + 1)).await.problem(413);
+}
+
+#[tokio::test]
+async fn a_login_over_its_limit_is_413_however_it_comes() {
+    let api = Ward::shared().api();
+    let login = |bytes: usize| {
+        let login = format!("{{\"email\":\"a@b.cd\",\"password\":\"x\"{}", "}");
+        format!("{login}{}", " ".repeat(bytes - login.len()))
+    };
+    let request = || api.request("POST", "/auth/login").header("content-type", "application/json");
+    Answer::of(request().body(login(LOGIN_BYTES_MAX))).await.problem(401);
+    Answer::of(request().body(login(LOGIN_BYTES_MAX + 1))).await.problem(413);
+    let bytes = login(2 * LOGIN_BYTES_MAX).into_bytes();
+    let pieces = bytes.into_iter().map(|byte| Ok::<_, std::io::Error>(vec![byte]));
+    let pieces = reqwest::Body::wrap_stream(futures::stream::iter(pieces));
+    Answer::of(request().body(pieces)).await.problem(413);
+}
+
+#[tokio::test]
+async fn a_document_of_too_many_values_is_refused() {
+    let api = Ward::shared().user().await;
+    let values = vec!["{\"\":0}"; 300].join(",");
+    let request = api.request("POST", "/api/patients").header("content-type", "application/json");
+    Answer::of(request.body(format!("[{values}]"))).await.problem(400);
 }
 
 #[tokio::test]
