@@ -103,7 +103,16 @@ impl Address {
     /// # Errors
     /// What is wrong with it, without any part of it but the name of a parameter.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
-        Self::of(text::read(text)?)
+        Self::of(text::read(text)?, None)
+    }
+
+    /// As [`Address::parse`], believing in the roots of `pem` and no others, whatever `sslrootcert`
+    /// says. Whether there are any in it shows when a connection is made.
+    ///
+    /// # Errors
+    /// As [`Address::parse`].
+    pub fn parse_with_root(text: &str, pem: &str) -> Result<Self, AddressError> {
+        Self::of(text::read(text)?, Some(Root::Given(pem.into())))
     }
 
     /// A server on this machine, such as ward's own.
@@ -129,24 +138,14 @@ impl Address {
         }
     }
 
-    pub(crate) fn of(mut written: Parameters) -> Result<Self, AddressError> {
+    fn of(mut written: Parameters, root: Option<Root>) -> Result<Self, AddressError> {
         let endpoints = endpoints(&written)?;
-        let policy = policy(&written)?;
+        let policy = policy(&written, root)?;
         let session = Session::read(&written)?;
         let user = written.get("user").cloned();
         let target = Target::new(&endpoints, user, written.get("dbname").cloned());
         let password = written.remove("password");
         Ok(Self { endpoints, target: Arc::new(target), password, policy, session, written })
-    }
-
-    /// Believes in this root and no other, in PEM; it takes the place of `sslrootcert`.
-    ///
-    /// # Errors
-    /// As [`Address::parse`].
-    pub fn with_root(mut self, pem: &str) -> Result<Self, AddressError> {
-        self.policy.root = Root::Given(pem.into());
-        self.policy.check()?;
-        Ok(self)
     }
 
     /// Calls the session `name` where the address does not name it.
@@ -295,7 +294,7 @@ fn endpoint(host: &str, address: &str, port: u16) -> Result<Endpoint, AddressErr
     }
 }
 
-fn policy(written: &Parameters) -> Result<Policy, AddressError> {
+fn policy(written: &Parameters, given: Option<Root>) -> Result<Policy, AddressError> {
     let mode = written.get("sslmode").map_or(Ok(SslMode::default()), |mode| SslMode::read(mode))?;
     let root = match written.get("sslrootcert").map(String::as_str) {
         None | Some("system") => Root::Public,
@@ -307,6 +306,7 @@ fn policy(written: &Parameters) -> Result<Policy, AddressError> {
         "postgres or direct",
         &[("postgres", false), ("direct", true)],
     )?;
+    let root = given.unwrap_or(root);
     let policy = Policy { mode, root, direct: direct.unwrap_or(false) };
     policy.check()?;
     Ok(policy)
