@@ -178,11 +178,8 @@ impl EmbeddedError {
 }
 
 impl From<tokio_postgres::Error> for EmbeddedError {
-    /// Keeps the code and the primary message. `detail` is dropped: it may quote values.
+    /// Keeps what may be said of it. `detail` is dropped: it may quote values.
     fn from(error: tokio_postgres::Error) -> Self {
-        Self::Database(match error.as_db_error() {
-            Some(db) => format!("{} ({})", db.message(), db.code().code()),
-            None => error.to_string(),
-        })
+        Self::Database(ward_postgres::words(&error))
     }
 }

@@ -3,8 +3,8 @@
 //! The way of a statement: [`host`] takes the guest's call, [`lease`] runs it on a [`session`]
 //! taken from the [`pool`], [`types`] turns parameters and rows into bytes and back, [`error`] says
 //! what went wrong, and [`effect`] tells what the connection needs before its next guest.
-//! [`address`] refuses what `allowed_outbound_hosts` does not list, [`reach`] what is in a blocked
-//! network.
+//! [`address`] refuses what `allowed_outbound_hosts` does not list; how an address is read and
+//! dialled is `ward-postgres`'s.
 //!
 //! No statement, parameter, value or error detail is ever logged from here.
 
@@ -19,7 +19,6 @@ mod error;
 mod host;
 mod lease;
 mod pool;
-mod reach;
 mod session;
 mod types;
 
@@ -28,37 +27,31 @@ mod tests;
 
 use std::sync::Arc;
 
-use ward_manifest::AllowedHosts;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 
-use self::address::Address;
 use self::lease::Lease;
 use super::bindings::postgres::{self, Error};
 
+pub(crate) use self::address::Grants;
 pub(crate) use self::pool::PostgresService;
 
 /// What one component may open. Cloned for each instance.
 #[derive(Clone)]
 pub(crate) struct PostgresCtx {
     service: Arc<PostgresService>,
-    hosts: Arc<AllowedHosts>,
-    component: Arc<str>,
+    grants: Arc<Grants>,
 }
 
 impl PostgresCtx {
-    /// `hosts`: the `allowed_outbound_hosts` of `component`, templates resolved.
-    pub(crate) fn new(
-        service: Arc<PostgresService>,
-        hosts: Arc<AllowedHosts>,
-        component: Arc<str>,
-    ) -> Self {
-        PostgresCtx { service, hosts, component }
+    /// The connections of `service`, as far as `grants` go.
+    pub(crate) fn new(service: Arc<PostgresService>, grants: Arc<Grants>) -> Self {
+        PostgresCtx { service, grants }
     }
 
     /// The one way to a connection, whichever function the guest called.
-    async fn open(&self, address: &str, ca_root: Option<&str>) -> Result<Connection, Error> {
-        let address = Address::parse(address, ca_root)?;
-        address.check(&self.hosts, &self.component)?;
+    async fn open(&self, text: &str, ca_root: Option<&str>) -> Result<Connection, Error> {
+        let address = self.service.read(text, ca_root)?;
+        self.grants.check(&address, text)?;
         Ok(Connection(Arc::new(self.service.open(&address).await?)))
     }
 }
