@@ -10,12 +10,13 @@
 //! **Who may hold what.** What a stranger can hold is of four kinds, and each has a whole, a part
 //! of it for each network address ([`Limits::peer_share_percent`]), and a rule for who has to go:
 //!
-//! | what | while | when there is none left |
-//! |---|---|---|
-//! | a connection | it is open | the address's connection that has been idle for longest is closed |
-//! | a seat among the bodies that have not come | its body does not come | the oldest of whoever has most is answered 408 |
-//! | a place among the requests at work | the work goes on, whoever waits for it | the request waits in a queue that is fair, and for no longer than a few seconds |
-//! | a seat among the answers that last | its client listens | the oldest of whoever has most ends |
+//! - **a connection**, while it is open: beyond the share, the one of that address that has been
+//!   idle for longest is closed for the next;
+//! - **a seat among the bodies that have not come**: the oldest of whoever has most gets a 408;
+//! - **a place among the requests at work**, for as long as the work goes on, whoever waits for it:
+//!   the next waits in a queue that is fair, and for no longer than a few seconds;
+//! - **a seat among the answers that last**, while their client listens: the oldest of whoever has
+//!   most ends.
 
 #![forbid(unsafe_code)]
 

@@ -46,7 +46,7 @@ pub struct Limits {
     /// a person or of a client's own time limit.
     pub queue_time_max: Duration,
     /// Answers at once that last: streams of server-sent events, health watches, reflection. A
-    /// quarter of [`Limits::requests_max`]: each has an instance to itself or keeps one from others.
+    /// quarter of [`Limits::requests_max`]: each keeps an instance, or a part of one, from others.
     pub lasting_max: usize,
     /// Connections at once. An idle one costs about 10 KiB, so 4096 are 40 MiB at the most.
     pub connections_max: usize,
