@@ -142,6 +142,15 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "HOST:PORT", value_parser = listener)]
     pub(crate) metrics: Option<SocketAddr>,
 
+    /// The certificate to serve with, in PEM, for every listener; read again when it changes
+    /// [default: `tls` in the manifest, or clear text]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+
     /// Do not give components ports of their own beside the gateway
     #[arg(long)]
     pub(crate) no_listeners: bool,

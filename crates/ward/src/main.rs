@@ -23,6 +23,7 @@ mod progress;
 mod provision;
 mod schema;
 mod secrets;
+mod serving;
 mod signals;
 
 use std::process::ExitCode;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use ward_tests::{Answer, Api, Ward};
+use ward_tests::{Answer, Api, Options, Ward};
 
 /// The largest request head.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -14,12 +14,18 @@ const JSON_BYTES_MAX: usize = 64 * 1024;
 const LOGIN_BYTES_MAX: usize = 4 * 1024;
 /// The largest request body.
 const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// What the host and a component call a body that is too large.
+const HOST: &str = "urn:ward:problem:content-too-large";
+const COMPONENT: &str = "urn:ward:problem:body-too-large";
+
+fn too_large(answer: &Answer, kind: &str) {
+    assert_eq!(answer.problem(413)["type"], kind, "{answer:?}");
+}
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_413() {
     let api = Ward::shared().user().await;
-    let answer = Answer::of(json_of(&api, BODY_BYTES_MAX + 1)).await;
-    answer.problem(413);
+    too_large(&Answer::of(json_of(&api, BODY_BYTES_MAX + 1)).await, HOST);
 }
 
 #[tokio::test]
@@ -27,7 +33,9 @@ async fn a_document_at_its_own_limit_is_read_and_one_byte_more_is_413() {
     let api = Ward::shared().user().await;
     let answer = Answer::of(json_of(&api, JSON_BYTES_MAX)).await;
     assert_eq!(answer.status, 201, "{answer:?}");
-    Answer::of(json_of(&api, JSON_BYTES_MAX + 1)).await.problem(413);
+    too_large(&Answer::of(json_of(&api, JSON_BYTES_MAX + 1)).await, COMPONENT);
+    // The host's own limit is not what stops it, and not what it stops.
+    too_large(&Answer::of(json_of(&api, BODY_BYTES_MAX)).await, COMPONENT);
 }
 
 #[tokio::test]
@@ -61,6 +69,7 @@ async fn a_body_over_the_limit_that_hides_its_length_is_413_too() {
     let chunks = futures::stream::iter((0..=BODY_BYTES_MAX / (64 * 1024)).map(move |_| chunk()));
     let request = api.request("POST", "/api/patients").header("content-type", "application/json");
     let answer = Answer::of(request.body(reqwest::Body::wrap_stream(chunks))).await;
+    // A component that refuses what it has read so far stops reading, so either may say so.
     answer.problem(413);
 }
 
@@ -73,7 +82,7 @@ async fn a_body_that_only_claims_to_be_large_is_413_at_once() {
         api.token()
     );
     let answer = raw(&api, head.as_bytes()).await;
-    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains(HOST), "{answer}");
 }
 
 #[tokio::test]
@@ -166,13 +175,24 @@ async fn what_is_no_http_is_refused() {
 
 #[tokio::test]
 async fn idle_connections_do_not_keep_others_out() {
-    let api = Ward::shared().api();
+    let home = Ward::new_home();
+    let manifest = home.path().join("spin.toml");
+    // One percent of 4096 connections are 40 for each address.
+    let text = "spin_manifest_version = 2\napplication.name = \"idle\"\n\
+                [application.tool.ward]\npeer_share_percent = 1\n\
+                [[trigger.http]]\nroute = \"/\"\nstatic_response = { body = \"here\" }\n";
+    std::fs::write(&manifest, text).expect("a manifest");
+    let ward = Ward::start(Options::manifest(&manifest));
+    let api = ward.api();
     let mut idle = Vec::new();
     for _ in 0..200 {
         idle.push(TcpStream::connect(api.authority()).await.expect("a connection"));
     }
-    assert_eq!(api.get("/.well-known/spin/health").await.status, 200);
-    drop(idle);
+    assert_eq!(api.get("/").await.body, "here");
+    let mut byte = [0];
+    let first = idle[0].read(&mut byte);
+    let closed = tokio::time::timeout(Duration::from_secs(20), first).await;
+    assert!(matches!(closed, Ok(Ok(0) | Err(_))), "those who came first had to go");
 }
 
 /// A valid patient in JSON padded with spaces to a length.
