@@ -13,6 +13,7 @@
 )]
 
 mod api;
+pub mod attack;
 pub mod chaos;
 mod data;
 mod database;

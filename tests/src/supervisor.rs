@@ -11,12 +11,15 @@ use std::time::{Duration, Instant};
 /// Arguments: the file for ward's process id, ward's log, the state directory, a directory to
 /// remove at the end (or an empty string), then the command. One word on standard input, `leave`,
 /// asks it to wait for ward and touch nothing else; anything else, the end of input above all,
-/// stops ward. Interrupts are ignored: a Ctrl-C meant for the tests reaches ward by itself.
+/// stops ward. Interrupts are ignored: a Ctrl-C meant for the tests reaches ward by itself. Ward
+/// itself hears of a closed terminal, even where the tests were started to outlive theirs.
 const SCRIPT: &str = r#"
 trap '' INT HUP
 pid_file=$1 log=$2 state=$3 scrap=$4
 shift 4
-"$@" >>"$log" 2>&1 </dev/null &
+hearing=
+env --default-signal=HUP true 2>/dev/null && hearing='env --default-signal=HUP'
+$hearing "$@" >>"$log" 2>&1 </dev/null &
 ward=$!
 echo "$ward" >"$pid_file.new"
 mv "$pid_file.new" "$pid_file"

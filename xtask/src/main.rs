@@ -2,6 +2,7 @@
 //! here and a line in `COMMANDS`. It has no dependencies, so that the first thing a fresh clone
 //! compiles is this and nothing else.
 
+mod attack;
 mod bench;
 mod chaos;
 mod run;
@@ -15,13 +16,18 @@ use std::process::ExitCode;
 /// A command: its name, what it does, and the function that does it with the arguments left.
 type Command = (&'static str, &'static str, fn(&[String]) -> Result<(), String>);
 
-const COMMANDS: [Command; 4] = [
+const COMMANDS: [Command; 5] = [
     ("up", "build everything and serve it with demo data; arguments go to `ward up`", up::up),
     ("test", "lint, build and test everything; arguments go to `cargo test`", test::test),
     (
         "chaos",
         "`chaos events`: kill everything in turn under load, and count; --rounds NUMBER",
         chaos::chaos,
+    ),
+    (
+        "attack",
+        "do what strangers could do, and see what others see; arguments name attacks",
+        attack::attack,
     ),
     ("bench", "measure; arguments name benchmarks, all by default", bench::bench),
 ];

@@ -4,15 +4,15 @@
 //! work: one row looked for, one hash compared, one audit row written. What takes longer is only
 //! success.
 
-use bytes::Bytes;
 use http::header::WWW_AUTHENTICATE;
-use http::{HeaderMap, HeaderValue, StatusCode};
-use http_body::Body;
+use http::{HeaderValue, StatusCode};
+use kit::body::{Document, Incoming};
 use kit::database::{Database, Fault};
+use kit::email;
 use kit::fields::Fields;
 use kit::problem::{INTERNAL, Kind, Problem};
 use kit::reply::{self, Reply};
-use kit::{body, email, identity, log};
+use kit::route::Call;
 use serde::Serialize;
 use token::Role;
 use uuid::Uuid;
@@ -45,13 +45,14 @@ struct Credentials {
 }
 
 /// Answers a login. The answer is `no-store`, as all of kit's are.
-pub(crate) async fn answer<B>(headers: &HeaderMap, body: B) -> Result<Reply, Problem>
-where
-    B: Body<Data = Bytes>,
-{
-    let credentials = read(body::json(headers, body).await?)?;
-    let granted = log_in(headers, &credentials).await.map_err(|failure| {
-        log::failure("login", failure.cause(), headers);
+pub(crate) async fn answer<B: Incoming>(
+    call: &Call<'_>,
+    document: Document<'_, B>,
+) -> Result<Reply, Problem> {
+    let credentials = read(document.json().await?)?;
+    let request_id = call.caller.request_id.as_deref();
+    let granted = log_in(request_id, &credentials).await.map_err(|failure| {
+        call.log_failure(failure.cause());
         Problem::from(&failure)
     })?;
     let refused = || {
@@ -79,13 +80,12 @@ fn read(document: serde_json::Value) -> Result<Credentials, Problem> {
 /// A token, or `None` where the credentials are not right. The token is signed before the audit
 /// row is written and handed out after: no row tells of a token that was never made, and no token
 /// leaves without its row.
-async fn log_in(headers: &HeaderMap, given: &Credentials) -> Result<Option<String>, Failure> {
+async fn log_in(request_id: Option<&str>, given: &Credentials) -> Result<Option<String>, Failure> {
     let signer = settings::signer().await?;
     let database = Database::open("db_url").await?;
     let user = users::find(&database, &given.email).await?;
     let stored = user.as_ref().map(|user| user.password_hash.as_str());
     let verdict = password::verify(&given.password, stored);
-    let request_id = identity::request_id(headers);
     let Some(user) = admitted(user.as_ref(), verdict) else {
         let user = user.as_ref();
         users::record(&database, user, Outcome::Failure, request_id, None).await?;

@@ -7,9 +7,9 @@
 use chrono::{DateTime, SecondsFormat};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use kit::log;
 use kit::problem::{INTERNAL, Problem, UNAUTHORIZED};
 use kit::reply::{self, Reply};
+use kit::route::Call;
 use serde::Serialize;
 use token::{Credentials, Identity, Verifier};
 
@@ -26,12 +26,12 @@ struct Valid {
 }
 
 /// Answers with what the request's token says, or 401.
-pub(crate) async fn answer(headers: &HeaderMap) -> Result<Reply, Problem> {
+pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     let signer = settings::signer().await.map_err(|unusable| {
-        log::failure("validate", unusable.0, headers);
+        call.log_failure(unusable.0);
         Problem::new(INTERNAL)
     })?;
-    let identity = check(headers, &signer.verifier(), settings::now())?;
+    let identity = check(call.headers, &signer.verifier(), settings::now())?;
     Ok(reply::json(StatusCode::OK, &valid(&identity)))
 }
 

@@ -1,11 +1,9 @@
 //! What an audit row says about who asks: the same first four parameters in every statement of
 //! every service; and what an event says of the trace it belongs to.
 
-use http::HeaderMap;
 use spin_sdk::pg::ParameterValue;
 
 use crate::database;
-use crate::identity::{self, Identity};
 
 /// Who asks, as audit rows know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,21 +20,10 @@ pub struct Access<'a> {
     pub traceparent: Option<&'a str>,
 }
 
-impl<'a> Access<'a> {
+impl Access<'_> {
     /// The system itself, whom no request has asked.
     pub const SYSTEM: Access<'static> =
         Access { actor: None, role: "SYSTEM", token_id: None, request_id: None, traceparent: None };
-
-    /// The access of somebody whom guard has named, with these headers.
-    pub fn of(identity: &'a Identity, headers: &'a HeaderMap) -> Self {
-        Self {
-            actor: Some(&identity.user_id),
-            role: &identity.role,
-            token_id: Some(&identity.token_id),
-            request_id: identity::request_id(headers),
-            traceparent: identity::traceparent(headers),
-        }
-    }
 
     /// The values of `$1::uuid` and `$2::text` to `$4::text` (actor, role, token, request), then
     /// `more`.
@@ -73,14 +60,14 @@ mod tests {
     fn what_is_unknown_is_null() {
         let values = Access::SYSTEM.values([ParameterValue::Int64(7), Access::SYSTEM.trace()]);
         assert_eq!(shown(&values), "DbNull, Str(\"SYSTEM\"), DbNull, DbNull, Int64(7), DbNull");
-        let identity = Identity {
-            user_id: "u".to_owned(),
-            role: "ADMIN".to_owned(),
-            token_id: "t".to_owned(),
+        let access = Access {
+            actor: Some("u"),
+            role: "ADMIN",
+            token_id: Some("t"),
+            request_id: Some("r"),
+            traceparent: None,
         };
-        let mut headers = HeaderMap::new();
-        headers.insert("x-request-id", "r".parse().unwrap());
-        let values = Access::of(&identity, &headers).values([]);
+        let values = access.values([]);
         assert_eq!(shown(&values), "Uuid(\"u\"), Str(\"ADMIN\"), Str(\"t\"), Str(\"r\")");
     }
 }

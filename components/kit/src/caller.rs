@@ -29,10 +29,15 @@ impl Caller {
     /// The caller that guard names in the headers; 401 without one.
     pub fn from_headers(headers: &HeaderMap) -> Result<Self, Problem> {
         let Identity { user_id, role, token_id } = Identity::from_headers(headers)?;
+        let (user_id, token_id) = (Some(user_id), Some(token_id));
+        Ok(Self { user_id, role, token_id, ..Self::nobody(headers) })
+    }
+
+    /// Nobody, asking with these headers: no user and no role. For what is open to everybody.
+    pub fn nobody(headers: &HeaderMap) -> Self {
         let request_id = identity::request_id(headers).map(str::to_owned);
         let traceparent = identity::traceparent(headers).map(str::to_owned);
-        let (user_id, token_id) = (Some(user_id), Some(token_id));
-        Ok(Self { user_id, role, token_id, request_id, traceparent })
+        Self { user_id: None, role: String::new(), token_id: None, request_id, traceparent }
     }
 
     /// The caller that came as a value, with an empty text for what there is not. `None` if it is

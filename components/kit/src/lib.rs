@@ -1,5 +1,5 @@
 //! What every Ward component needs to speak HTTP and SQL in the same way: problem documents, strict
-//! JSON bodies, paging, entity tags, the caller's identity, rows.
+//! JSON bodies, routing, paging, entity tags, the caller's identity, rows.
 //!
 //! It is a library for guests and holds no policy: it decides neither who may do what nor what a
 //! patient is, opens nothing of its own accord, and keeps no state between requests. Everything but
@@ -24,7 +24,11 @@ pub mod page;
 pub mod problem;
 pub mod query;
 pub mod reply;
+pub mod route;
 pub mod uuid;
 
+// For what `operations!` makes in a component.
+#[doc(hidden)]
+pub use http;
 pub use problem::Problem;
 pub use reply::Reply;

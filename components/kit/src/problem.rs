@@ -160,8 +160,10 @@ impl Problem {
     }
 
     /// 405 naming what is allowed, e.g. `"GET, HEAD, OPTIONS"`.
-    pub fn method_not_allowed(allow: &'static str) -> Self {
-        Self::new(METHOD_NOT_ALLOWED).header(ALLOW, HeaderValue::from_static(allow))
+    pub(crate) fn method_not_allowed(allow: &str) -> Self {
+        let mut problem = Self::new(METHOD_NOT_ALLOWED);
+        problem.0.headers.extend(HeaderValue::from_str(allow).ok().map(|allow| (ALLOW, allow)));
+        problem
     }
 
     /// 503 asking the caller to wait for `seconds`.

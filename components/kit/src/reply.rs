@@ -24,9 +24,9 @@ pub fn empty(status: StatusCode) -> Reply {
 }
 
 /// The answer to OPTIONS: the methods that the resource has.
-pub fn options(allow: &'static str) -> Reply {
+pub(crate) fn options(allow: &str) -> Reply {
     let mut answer = empty(StatusCode::NO_CONTENT);
-    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    answer.headers_mut().extend(HeaderValue::from_str(allow).ok().map(|allow| (ALLOW, allow)));
     answer
 }
 

@@ -1,14 +1,12 @@
 //! One function for each operation: read what was sent, ask the store, word the answer.
 
-use bytes::Bytes;
 use http::header::{ETAG, LINK, LOCATION};
-use http::{HeaderMap, HeaderValue, StatusCode};
-use http_body::Body;
-use kit::audit::Access;
+use http::{HeaderValue, StatusCode};
+use kit::body::{Document, Incoming};
 use kit::database::{Database, Fault};
-use kit::identity::Identity;
 use kit::problem::{CONFLICT, FieldError, NOT_FOUND, STALE, VALIDATION};
-use kit::{Problem, Reply, body, date, etag, log, reply};
+use kit::route::Call;
+use kit::{Problem, Reply, date, etag, reply};
 use serde::Serialize;
 
 use crate::COLLECTION;
@@ -21,12 +19,6 @@ use crate::validate::Draft;
 /// The component's variable with the address of its database.
 pub(crate) const DATABASE: &str = "db_url";
 
-/// Who asks, and the headers they asked with.
-pub(crate) struct Caller<'a> {
-    pub(crate) identity: Identity,
-    pub(crate) headers: &'a HeaderMap,
-}
-
 /// A patient just created, and how its account stands.
 #[derive(Serialize)]
 struct Created<'a> {
@@ -35,29 +27,22 @@ struct Created<'a> {
     billing: Standing,
 }
 
-impl Caller<'_> {
-    /// What the audit log is told of the caller.
-    fn access(&self) -> Access<'_> {
-        Access::of(&self.identity, self.headers)
-    }
-
-    /// Logs a fault and makes it an answer; `action` is for the log only.
-    fn failed(&self, action: &'static str) -> impl Fn(Fault) -> Problem {
-        move |fault| {
-            log::failure(action, fault.cause(), self.headers);
-            Problem::from(&fault)
-        }
+/// Logs a fault and makes it an answer.
+fn failed(call: &Call<'_>) -> impl Fn(Fault) -> Problem {
+    |fault| {
+        call.log_failure(fault.cause());
+        Problem::from(&fault)
     }
 }
 
 /// `GET /api/patients`
-pub(crate) async fn list(caller: &Caller<'_>, query: Option<&str>) -> Result<Reply, Problem> {
-    let listing = Listing::parse(query.unwrap_or(""))?;
+pub(crate) async fn list(call: &Call<'_>) -> Result<Reply, Problem> {
+    let listing = Listing::parse(call.query)?;
     let found = async {
         let database = Database::open(DATABASE).await?;
-        store::list(&database, &caller.access(), &listing).await
+        store::list(&database, &call.caller.access(), &listing).await
     };
-    let page = found.await.map_err(caller.failed("patients.list"))?;
+    let page = found.await.map_err(failed(call))?;
     let mut answer = reply::json(StatusCode::OK, &page.patients);
     let last = page.patients.last().filter(|_| page.more);
     if let Some(link) = last.and_then(|patient| listing.next_link(&patient.id)) {
@@ -67,32 +52,33 @@ pub(crate) async fn list(caller: &Caller<'_>, query: Option<&str>) -> Result<Rep
 }
 
 /// `GET /api/patients/{id}`
-pub(crate) async fn read(caller: &Caller<'_>, id: &str) -> Result<Reply, Problem> {
+pub(crate) async fn read(call: &Call<'_>) -> Result<Reply, Problem> {
+    let id = call.id("id")?;
     let found = async {
         let database = Database::open(DATABASE).await?;
-        store::read(&database, &caller.access(), id).await
+        store::read(&database, &call.caller.access(), &id).await
     };
-    let found = found.await.map_err(caller.failed("patients.read"))?;
+    let found = found.await.map_err(failed(call))?;
     let patient = found.ok_or_else(not_found)?;
-    if etag::is_known(caller.headers, patient.version) {
+    if etag::is_known(call.headers, patient.version) {
         return Ok(reply::not_modified(patient.version));
     }
     Ok(shown(StatusCode::OK, &patient))
 }
 
 /// `POST /api/patients`
-pub(crate) async fn create<B>(caller: &Caller<'_>, body: B) -> Result<Reply, Problem>
-where
-    B: Body<Data = Bytes>,
-{
+pub(crate) async fn create<B: Incoming>(
+    call: &Call<'_>,
+    document: Document<'_, B>,
+) -> Result<Reply, Problem> {
     let today = date::today();
-    let draft = Draft::from_document(body::json(caller.headers, body).await?, today)?;
-    let access = caller.access();
+    let draft = Draft::from_document(document.json().await?, today)?;
+    let access = call.caller.access();
     let made = async {
         let database = Database::open(DATABASE).await?;
         store::create(&database, &access, &draft, today).await
     };
-    let made = made.await.map_err(caller.failed("patients.create"))?;
+    let made = made.await.map_err(failed(call))?;
     let patient = made.map_err(refused)?;
     let billing = billing::open(&access, &patient).await;
     let created = Created { patient: &patient, billing };
@@ -105,33 +91,34 @@ where
 }
 
 /// `PUT /api/patients/{id}`
-pub(crate) async fn replace<B>(caller: &Caller<'_>, id: &str, body: B) -> Result<Reply, Problem>
-where
-    B: Body<Data = Bytes>,
-{
-    let versions = etag::expected_versions(caller.headers)?;
-    let document = body::json(caller.headers, body).await?;
-    let draft = Draft::from_document(document, date::today())?;
+pub(crate) async fn replace<B: Incoming>(
+    call: &Call<'_>,
+    document: Document<'_, B>,
+) -> Result<Reply, Problem> {
+    let id = call.id("id")?;
+    let versions = etag::expected_versions(call.headers)?;
+    let draft = Draft::from_document(document.json().await?, date::today())?;
     let changed = async {
         let database = Database::open(DATABASE).await?;
-        store::replace(&database, &caller.access(), id, &draft, versions).await
+        store::replace(&database, &call.caller.access(), &id, &draft, versions).await
     };
-    let changed = changed.await.map_err(caller.failed("patients.replace"))?;
+    let changed = changed.await.map_err(failed(call))?;
     Ok(shown(StatusCode::OK, &changed.map_err(refused)?))
 }
 
 /// `DELETE /api/patients/{id}`
-pub(crate) async fn delete(caller: &Caller<'_>, id: &str) -> Result<Reply, Problem> {
-    let versions = etag::expected_versions(caller.headers)?;
-    let access = caller.access();
+pub(crate) async fn delete(call: &Call<'_>) -> Result<Reply, Problem> {
+    let id = call.id("id")?;
+    let versions = etag::expected_versions(call.headers)?;
+    let access = call.caller.access();
     let gone = async {
         let database = Database::open(DATABASE).await?;
-        store::delete(&database, &access, id, versions).await
+        store::delete(&database, &access, &id, versions).await
     };
-    let gone = gone.await.map_err(caller.failed("patients.delete"))?;
+    let gone = gone.await.map_err(failed(call))?;
     gone.map_err(refused)?;
     // Whatever billing says of it, the patient is deleted.
-    billing::close(&access, id).await;
+    billing::close(&access, &id).await;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 

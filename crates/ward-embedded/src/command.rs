@@ -1,5 +1,6 @@
 //! How PostgreSQL's programs are run: as the unprivileged account, from a directory every user may
-//! enter, without the caller's `PG*` variables, and without standard input.
+//! enter, without standard input, and with no more of the caller's environment than a program
+//! needs to run at all. Ward's may hold passwords, and a server's is open to its superusers.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -8,6 +9,11 @@ use std::process::{Command, Stdio};
 use crate::account::Account;
 use crate::binaries::Installation;
 use crate::error::EmbeddedError;
+
+/// What programs are found with, and how they write. `PG*`, which would change where they connect
+/// and what they read, is not among it.
+const ENVIRONMENT: [&str; 8] =
+    ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 
 /// How much of a failed program's output a message quotes.
 const OUTPUT_LINES_MAX: usize = 4;
@@ -26,10 +32,9 @@ pub(crate) fn as_account(program: &Path, account: Option<Account>) -> Command {
     let mut command = Command::new(program);
     // initdb and postgres complain when they cannot enter the directory they start in.
     command.current_dir("/").stdin(Stdio::null());
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("PG") {
-            command.env_remove(name);
-        }
+    command.env_clear();
+    for name in ENVIRONMENT {
+        command.envs(std::env::var_os(name).map(|value| (name, value)));
     }
     if let Some(Account { uid, gid }) = account {
         // As root, `uid` clears the supplementary groups too.
@@ -53,4 +58,21 @@ pub(crate) fn tail(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let start = lines.len().saturating_sub(OUTPUT_LINES_MAX);
     lines.get(start..).unwrap_or_default().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{ENVIRONMENT, as_account};
+
+    #[test]
+    fn programs_get_no_environment_that_may_hold_a_secret() {
+        let mut command = as_account(Path::new("/usr/bin/env"), None);
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let names: Vec<_> = text.lines().filter_map(|line| line.split('=').next()).collect();
+        assert!(names.contains(&"PATH"), "{names:?}");
+        assert!(names.iter().all(|name| ENVIRONMENT.contains(name)), "{names:?}");
+    }
 }

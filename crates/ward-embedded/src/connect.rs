@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
+use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, NoTls};
+use ward_postgres::{Address, DialError};
 
 use crate::cluster::SUPERUSER;
 
@@ -52,21 +53,8 @@ impl Admin {
 
     /// One attempt. The connection's task ends when the client is dropped.
     pub(crate) async fn connect(&self, database: &str) -> Result<Client, Refusal> {
-        let mut config = Config::new();
-        config.host("127.0.0.1").port(self.port).user(SUPERUSER).password(&self.password);
-        config.dbname(database).application_name("ward");
-        let attempt = timeout(ATTEMPT_MAX, config.connect(NoTls)).await;
-        let (client, connection) = match attempt {
-            Ok(Ok(connected)) => connected,
-            Ok(Err(error)) => return Err(refusal(&error)),
-            Err(_) => return Err(Refusal::Silent("no answer".to_owned())),
-        };
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(code = ?error.code(), "administrative connection ended");
-            }
-        });
-        Ok(client)
+        let address = Address::loopback(self.port, SUPERUSER, &self.password, database);
+        ward_postgres::connect(&address, ATTEMPT_MAX).await.map_err(|error| refusal(&error))
     }
 
     /// Attempts until the server lets us in, or it is clear that it will not. `alive` is asked
@@ -96,10 +84,10 @@ impl Admin {
     }
 }
 
-fn refusal(error: &tokio_postgres::Error) -> Refusal {
-    match error.as_db_error() {
-        Some(db) if *db.code() == SqlState::CANNOT_CONNECT_NOW => Refusal::NotNow,
-        Some(db) => Refusal::Denied(format!("{} ({})", db.message(), db.code().code())),
-        None => Refusal::Silent(error.to_string()),
+fn refusal(error: &DialError) -> Refusal {
+    match error {
+        DialError::Refused { code, .. } if *code == SqlState::CANNOT_CONNECT_NOW => Refusal::NotNow,
+        DialError::Refused { words, .. } => Refusal::Denied(words.clone()),
+        other => Refusal::Silent(other.to_string()),
     }
 }

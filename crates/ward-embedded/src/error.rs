@@ -44,6 +44,37 @@ pub enum EmbeddedError {
         /// Whose it is.
         owner: u32,
     },
+    /// There is a cluster in the state directory and another where its pointer leads.
+    #[error("there is data in {} and in {}", here.display(), there.display())]
+    TwoClusters {
+        /// In the state directory.
+        here: PathBuf,
+        /// Where the pointer leads.
+        there: PathBuf,
+    },
+    /// The pointer leads to the data of another project.
+    #[error(
+        "{} leads to {}, which is the data of {}",
+        pointer.display(),
+        home.display(),
+        project.as_ref().map_or("an unknown project".to_owned(), |path| path.display().to_string())
+    )]
+    DataOfAnother {
+        /// The file that leads there.
+        pointer: PathBuf,
+        /// Where it leads.
+        home: PathBuf,
+        /// The state directory of the other project, if that was written down.
+        project: Option<PathBuf>,
+    },
+    /// The pointer leads to a place that has no data.
+    #[error("{} says that the data is in {}, and there is none", pointer.display(), home.display())]
+    DataGone {
+        /// The file that leads there.
+        pointer: PathBuf,
+        /// Where it leads.
+        home: PathBuf,
+    },
     /// The cluster is there, its superuser's password is not.
     #[error("{} is missing, and the data beside it cannot be opened without it", .0.display())]
     PasswordLost(PathBuf),
@@ -96,9 +127,31 @@ impl EmbeddedError {
             Self::NoAccount => Some(
                 "create one with `useradd --system postgres`, or do not run as root".to_owned(),
             ),
-            Self::ForeignData { .. } => {
-                Some("run ward as that user, or choose another --state-dir".to_owned())
-            }
+            Self::ForeignData { .. } => Some(
+                "run ward as that user (with sudo, if that is how it was run before), or \
+                      choose another --state-dir"
+                    .to_owned(),
+            ),
+            Self::TwoClusters { here, there } => Some(format!(
+                "look which one you want, and move the other away: {} or {}",
+                here.display(),
+                there.display()
+            )),
+            Self::DataOfAnother { pointer, project: Some(_), .. } => Some(format!(
+                "run ward there; or, for an empty database of this project's own, remove {}",
+                pointer.display()
+            )),
+            Self::DataOfAnother { pointer, home, project: None } => Some(format!(
+                "if it is this project's, write the path of {} into {}/project; if not, remove {} \
+                 for an empty database",
+                pointer.parent().unwrap_or(pointer).display(),
+                home.display(),
+                pointer.display()
+            )),
+            Self::DataGone { pointer, .. } => Some(format!(
+                "bring it back; or, to begin with an empty database, remove {}",
+                pointer.display()
+            )),
             Self::PasswordLost(path) => Some(format!(
                 "restore {}, or move the data directory away to start empty",
                 path.display()
@@ -115,11 +168,8 @@ impl EmbeddedError {
 }
 
 impl From<tokio_postgres::Error> for EmbeddedError {
-    /// Keeps the code and the primary message. `detail` is dropped: it may quote values.
+    /// Keeps what may be said of it. `detail` is dropped: it may quote values.
     fn from(error: tokio_postgres::Error) -> Self {
-        Self::Database(match error.as_db_error() {
-            Some(db) => format!("{} ({})", db.message(), db.code().code()),
-            None => error.to_string(),
-        })
+        Self::Database(ward_postgres::words(&error))
     }
 }

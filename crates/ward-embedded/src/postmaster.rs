@@ -74,14 +74,33 @@ pub(crate) fn arguments(pid: Pid) -> Option<Vec<std::ffi::OsString>> {
 }
 
 /// Removes a pid file that names a process which is not our server. PostgreSQL does this itself
-/// when the process is gone, but refuses to start when its id belongs to somebody else by now.
+/// when the process is gone, but refuses to start when its id belongs to somebody else by now, and
+/// when the file is empty, as a machine that lost its power leaves it.
 pub(crate) fn remove_stale_pid_file(data: &Path) -> Result<(), EmbeddedError> {
-    let Some(file) = pid_file(data) else { return Ok(()) };
-    if is_ours(file.pid, data) || rustix::process::test_kill_process(file.pid).is_err() {
+    let path = data.join("postmaster.pid");
+    let is_stale = match pid_file(data) {
+        Some(file) => {
+            let is_alive = rustix::process::test_kill_process(file.pid).is_ok();
+            is_alive && !is_ours(file.pid, data)
+        }
+        None => is_blank(&path) && !serves(data),
+    };
+    if !is_stale {
         return Ok(());
     }
-    let path = data.join("postmaster.pid");
     fs::remove_file(&path).map_err(EmbeddedError::io(format!("removing {}", path.display())))
+}
+
+fn is_blank(path: &Path) -> bool {
+    fs::read_to_string(path).is_ok_and(|text| text.trim().is_empty())
+}
+
+/// Whether any process is a server of this data directory; where processes cannot be listed it is
+/// taken for granted, and the file is left for a person to look at.
+fn serves(data: &Path) -> bool {
+    let Ok(processes) = fs::read_dir("/proc") else { return true };
+    let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    ids.filter_map(Pid::from_raw).any(|pid| is_ours(pid, data))
 }
 
 /// A server that this process looks after.

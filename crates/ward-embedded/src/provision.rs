@@ -2,6 +2,7 @@
 //! embedded one or one given by address. Passwords travel as SCRAM verifiers, so that no server
 //! log can have them.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::Rng;
 use rand::distr::Alphanumeric;
 use tokio_postgres::Client;
@@ -10,6 +11,9 @@ use crate::error::EmbeddedError;
 
 /// 32 letters and digits: 190 bits, and nothing that needs escaping in an address.
 const PASSWORD_LENGTH: usize = 32;
+
+/// All but what a URL leaves as it is anywhere (RFC 3986, unreserved).
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What to do with a role that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,10 +88,7 @@ pub fn database_url(host_and_port: &str, user: &str, password: &str, database: &
 }
 
 fn escape(text: &str) -> String {
-    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes()
-        .map(|byte| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
+    utf8_percent_encode(text, ESCAPED).to_string()
 }
 
 fn quote_identifier(name: &str) -> String {

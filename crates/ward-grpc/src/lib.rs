@@ -1,7 +1,7 @@
 //! The gRPC trigger: serves interfaces that components export as gRPC services whose protobuf is
-//! derived from their WIT, and bounds what either side may cost. Unary calls only. It opens one
-//! listener and reads the certificate's files; no database, no wasm. It never logs metadata or a
-//! message.
+//! derived from their WIT, as a service on `ward-serve`, which bounds what clients may cost. Unary
+//! calls only. It opens nothing itself: no socket, no database, no wasm. It never logs metadata or
+//! a message.
 //!
 //! Start at [`Offer::new`] (from an application to what is served), [`Options::new`], then
 //! [`Server::bind`] and [`Server::run`]; the module `service` has the life of one call in order.
@@ -16,25 +16,22 @@
 
 mod access;
 mod caller;
-mod clocks;
 mod codec;
-mod connection;
 mod head;
 mod invoke;
 mod limits;
 mod offer;
 mod options;
-mod outgoing;
 mod own;
 mod server;
 mod service;
 mod status;
 mod timeout;
-mod tls;
 mod trace;
 
 pub use invoke::Invoke;
 pub use limits::Limits;
 pub use offer::{Offer, OfferError};
 pub use options::{Options, OptionsError};
-pub use server::{BindError, Drained, Server};
+pub use server::{BindError, Server};
+pub use ward_serve::Drained;

@@ -4,13 +4,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
 use thiserror::Error;
 use token::Trust;
 use ward_manifest::{GrpcSettings, TlsFiles, TokenSettings, VariableError, Variables};
+use ward_serve::{Certificate, Proxies};
 
 use crate::limits::Limits;
-use crate::tls;
 
 /// How the server behaves.
 #[derive(Debug, Clone)]
@@ -22,7 +21,9 @@ pub struct Options {
     /// Whom methods that are not public believe; without it, nobody.
     pub trust: Option<Arc<Trust>>,
     /// The certificate to serve with; clear text where there is none.
-    pub tls: Option<Arc<ServerConfig>>,
+    pub tls: Option<Arc<Certificate>>,
+    /// The proxies that are believed about whom they speak for.
+    pub proxies: Proxies,
     /// Whether clients may ask for the services' descriptors.
     pub reflection: bool,
 }
@@ -49,6 +50,7 @@ impl Options {
             limits: Limits { message_bytes_max, ..Limits::default() },
             trust: settings.token.as_ref().map(|token| trust(token, variables)).transpose()?,
             tls: settings.tls.as_ref().map(certificate).transpose()?,
+            proxies: Proxies::default(),
             reflection: settings.reflection,
         })
     }
@@ -71,6 +73,10 @@ fn trust(settings: &TokenSettings, variables: &Variables) -> Result<Arc<Trust>, 
     Ok(Arc::new(Trust::new(settings).map_err(unusable)?))
 }
 
-fn certificate(files: &TlsFiles) -> Result<Arc<ServerConfig>, OptionsError> {
-    tls::load(files).map_err(|problem| OptionsError { setting: "tls", problem })
+fn certificate(files: &TlsFiles) -> Result<Arc<Certificate>, OptionsError> {
+    let unusable = |error: ward_serve::CertificateError| OptionsError {
+        setting: "tls",
+        problem: error.to_string(),
+    };
+    Certificate::load(&files.cert, &files.key).map_err(unusable)
 }

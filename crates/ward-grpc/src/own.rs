@@ -4,12 +4,8 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Body, Frame};
-use hyper::body::Incoming;
 use tonic::body::Body as TonicBody;
 use tonic::server::NamedService;
 use tonic_health::ServingStatus;
@@ -17,13 +13,14 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 use tonic_reflection::server::Builder;
 use tower_service::Service as TowerService;
+use ward_serve::Inbound;
 use ward_wire::Service;
 
 /// The longest question anybody has for these services: the name of a symbol.
 const QUESTION_BYTES_MAX: usize = 16 * 1024;
 
 type Answer = Pin<Box<dyn Future<Output = Response<TonicBody>> + Send>>;
-type Answerer = Box<dyn Fn(Request<Question>) -> Answer + Send + Sync>;
+type Answerer = Box<dyn Fn(Request<Inbound>) -> Answer + Send + Sync>;
 
 /// The host's own services.
 pub(crate) struct Own {
@@ -115,7 +112,7 @@ async fn set_all(health: &mut HealthReporter, names: &[String], status: ServingS
 
 fn answerer<S>(service: S) -> (&'static str, Answerer)
 where
-    S: TowerService<Request<Question>, Response = Response<TonicBody>, Error = Infallible>
+    S: TowerService<Request<Inbound>, Response = Response<TonicBody>, Error = Infallible>
         + NamedService
         + Clone
         + Send
@@ -133,34 +130,4 @@ where
         })
     };
     (S::NAME, Box::new(answerer))
-}
-
-/// The body of a request to one of these services. It ends when `until` is over, whatever the
-/// client does, and the answer's stream with it: nobody keeps a stream, or a server that drains,
-/// for ever.
-pub(crate) struct Question {
-    body: Incoming,
-    until: Pin<Box<dyn Future<Output = ()> + Send>>,
-}
-
-impl Question {
-    /// A body that may come until then.
-    pub(crate) fn new(body: Incoming, until: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self { body, until: Box::pin(until) }
-    }
-}
-
-impl Body for Question {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            return Poll::Ready(frame);
-        }
-        self.until.as_mut().poll(cx).map(|()| None)
-    }
 }

@@ -12,36 +12,29 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use token::{Identity, Refusal};
-use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tonic::body::Body;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::server::{Grpc, UnaryService};
 use tonic::{Code, Status};
 use ward_runtime::{CallContext, RequestId, X_REQUEST_ID};
+use ward_serve::{Answer, Connection, Inbound, Limit, Phase, Place};
 use ward_wire::{Argument, Failure, Value};
 
-use crate::access::{Kind, Ticket};
+use crate::access::{self, Kind, Line};
 use crate::caller::Caller;
-use crate::clocks::Clocks;
 use crate::codec::MethodCodec;
 use crate::head::{self, NoCall};
 use crate::invoke::Invoke;
 use crate::limits::{COMPRESSED_BYTES_MIN, MESSAGE_BYTES};
 use crate::offer::Endpoint;
-use crate::outgoing::{self, Outgoing};
-use crate::own::{self, Question};
-use crate::server::{Phase, Shared};
+use crate::own;
+use crate::server::Services;
 use crate::status;
 use crate::timeout::timeout;
 use crate::trace;
 
-/// What the calls of one connection have in common.
-pub(crate) struct Service<I> {
-    pub(crate) shared: Arc<Shared<I>>,
-    pub(crate) clocks: Arc<Clocks>,
-    pub(crate) phase: watch::Receiver<Phase>,
-}
+type Ticket = ward_serve::Ticket<Line>;
 
 /// A call that is let in.
 struct Admitted<'a, I> {
@@ -51,63 +44,93 @@ struct Admitted<'a, I> {
     until: Instant,
 }
 
-impl<I: Invoke> Service<I> {
-    /// Answers one request, whatever it is.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Outgoing> {
+impl<I: Invoke> ward_serve::Service for Services<I> {
+    type Body = Answer<Body, Line>;
+
+    async fn answer(
+        &self,
+        connection: &Arc<Connection>,
+        request: Request<Incoming>,
+    ) -> Response<Self::Body> {
         let (parts, body) = request.into_parts();
+        let body = Inbound::new(body, &parts, connection.limits());
         let id = RequestId::of(&parts.headers);
-        let own = self.shared.own.find(parts.uri.path());
-        let kind = if own.is_some() { Kind::Own } else { Kind::Call };
-        let mut ticket = Ticket::begin(&self.clocks, kind, id);
-        let mut response = match head::check(&parts, self.shared.limits.head_bytes_max) {
+        let kind = if self.own.find(parts.uri.path()).is_some() { Kind::Own } else { Kind::Call };
+        let line = Line { id, kind, label: None, code: None };
+        let mut ticket = Ticket::begin(connection, &parts, line, kind == Kind::Call);
+        let mut limit = Limit::default();
+        let mut response = match head::check(&parts, connection.limits().head_bytes_max) {
             Err(refusal) => no_call(refusal, &mut ticket),
-            Ok(()) => match own {
-                Some(answerer) => match self.question(parts, body, &mut ticket) {
-                    Ok(question) => answerer(question).await,
-                    Err(status) => status.into_http(),
-                },
-                None => match self.admit(&parts, &mut ticket) {
-                    Ok(admitted) => self.call(admitted, parts, body, id).await,
-                    Err(status) => status.into_http(),
-                },
+            Ok(()) if kind == Kind::Own => self.own(parts, body, &mut ticket, &mut limit).await,
+            Ok(()) => match self.admit(&parts, &mut ticket) {
+                Ok(admitted) => self.call(admitted, parts, body, &mut ticket).await,
+                Err(status) => status.into_http(),
             },
         };
         response.headers_mut().insert(X_REQUEST_ID, id.header_value());
-        Outgoing::new(response, ticket)
+        // Without a message the status comes with the head; there are no trailers then.
+        if let Some(code) = access::code(response.headers()) {
+            ticket.line.code = Some(code);
+        }
+        response.map(|body| Answer::body(body, ticket, limit))
     }
 
-    /// A request to one of the host's own services, bounded.
-    fn question(
+    async fn entering(&self, phase: Phase) {
+        match phase {
+            Phase::Serving | Phase::Cut => {}
+            Phase::Draining => self.own.stop_serving().await,
+            Phase::Closing => self.own.end_watches().await,
+        }
+    }
+}
+
+impl<I: Invoke> Services<I> {
+    /// Has one of the host's own services answer, within bounds.
+    async fn own(
         &self,
         parts: Parts,
-        body: Incoming,
+        body: Inbound,
         ticket: &mut Ticket,
-    ) -> Result<Request<Question>, Status> {
-        let limits = &self.shared.limits;
-        if own::is_stream(parts.uri.path()) && !ticket.admit_watch(limits.watches_max) {
-            return Err(Status::resource_exhausted("too many streams of this kind at once"));
-        }
-        let longest = limits.reflection_time_max;
-        if !own::is_watch(parts.uri.path()) {
-            ticket.watch(longest + limits.answer_stall_max);
-        }
-        let mut phase = self.phase.clone();
-        let until = async move {
-            let closing = phase.wait_for(|phase| *phase >= Phase::Closing);
-            // The time may be over, the server may close, or be gone: the stream ends either way.
-            drop(tokio::time::timeout(longest, closing).await);
+        limit: &mut Limit,
+    ) -> Response<Body> {
+        let Some(answerer) = self.own.find(parts.uri.path()) else {
+            return Status::unimplemented("there is no such method").into_http();
         };
-        Ok(Request::from_parts(parts, Question::new(body, until)))
+        let longest = self.limits.reflection_time_max;
+        if own::is_stream(parts.uri.path()) {
+            let seat = if ticket.connection().is_spare() { None } else { ticket.last(None) };
+            let Some(lost) = seat else {
+                let problem = "too many streams of this kind at once";
+                return Status::resource_exhausted(problem).into_http();
+            };
+            limit.ending = Some(Box::pin(async move {
+                lost.await;
+                let gone = Status::unavailable("another needed the place of this stream");
+                let mut trailers = HeaderMap::new();
+                gone.add_header(&mut trailers).ok().map(|()| trailers)
+            }));
+        }
+        if !own::is_watch(parts.uri.path()) {
+            ticket.watch(longest + self.limits.server.response_stall_max);
+        }
+        let stopping = ticket.connection().reached(Phase::Closing);
+        let body = body.until(async move {
+            // The time may be over, or the server may stop: the stream ends either way.
+            tokio::time::timeout(longest, stopping).await.unwrap_or_default();
+        });
+        answerer(Request::from_parts(parts, body)).await
     }
 
-    /// Everything up to the component.
+    /// Everything up to the message.
     fn admit(&self, parts: &Parts, ticket: &mut Ticket) -> Result<Admitted<'_, I>, Status> {
-        let shared = &*self.shared;
-        let endpoint = shared
+        let endpoint = self
             .endpoints
             .get(parts.uri.path())
             .ok_or_else(|| Status::unimplemented("there is no such method"))?;
-        ticket.routed(&endpoint.label);
+        ticket.line.label = Some(endpoint.label.clone());
+        if ticket.connection().is_spare() {
+            return Err(status::overloaded());
+        }
         let identity = match endpoint.public {
             true => None,
             false => Some(self.identify(&parts.headers)?),
@@ -115,16 +138,13 @@ impl<I: Invoke> Service<I> {
         let longest = timeout(&parts.headers)
             .map_err(|_| Status::invalid_argument("grpc-timeout is malformed"))?
             .map_or(endpoint.deadline, |wanted| wanted.min(endpoint.deadline));
-        if !ticket.admit(shared.limits.calls_max) {
-            return Err(status::overloaded());
-        }
-        ticket.watch(longest + shared.limits.answer_stall_max);
+        ticket.watch(longest + self.limits.server.response_stall_max);
         Ok(Admitted { endpoint, identity, until: Instant::now() + longest })
     }
 
     fn identify(&self, headers: &HeaderMap) -> Result<Arc<Identity>, Status> {
         let values: Vec<&HeaderValue> = headers.get_all(AUTHORIZATION).iter().collect();
-        let trust = self.shared.trust.as_ref();
+        let trust = self.trust.as_ref();
         let admitted = trust.ok_or(Refusal::Missing).and_then(|t| t.admit(&values, now()));
         admitted.map_err(|refusal| {
             Status::unauthenticated(match refusal {
@@ -134,18 +154,40 @@ impl<I: Invoke> Service<I> {
         })
     }
 
-    /// Reads the message, has it answered and encodes the answer, all within the call's time.
+    /// Waits for the message and for a place, has it answered and encodes the answer, all within
+    /// the call's time.
     async fn call(
         &self,
         admitted: Admitted<'_, I>,
         parts: Parts,
-        body: Incoming,
-        id: RequestId,
+        mut body: Inbound,
+        ticket: &mut Ticket,
     ) -> Response<Body> {
-        let limits = &self.shared.limits;
+        let until = admitted.until;
+        let place = timeout_at(until, async {
+            body.gather(ticket).await.map_err(status::no_message)?;
+            ticket.admit().await.map_err(|_| status::overloaded())
+        });
+        match place.await.unwrap_or_else(|_| Err(status::deadline())) {
+            Ok(place) => {
+                self.respond(admitted, Request::from_parts(parts, body), place, ticket).await
+            }
+            Err(status) => status.into_http(),
+        }
+    }
+
+    async fn respond(
+        &self,
+        admitted: Admitted<'_, I>,
+        request: Request<Inbound>,
+        place: Arc<Place>,
+        ticket: &Ticket,
+    ) -> Response<Body> {
+        let message_bytes_max = self.limits.message_bytes_max;
         let Admitted { endpoint, identity, until } = admitted;
-        let traceparent = trace::parent(&parts.headers).unwrap_or_default().to_owned();
-        let context = CallContext { until: Some(until), request_id: id.text() };
+        let traceparent = trace::parent(request.headers()).unwrap_or_default().to_owned();
+        let request_id = ticket.line.id.text();
+        let context = CallContext { until: Some(until), request_id, held: Some(place) };
         let caller = Caller {
             identity: identity.as_deref(),
             request_id: &context.request_id,
@@ -155,21 +197,19 @@ impl<I: Invoke> Service<I> {
         let answering = Answering(|arguments| {
             asked.store(true, Relaxed);
             let arguments = caller.supply(arguments, &endpoint.caller);
-            invoke(endpoint, arguments, &context, limits.message_bytes_max)
+            invoke(endpoint, arguments, &context, message_bytes_max)
         });
         let mut grpc = Grpc::new(MethodCodec(endpoint.method.clone()))
             .accept_compressed(Gzip)
             .send_compressed(Gzip)
-            .max_decoding_message_size(limits.message_bytes_max);
-        let answer = grpc.unary(answering, Request::from_parts(parts, body));
-        match tokio::time::timeout_at(until, answer).await {
+            .max_decoding_message_size(message_bytes_max);
+        let answer = grpc.unary(answering, request);
+        match timeout_at(until, answer).await {
             Err(_) => status::deadline().into_http(),
             // What tonic says of a message that is too large; other libraries say the same thing
             // by another name, which is the one that clients know.
             Ok(response) if !asked.load(Relaxed) && is(response.headers(), Code::OutOfRange) => {
-                let problem =
-                    format!("the message is larger than {} bytes", limits.message_bytes_max);
-                Status::resource_exhausted(problem).into_http()
+                status::too_large(message_bytes_max).into_http()
             }
             Ok(response) => response,
         }
@@ -232,7 +272,7 @@ fn no_call(refusal: NoCall, ticket: &mut Ticket) -> Response<Body> {
         NoCall::TooLarge => Status::resource_exhausted("the metadata is too large").into_http(),
         NoCall::Http(status) => {
             // What clients of gRPC make of such a status.
-            ticket.answered(Code::Unknown);
+            ticket.line.code = Some(Code::Unknown);
             let mut response = Response::new(Body::empty());
             *response.status_mut() = status;
             response
@@ -241,7 +281,7 @@ fn no_call(refusal: NoCall, ticket: &mut Ticket) -> Response<Body> {
 }
 
 fn is(headers: &HeaderMap, code: Code) -> bool {
-    outgoing::code(headers) == Some(code)
+    access::code(headers) == Some(code)
 }
 
 /// Seconds of the Unix epoch; a clock before it reads as 0, when no token is good.

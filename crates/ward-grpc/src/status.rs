@@ -4,6 +4,7 @@
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 use ward_runtime::CallError;
+use ward_serve::Refusal;
 use ward_wire::{DecodeError, Failure};
 
 /// Every code by the name that an error case of a contract has for it.
@@ -90,6 +91,21 @@ pub(crate) fn no_answer(error: &CallError) -> Status {
 /// It took too long.
 pub(crate) fn deadline() -> Status {
     Status::deadline_exceeded("the call was not answered in time")
+}
+
+/// The message has not come, or not as one.
+pub(crate) fn no_message(refusal: Refusal) -> Status {
+    match refusal {
+        Refusal::TooSlow => Status::deadline_exceeded("the message did not come in time"),
+        Refusal::TooMany => overloaded(),
+        Refusal::TooLarge => Status::resource_exhausted("the message is too large"),
+        Refusal::BrokeOff => Status::cancelled("the message broke off"),
+    }
+}
+
+/// It is larger than is allowed.
+pub(crate) fn too_large(bytes_max: usize) -> Status {
+    Status::resource_exhausted(format!("the message is larger than {bytes_max} bytes"))
 }
 
 /// There is no room.

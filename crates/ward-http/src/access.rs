@@ -1,15 +1,11 @@
-//! One request's presence: it counts against the limits while its ticket lives, and the ticket
-//! writes the log line when it goes, with the response's last byte or the client's departure.
-//! The line has the route's pattern and never the path, which may identify a patient.
+//! What the log is told of a request. The line has the route's pattern and never the path, which
+//! may identify a patient, and a method that is known or none: it is a client's text, too.
 
+use std::error::Error;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode, Version};
 use ward_runtime::RequestId;
-
-use crate::activity::{Activity, StreamClock};
 
 /// What the log calls a route.
 #[derive(Debug)]
@@ -20,151 +16,69 @@ pub(crate) struct Label {
     pub(crate) component: Box<str>,
 }
 
-/// A request in flight.
+/// The line of one request.
 #[derive(Debug)]
-pub(crate) struct Ticket {
-    activity: Arc<Activity>,
-    id: RequestId,
-    version: Version,
-    method: Method,
-    started: Instant,
-    label: Option<Arc<Label>>,
-    status: Option<StatusCode>,
-    admitted: bool,
-    event_stream: bool,
-    stream: Option<StreamClock>,
-    whole: bool,
-    probe: bool,
+pub(crate) struct Line {
+    pub(crate) id: RequestId,
+    pub(crate) version: Version,
+    method: &'static str,
+    pub(crate) label: Option<Arc<Label>>,
+    pub(crate) status: Option<StatusCode>,
+    /// Whether it is a health probe, whose line is for debugging only.
+    pub(crate) is_probe: bool,
 }
 
-impl Ticket {
-    /// A request begins.
-    pub(crate) fn begin(
-        activity: &Arc<Activity>,
-        id: RequestId,
-        version: Version,
-        method: &Method,
-    ) -> Self {
-        activity.begin();
-        Self {
-            activity: activity.clone(),
-            id,
-            version,
-            method: method.clone(),
-            started: Instant::now(),
-            label: None,
-            status: None,
-            admitted: false,
-            event_stream: false,
-            stream: None,
-            whole: false,
-            probe: false,
-        }
-    }
-
-    /// The request's id.
-    pub(crate) fn id(&self) -> RequestId {
-        self.id
-    }
-
-    /// When it began.
-    pub(crate) fn started(&self) -> Instant {
-        self.started
-    }
-
-    /// The protocol the request came by.
-    pub(crate) fn version(&self) -> Version {
-        self.version
+impl Line {
+    pub(crate) fn new(id: RequestId, version: Version, method: &Method) -> Self {
+        let method = name(method);
+        Self { id, version, method, label: None, status: None, is_probe: false }
     }
 
     /// Whether the response must have no body.
     pub(crate) fn is_head(&self) -> bool {
-        self.method == Method::HEAD
+        self.method == "HEAD"
     }
 
-    /// The request has found its route.
-    pub(crate) fn routed(&mut self, label: &Arc<Label>) {
-        self.label = Some(label.clone());
+    /// The names of the route and of the component.
+    pub(crate) fn names(&self) -> (&str, &str) {
+        self.label.as_ref().map_or(("", ""), |label| (&*label.route, &*label.component))
     }
+}
 
-    /// The route's names in the log.
-    pub(crate) fn label(&self) -> Option<&Label> {
-        self.label.as_deref()
-    }
-
-    /// The request is a health probe: its line is for debugging only.
-    pub(crate) fn is_probe(&mut self) {
-        self.probe = true;
-    }
-
-    /// Takes a place among the `max` requests in components; `false` if there is none.
-    pub(crate) fn admit(&mut self, max: usize) -> bool {
-        let admitted = &self.activity.counters.admitted;
-        self.admitted = admitted.fetch_add(1, Relaxed) < max;
-        if !self.admitted {
-            admitted.fetch_sub(1, Relaxed);
-        }
-        self.admitted
-    }
-
-    /// Takes a place among the `max` streams of server-sent events; `false` if there is none.
-    pub(crate) fn admit_stream(&mut self, max: usize) -> bool {
-        let streams = &self.activity.counters.event_streams;
-        self.event_stream = streams.fetch_add(1, Relaxed) < max;
-        if !self.event_stream {
-            streams.fetch_sub(1, Relaxed);
-        }
-        self.event_stream
-    }
-
-    /// The response has to be over within `longest`; watched where the protocol needs it.
-    pub(crate) fn watch(&mut self, longest: Duration) {
-        if self.version == Version::HTTP_2 {
-            self.stream = Some(self.activity.begin_stream(longest));
-        }
-    }
-
-    /// The response has begun.
-    pub(crate) fn answered(&mut self, status: StatusCode) {
-        self.status = Some(status);
-    }
-
-    /// The response has been handed over whole.
-    pub(crate) fn finished(&mut self) {
-        self.whole = true;
-    }
-
-    fn log(&self) {
-        let (route, component) = match &self.label {
-            Some(label) => (&*label.route, &*label.component),
-            None => ("", ""),
-        };
-        let method = self.method.as_str();
+impl ward_serve::Line for Line {
+    fn log(&self, duration_us: u64, whole: bool) {
+        let (method, (route, component)) = (self.method, self.names());
         let status = self.status.map(|status| status.as_u16());
-        let duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let (request_id, whole) = (self.id, self.whole);
-        if self.probe {
+        let request_id = self.id;
+        if self.is_probe {
             tracing::debug!(method, route, component, status, whole, duration_us, %request_id);
         } else {
             tracing::info!(method, route, component, status, whole, duration_us, %request_id);
         }
     }
+
+    fn broke_off(&self, error: &(dyn Error + 'static)) {
+        let (request_id, (_, component)) = (self.id, self.names());
+        tracing::warn!(%request_id, component, %error, "a response broke off");
+    }
 }
 
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if self.admitted {
-            self.activity.counters.admitted.fetch_sub(1, Relaxed);
-        }
-        if self.event_stream {
-            self.activity.counters.event_streams.fetch_sub(1, Relaxed);
-        }
-        if let Some(stream) = self.stream.take() {
-            self.activity.end_stream(stream);
-        }
-        self.activity.end();
-        if tracing::enabled!(tracing::Level::INFO) {
-            self.log();
+/// A method by a name of our own.
+fn name(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] =
+        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_known_or_another() {
+        assert_eq!(name(&Method::PATCH), "PATCH");
+        for method in ["get", "PURGE", &"A".repeat(60_000)] {
+            assert_eq!(name(&Method::from_bytes(method.as_bytes()).unwrap()), "other");
         }
     }
 }

@@ -13,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame};
 use tokio::task::yield_now;
 use ward_runtime::BodyError;
+use ward_serve::Ahead;
 
 /// The beginning of a body.
 #[derive(Debug)]
@@ -20,36 +21,7 @@ pub(crate) enum Gathered {
     /// All of it.
     Whole(Bytes),
     /// What was there; the rest is still to come from the body.
-    Part(Ahead),
-}
-
-/// Frames that were read ahead, in order.
-#[derive(Debug, Default)]
-pub(crate) struct Ahead {
-    /// The data of all frames that carried some.
-    data: Bytes,
-    /// The frame or error after that, if one was met that is no data.
-    then: Option<Result<Frame<Bytes>, BodyError>>,
-}
-
-impl Ahead {
-    /// The next frame that was read ahead.
-    pub(crate) fn next(&mut self) -> Option<Result<Frame<Bytes>, BodyError>> {
-        if self.data.is_empty() {
-            return self.then.take();
-        }
-        Some(Ok(Frame::data(std::mem::take(&mut self.data))))
-    }
-
-    /// Bytes of data that are left.
-    pub(crate) fn len(&self) -> u64 {
-        self.data.len() as u64
-    }
-
-    /// Whether nothing is left.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.data.is_empty() && self.then.is_none()
-    }
+    Part(Ahead<BodyError>),
 }
 
 /// Turns of the scheduler a body gets: the component's worker has to be polled once for the data

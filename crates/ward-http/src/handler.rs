@@ -1,10 +1,12 @@
 //! What the server calls to have a request answered. A trait, so that the server can be tried
 //! without wasm; the components of an application are the one implementation outside tests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
 use ward_runtime::{Body, HandleError, HttpHandler};
+use ward_serve::Place;
 
 /// Answers requests.
 pub trait Handler: Send + Sync + 'static {
@@ -16,10 +18,12 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Answers one request. Must return within [`Handler::deadline`], with
     /// [`HandleError::Deadline`] where there is nothing better to say: the server keeps no second
-    /// timer over it. Dropping the future abandons the request.
+    /// timer over it. Dropping the future abandons the request; whoever still works for it then
+    /// keeps its `place` until that is done.
     fn handle(
         &self,
         request: Request<Body>,
+        place: Arc<Place>,
     ) -> impl Future<Output = Result<Response<Body>, HandleError>> + Send;
 }
 
@@ -32,7 +36,11 @@ impl Handler for HttpHandler {
         HttpHandler::stream_deadline(self)
     }
 
-    async fn handle(&self, request: Request<Body>) -> Result<Response<Body>, HandleError> {
-        HttpHandler::handle(self, request).await
+    async fn handle(
+        &self,
+        request: Request<Body>,
+        place: Arc<Place>,
+    ) -> Result<Response<Body>, HandleError> {
+        HttpHandler::handle(self, request, Some(place)).await
     }
 }

@@ -1,6 +1,7 @@
-//! The HTTP trigger: finds the route of a request as Spin does, hands the request to its component
-//! and bounds what either side may cost. It opens sockets and nothing else: no file, no database,
-//! no wasm. It never interprets a body, and it never logs a path, a query or a header.
+//! The HTTP trigger: finds the route of a request as Spin does and hands the request to its
+//! component, as a service on `ward-serve`, which bounds what clients may cost. It opens nothing
+//! itself: no socket, no file, no database, no wasm. It never interprets a body, and it never logs
+//! a path, a query or a header.
 //!
 //! Start at [`listeners`] (from an application to what is served where), then [`Server::bind`] and
 //! [`Server::run`]; [`service`](self) has the life of one request in order.
@@ -15,13 +16,8 @@
 #![forbid(unsafe_code)]
 
 mod access;
-mod activity;
-mod connection;
 mod gather;
 mod handler;
-mod inbound;
-mod limits;
-mod outgoing;
 mod pattern;
 mod problem;
 mod request;
@@ -32,6 +28,6 @@ mod table;
 mod well_known;
 
 pub use handler::Handler;
-pub use limits::Limits;
-pub use server::{Bound, Drained, Options, Server};
+pub use server::{Bound, Options, Server};
 pub use table::{Listener, RouteError, listeners};
+pub use ward_serve::{Drained, Limits};

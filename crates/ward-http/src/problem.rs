@@ -5,8 +5,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode, Version};
 use ward_runtime::RequestId;
-
-use crate::limits::RETRY_AFTER_SECONDS;
+use ward_serve::RETRY_AFTER_SECONDS;
 
 /// Everything the host answers in place of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +28,8 @@ pub(crate) enum Problem {
     NotImplemented,
     /// Too many requests at once.
     Overloaded,
+    /// Too many connections at once.
+    NoRoom,
     /// The server is being stopped.
     Draining,
     /// The component took too long.
@@ -74,6 +75,11 @@ impl Problem {
                 "overloaded",
                 "The server has as many requests as it can serve; try again shortly.",
             ),
+            Self::NoRoom => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "The server has as many connections as it can serve; try again shortly.",
+            ),
             Self::Draining => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "draining",
@@ -96,6 +102,7 @@ impl Problem {
             | Self::ContentTooLarge
             | Self::HeadTooLarge
             | Self::NotImplemented
+            | Self::NoRoom
             | Self::Draining => true,
             Self::NotFound
             | Self::MethodNotAllowed
@@ -139,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Problem; 11] = [
+    const ALL: [Problem; 12] = [
         Problem::BadRequest("Why."),
         Problem::NotFound,
         Problem::MethodNotAllowed,
@@ -149,6 +156,7 @@ mod tests {
         Problem::ComponentFailed,
         Problem::NotImplemented,
         Problem::Overloaded,
+        Problem::NoRoom,
         Problem::Draining,
         Problem::DeadlineExceeded,
     ];

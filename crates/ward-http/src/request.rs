@@ -1,7 +1,6 @@
 //! Makes a client's head into the one a component sees: checks what no component should have to,
 //! takes out what belongs to the connection or to the host, and adds Spin's headers.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -39,15 +38,13 @@ const FIELD_SEPARATORS: usize = 4;
 /// Bytes of a request line beside its method and target: two spaces, version, line end.
 const LINE_SEPARATORS: usize = 12;
 
-/// A peer's address as a header value; made once per connection.
-pub(crate) fn client_address(peer: SocketAddr) -> HeaderValue {
-    HeaderValue::from_maybe_shared(Bytes::from(peer.to_string()))
-        .unwrap_or(HeaderValue::from_static("unknown"))
-}
-
 /// Whether the head is a request that can be served at all. On success the URI is absolute, its
 /// authority the one the client named.
-pub(crate) fn check(parts: &mut Parts, head_bytes_max: usize) -> Result<(), Problem> {
+pub(crate) fn check(
+    parts: &mut Parts,
+    scheme: &Scheme,
+    head_bytes_max: usize,
+) -> Result<(), Problem> {
     if head_bytes(parts) > head_bytes_max {
         return Err(Problem::HeadTooLarge);
     }
@@ -60,7 +57,7 @@ pub(crate) fn check(parts: &mut Parts, head_bytes_max: usize) -> Result<(), Prob
         None => PathAndQuery::from_static("/"),
     };
     let mut uri = http::uri::Parts::default();
-    uri.scheme = Some(Scheme::HTTP);
+    uri.scheme = Some(scheme.clone());
     uri.authority = Some(authority);
     uri.path_and_query = Some(path);
     parts.uri = Uri::from_parts(uri)
@@ -137,8 +134,10 @@ const BAD_PATH: Problem =
 fn full_url(uri: &Uri) -> Result<HeaderValue, Problem> {
     let authority = uri.authority().map_or("", Authority::as_str);
     let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    let mut url = String::with_capacity("http://".len() + authority.len() + path.len());
-    url.push_str("http://");
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let mut url = String::with_capacity(scheme.len() + 3 + authority.len() + path.len());
+    url.push_str(scheme);
+    url.push_str("://");
     url.push_str(authority);
     url.push_str(path);
     HeaderValue::from_maybe_shared(Bytes::from(url)).map_err(|_| BAD_PATH)
@@ -180,7 +179,7 @@ mod tests {
     }
 
     fn detail(parts: &mut Parts) -> Option<&'static str> {
-        match check(parts, 1000) {
+        match check(parts, &Scheme::HTTP, 1000) {
             Ok(()) => None,
             Err(Problem::BadRequest(detail)) => Some(detail),
             Err(other) => panic!("{other:?}"),
@@ -217,7 +216,7 @@ mod tests {
         for (length, passes) in [(70, true), (71, false)] {
             let field = "y".repeat(length);
             let mut head = parts(|b| b.uri("/").header("host", "a").header("x", field));
-            assert_eq!(check(&mut head, 100) == Ok(()), passes, "{length}");
+            assert_eq!(check(&mut head, &Scheme::HTTP, 100) == Ok(()), passes, "{length}");
         }
     }
 

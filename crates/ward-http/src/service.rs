@@ -1,36 +1,39 @@
 //! The life of one request, in order: its head is checked; the host's own paths are answered; a
-//! route is found; the body's announced length is checked; a place among the running requests is
-//! taken; the component answers; what it answered is sent.
+//! route is found; the body's announced length is checked; the body's beginning is read; a place
+//! among the requests at work is taken; the component answers; what it answered is sent.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
+use http::uri::Scheme;
 use http::{HeaderValue, Request, Response};
+use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
-use ward_runtime::{HandleError, RequestId, X_REQUEST_ID};
+use tokio::time::Instant;
+use ward_runtime::{BodyError, HandleError, RequestId, X_REQUEST_ID};
+use ward_serve::{Answer, Connection, Inbound, Limit, Phase, Refusal};
 
-use crate::access::Ticket;
-use crate::activity::Activity;
+use crate::access::Line;
+use crate::gather::{Gathered, gather};
 use crate::handler::Handler;
-use crate::inbound::Inbound;
-use crate::outgoing::Outgoing;
 use crate::problem::Problem;
 use crate::request;
-use crate::server::Shared;
 use crate::table::{Table, Target};
 use crate::well_known::WellKnown;
 
-/// What the requests of one connection have in common.
+type Ticket = ward_serve::Ticket<Line>;
+
+/// The body of a response.
+pub(crate) type Outgoing = Answer<ward_runtime::Body, Line>;
+
+/// What answers on one listener.
 #[derive(Debug)]
 pub(crate) struct Service<H> {
-    pub(crate) shared: Arc<Shared>,
     pub(crate) table: Arc<Table<H>>,
-    pub(crate) activity: Arc<Activity>,
-    /// `spin-client-addr`.
-    pub(crate) client: HeaderValue,
+    /// What clients call the way they come by.
+    pub(crate) scheme: Scheme,
 }
 
 /// Where a request goes that is not refused.
@@ -39,22 +42,30 @@ enum Step<'a, H> {
     Component(&'a H),
 }
 
-impl<H: Handler> Service<H> {
-    /// Answers one request, whatever it is.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Outgoing> {
+impl<H: Handler> ward_serve::Service for Service<H> {
+    type Body = Outgoing;
+
+    async fn answer(
+        &self,
+        connection: &Arc<Connection>,
+        request: Request<Incoming>,
+    ) -> Response<Outgoing> {
         let (mut parts, body) = request.into_parts();
-        let body = Inbound::new(body, &parts, &self.shared.limits);
+        let body = Inbound::new(body, &parts, connection.limits());
         let id = RequestId::of(&parts.headers);
-        let mut ticket = Ticket::begin(&self.activity, id, parts.version, &parts.method);
+        let line = Line::new(id, parts.version, &parts.method);
+        let mut ticket = Ticket::begin(connection, &parts, line, true);
         let mut response = match self.admit(&mut parts, &body, &mut ticket) {
-            Ok(Step::Component(handler)) => self.call(handler, parts, body, ticket).await,
-            Ok(Step::Answer(response)) => Outgoing::bytes(response, ticket),
+            Ok(Step::Component(handler)) => call(handler, parts, body, ticket).await,
+            Ok(Step::Answer(response)) => at_hand(response, ticket),
             Err(problem) => refuse(problem, ticket),
         };
         response.headers_mut().insert(X_REQUEST_ID, id.header_value());
         response
     }
+}
 
+impl<H: Handler> Service<H> {
     /// Everything up to the component, which is called with `parts` as they are left here.
     fn admit(
         &self,
@@ -62,19 +73,22 @@ impl<H: Handler> Service<H> {
         body: &Inbound,
         ticket: &mut Ticket,
     ) -> Result<Step<'_, H>, Problem> {
-        let limits = &self.shared.limits;
-        request::check(parts, limits.head_bytes_max)?;
-        if self.shared.draining.load(Relaxed) {
+        let connection = ticket.connection().clone();
+        request::check(parts, &self.scheme, connection.limits().head_bytes_max)?;
+        if connection.is_draining() {
             return Err(Problem::Draining);
         }
         let path = parts.uri.path();
         if WellKnown::is_under(path) {
-            ticket.is_probe();
+            ticket.line.is_probe = true;
             let well_known = self.table.well_known.as_ref().ok_or(Problem::NotFound)?;
             return well_known.answer(&parts.method, path).map(Step::Answer);
         }
         let found = self.table.router.find(path).ok_or(Problem::NotFound)?;
-        ticket.routed(&found.target.label);
+        ticket.line.label = Some(found.target.label.clone());
+        if connection.is_spare() {
+            return Err(Problem::NoRoom);
+        }
         let handler = match &found.target.target {
             Target::Component(handler) => handler,
             Target::Static(answer) => return Ok(Step::Answer(answer.response())),
@@ -82,44 +96,107 @@ impl<H: Handler> Service<H> {
         if body.is_too_large() {
             return Err(Problem::ContentTooLarge);
         }
-        if !ticket.admit(limits.requests_max) {
-            return Err(Problem::Overloaded);
-        }
-        request::prepare(&parts.uri, &mut parts.headers, &found, &self.client, ticket.id())?;
+        let (id, client) = (ticket.line.id, connection.address_value());
+        request::prepare(&parts.uri, &mut parts.headers, &found, client, id)?;
         Ok(Step::Component(handler))
     }
+}
 
-    async fn call(
-        &self,
-        handler: &H,
-        parts: Parts,
-        body: Inbound,
-        mut ticket: Ticket,
-    ) -> Response<Outgoing> {
-        let verdict = body.verdict();
-        // A stream that is open still later, by the time a slow reader may take, has a client that
-        // does not read.
-        let longest = handler.deadline() + handler.stream_deadline();
-        ticket.watch(longest + self.shared.limits.response_stall_max);
-        let request = Request::from_parts(parts, body.into_body());
-        let outcome = handler.handle(request).await;
-        match (verdict.problem(), outcome) {
-            (Some(problem), _) => refuse(problem, ticket),
-            (None, Ok(response)) if is_event_stream(&response) => {
-                if ticket.admit_stream(self.shared.limits.event_streams_max) {
-                    let ending = Box::pin(self.shared.ending());
-                    Outgoing::component(response, ticket, longest, Some(ending)).await
-                } else {
-                    refuse(Problem::Overloaded, ticket)
-                }
+async fn call<H: Handler>(
+    handler: &H,
+    parts: Parts,
+    mut body: Inbound,
+    mut ticket: Ticket,
+) -> Response<Outgoing> {
+    if let Err(refusal) = body.gather(&ticket).await {
+        return refuse(problem_of(refusal), ticket);
+    }
+    let Ok(place) = ticket.admit().await else { return refuse(Problem::Overloaded, ticket) };
+    let verdict = body.verdict();
+    let credential = parts.headers.get(AUTHORIZATION).cloned();
+    // A stream that is open still later, by the time a slow reader may take, has a client that
+    // does not read.
+    let longest = handler.deadline() + handler.stream_deadline();
+    ticket.watch(longest + ticket.connection().limits().response_stall_max);
+    let request = Request::from_parts(parts, for_component(body));
+    let outcome = handler.handle(request, place).await;
+    match (verdict.refusal(), outcome) {
+        (Some(refusal), _) => refuse(problem_of(refusal), ticket),
+        (None, Ok(response)) => {
+            let until = Some(Instant::from_std(ticket.started() + longest));
+            let mut limit = Limit { until, ending: None };
+            if is_event_stream(&response) {
+                let Some(lost) = ticket.last(credential.as_ref()) else {
+                    return refuse(Problem::Overloaded, ticket);
+                };
+                let stopping = ticket.connection().reached(Phase::Draining);
+                limit.ending = Some(Box::pin(async move {
+                    tokio::select! {
+                        () = stopping => None,
+                        () = lost => None,
+                    }
+                }));
             }
-            (None, Ok(response)) => Outgoing::component(response, ticket, longest, None).await,
-            (None, Err(error)) => {
-                report(&ticket, &error);
-                refuse(problem(&error), ticket)
-            }
+            to_come(response, ticket, limit).await
+        }
+        (None, Err(error)) => {
+            report(&ticket, &error);
+            refuse(problem(&error), ticket)
         }
     }
+}
+
+/// The body as components take it.
+fn for_component(body: Inbound) -> ward_runtime::Body {
+    if body.is_empty() {
+        // A box of nothing is no allocation.
+        return Empty::new().map_err(|never| match never {}).boxed_unsync();
+    }
+    let error = |refusal| match refusal {
+        Refusal::TooLarge => BodyError::HttpRequestBodySize(None),
+        Refusal::TooSlow | Refusal::TooMany => BodyError::ConnectionReadTimeout,
+        Refusal::BrokeOff => BodyError::HttpProtocolError,
+    };
+    body.map_err(error).boxed_unsync()
+}
+
+/// A response whose body is at hand.
+fn at_hand(response: Response<Bytes>, mut ticket: Ticket) -> Response<Outgoing> {
+    let (mut parts, mut body) = response.into_parts();
+    ticket.line.status = Some(parts.status);
+    if ticket.line.is_head() {
+        announce(&mut parts, body.len() as u64);
+        body = Bytes::new();
+    }
+    Response::from_parts(parts, Answer::bytes(body, ticket))
+}
+
+/// A component's response. What its body has ready is sent with its head.
+async fn to_come(
+    response: Response<ward_runtime::Body>,
+    mut ticket: Ticket,
+    limit: Limit,
+) -> Response<Outgoing> {
+    let (mut parts, mut body) = response.into_parts();
+    ticket.line.status = Some(parts.status);
+    let declared = parts.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
+    if ticket.line.is_head() {
+        let exact = http_body::Body::size_hint(&body).exact().filter(|exact| *exact > 0);
+        if let Some(length) = declared.or(exact) {
+            announce(&mut parts, length);
+        }
+        return Response::from_parts(parts, Answer::bytes(Bytes::new(), ticket));
+    }
+    let answer = match gather(&mut body, declared).await {
+        Gathered::Whole(bytes) => Answer::bytes(bytes, ticket),
+        Gathered::Part(ahead) => Answer::body(body, ticket, limit).ahead(ahead).announced(declared),
+    };
+    Response::from_parts(parts, answer)
+}
+
+/// The answer to HEAD has the length that the answer to GET would have, and no body.
+fn announce(parts: &mut http::response::Parts, length: u64) {
+    parts.headers.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
 }
 
 /// Server-sent events: they go on for ever, and their client comes again by itself when they end.
@@ -129,7 +206,16 @@ fn is_event_stream(response: &Response<ward_runtime::Body>) -> bool {
 }
 
 fn refuse(problem: Problem, ticket: Ticket) -> Response<Outgoing> {
-    Outgoing::bytes(problem.response(ticket.id(), ticket.version()), ticket)
+    at_hand(problem.response(ticket.line.id, ticket.line.version), ticket)
+}
+
+fn problem_of(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::TooLarge => Problem::ContentTooLarge,
+        Refusal::TooSlow => Problem::RequestTimeout,
+        Refusal::TooMany => Problem::Overloaded,
+        Refusal::BrokeOff => Problem::BadRequest("The request's body broke off, or is malformed."),
+    }
 }
 
 fn problem(error: &HandleError) -> Problem {
@@ -143,8 +229,6 @@ fn problem(error: &HandleError) -> Problem {
 }
 
 fn report(ticket: &Ticket, error: &HandleError) {
-    let request_id = ticket.id();
-    let (component, route) =
-        ticket.label().map_or(("", ""), |label| (&*label.component, &*label.route));
+    let (request_id, (route, component)) = (ticket.line.id, ticket.line.names());
     tracing::error!(%request_id, component, route, %error, "a request failed");
 }

@@ -9,8 +9,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::finding::Finding;
-use crate::grpc::{GrpcSettings, GrpcTrigger};
+use crate::grpc::{GrpcSettings, GrpcTrigger, TlsFiles};
 use crate::kafka::{KafkaSettings, KafkaTrigger};
 
 /// One application, as `spin.toml` describes it.
@@ -268,6 +270,13 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// `listeners`: component id to an address of its own, beside the gateway.
     pub listeners: BTreeMap<String, SocketAddr>,
+    /// `tls`: the certificate that all listeners serve with; clear text where there is none.
+    pub tls: Option<TlsFiles>,
+    /// `trusted_proxies`: who is believed about whom it speaks for (TOML: addresses and networks).
+    pub trusted_proxies: Vec<IpNet>,
+    /// `peer_share_percent`: how much of what clients can hold one network address may have; 25 by
+    /// default.
+    pub peer_share_percent: u8,
 }
 
 /// `[component.<id>.tool.ward]`.

@@ -72,7 +72,7 @@ fn read_root(root: &Section<'_>, file: &Path) -> Option<App> {
     check_version(root);
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.map_or_else(|| PathBuf::from("."), Path::to_owned);
-    let application = application::read(root);
+    let application = application::read(root, &directory);
     let variables = variables::read(root);
     let components = component::read_all(root, &directory);
     let triggers = trigger::read_all(root, &directory);

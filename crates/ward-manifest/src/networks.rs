@@ -77,7 +77,8 @@ impl OutboundNetworking {
             if network.value == "private" {
                 settings.block_private = true;
             } else {
-                settings.block_networks.extend(read_network(&section, &network));
+                let help = "write a network such as \"10.0.0.0/8\", or \"private\"";
+                settings.block_networks.extend(read_network(&section, &network, help));
             }
         }
         settings.socket_connections_max = section.count("max_socket_connections");
@@ -86,13 +87,13 @@ impl OutboundNetworking {
     }
 }
 
-fn read_network(section: &Section<'_>, text: &Text<'_>) -> Option<IpNet> {
+/// Reads an address or a network; `help` says what may be written.
+pub(crate) fn read_network(section: &Section<'_>, text: &Text<'_>, help: &str) -> Option<IpNet> {
     let single = || IpAddr::from_str(text.value).ok().map(IpNet::from);
     let network = IpNet::from_str(text.value).ok().or_else(single);
     if network.is_none() {
         let problem = format!("{:?} is no network", text.value);
-        let help = "write a network such as \"10.0.0.0/8\", or \"private\"".to_owned();
-        section.report.error_help(&text.span, problem, help);
+        section.report.error_help(&text.span, problem, help.to_owned());
     }
     network.map(|network| network.trunc())
 }

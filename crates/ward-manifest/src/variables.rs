@@ -153,8 +153,11 @@ impl Variables {
         for (index, template) in granted.filter(|(_, entry)| !withheld.contains(*entry)) {
             let help = || "name variables of [variables] only".to_owned();
             let expanded = self.expand(template);
-            entries.push(expanded.map_err(|e| finding(index, e.to_string(), help()))?);
-            indexes.push(index);
+            let expanded = expanded.map_err(|e| finding(index, e.to_string(), help()))?;
+            for host in each_host(&expanded) {
+                entries.push(host);
+                indexes.push(index);
+            }
         }
         AllowedHosts::parse(&entries).map_err(|errors| {
             let findings = errors.into_iter().map(|error| {
@@ -185,6 +188,17 @@ impl Variables {
         self.app_value(name).map(str::to_owned).ok_or_else(|| {
             VariableError::Other(format!("invalid template: there is no variable `{name}`"))
         })
+    }
+}
+
+/// A variable may hold several hosts, as `db_host` does where a database has replicas: `a:1,b:2`
+/// after the scheme is an entry for each.
+fn each_host(entry: &str) -> Vec<String> {
+    match entry.split_once("://") {
+        Some((scheme, hosts)) if hosts.contains(',') => {
+            hosts.split(',').map(|host| format!("{scheme}://{host}")).collect()
+        }
+        _ => vec![entry.to_owned()],
     }
 }
 

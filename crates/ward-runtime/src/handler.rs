@@ -18,7 +18,7 @@ use wasmtime_wasi_http::handler::{
 };
 
 use crate::alarm::Alarm;
-use crate::call::CallContext;
+use crate::call::{CallContext, Held};
 use crate::error::{HandleError, LoadError};
 use crate::exports;
 use crate::request_id::X_REQUEST_ID;
@@ -75,15 +75,17 @@ impl HttpHandler {
     }
 
     /// Hands `request` to an instance and waits for the response to begin; its body may go on.
-    /// Must be called on a tokio runtime.
+    /// Dropping the future does not end what the instance does; `held` is dropped when that has
+    /// come to a response. Must be called on a tokio runtime.
     pub async fn handle(
         &self,
         request: http::Request<Body>,
+        held: Option<Held>,
     ) -> Result<http::Response<Body>, HandleError> {
         let until = tokio::time::Instant::now() + self.deadline();
         let worker = Arc::new(OnceLock::new());
         let context = self.component.has_links.then(|| context(request.headers(), until));
-        let ticket = Ticket { until, worker: worker.clone(), context };
+        let ticket = Ticket { until, worker: worker.clone(), context, held };
         // The deadline is held twice. This one answers the caller in time whatever the guest
         // does; the one inside the worker stops it from taking further requests.
         match tokio::time::timeout_at(until, self.proxy.handle(ticket, request)).await {
@@ -105,7 +107,7 @@ impl HttpHandler {
 /// What a link that the component calls is told of this request.
 fn context(headers: &http::HeaderMap, until: tokio::time::Instant) -> CallContext {
     let id = headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
-    CallContext { until: Some(until), request_id: id.unwrap_or_default().into() }
+    CallContext { until: Some(until), request_id: id.unwrap_or_default().into(), held: None }
 }
 
 /// What a call that failed in time is called.
@@ -135,6 +137,7 @@ pub(crate) struct Ticket {
     worker: Arc<OnceLock<Failed>>,
     /// For the links of the component, where it has any.
     context: Option<CallContext>,
+    held: Option<Held>,
 }
 
 /// Makes the instances of one component.
@@ -205,13 +208,13 @@ impl WorkerState for Worker {
         task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         ticket.worker.get_or_init(|| self.failed.clone());
-        let turn = self.underway.begin(ticket.until);
+        let (turn, held) = (self.underway.begin(ticket.until), ticket.held);
         let served =
             ticket.context.map(|context| store.data().serving().begin(Some(task), context));
         // The future is dropped when the request ends, and what it holds with it.
         Box::pin(async move {
             turn.late().await;
-            drop(served);
+            drop((served, held));
         })
     }
 

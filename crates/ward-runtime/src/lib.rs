@@ -28,7 +28,7 @@ mod stdio;
 mod underway;
 mod whole;
 
-pub use call::{CallContext, CallError, Function};
+pub use call::{CallContext, CallError, Function, Held};
 pub use capabilities::postgres::OutboxBell;
 pub use error::{HandleError, LoadError};
 pub use handler::{Body, BodyError, HttpHandler};

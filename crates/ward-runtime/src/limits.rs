@@ -2,6 +2,8 @@
 //! to its memory. The numbers are ceilings of the engine; a component's own limits are lower and
 //! come from its settings in the manifest.
 
+use std::time::Duration;
+
 use wasmtime::ResourceLimiter;
 
 /// Instances alive at once. Spin's ceiling too; far above what two cores can keep busy, and what
@@ -45,6 +47,34 @@ pub(crate) const CALLS_PER_COMPONENT_MAX: usize = 128;
 /// Calls that wait for one of those to end. As many as HTTP requests are taken at once; what comes
 /// on top is told to come back.
 pub(crate) const CALLS_WAITING_MAX: usize = 1024;
+
+/// How long opening a database connection takes in all: waiting for one that comes free, and making
+/// one. Requests have 30 s; a third of it leaves time to answer with an error that tells why.
+pub(crate) const POSTGRES_OPEN_MAX: Duration = Duration::from_secs(10);
+
+/// Idle database connections older than this are closed, so that a burst does not keep its
+/// connections for ever.
+pub(crate) const POSTGRES_IDLE_MAX: Duration = Duration::from_secs(300);
+
+/// Between two looks for those: a tenth of their time is early enough.
+pub(crate) const POSTGRES_SWEEP: Duration = Duration::from_secs(30);
+
+/// Connections to a database server that will not tell its limit.
+pub(crate) const POSTGRES_CONNECTIONS_UNKNOWN: usize = 16;
+
+/// More connections than this make no database server faster, and each costs it memory.
+pub(crate) const POSTGRES_CONNECTIONS_MAX: usize = 64;
+
+/// Connections left to migrations, the outbox relay and people with psql.
+pub(crate) const POSTGRES_OTHERS: usize = 8;
+
+/// Into how many parts a server's share goes: as many services as an application has, so that
+/// together they do not need what others have idle.
+pub(crate) const POSTGRES_PARTS: usize = 4;
+
+/// Database addresses that are remembered as they were read. A component has one or two; one that
+/// makes up new ones has each read anew.
+pub(crate) const POSTGRES_ADDRESSES_MAX: usize = 256;
 
 /// Holds one store to its component's memory limit, summed over all its linear memories.
 #[derive(Debug)]

@@ -170,8 +170,13 @@ impl<'a> Loader<'a> {
         let withheld = withheld(entry, plan);
         let hosts = self.variables.allowed_hosts(self.app, &id, &withheld.allowed_outbound_hosts);
         let hosts = Arc::new(hosts.map_err(|findings| LoadError::new(&id, findings))?);
-        let files_dir = self.options.state_dir.join("files");
-        let files = files::snapshot(&self.app.root, entry, &files_dir)
+        let grant = files::Grant {
+            root: &self.app.root,
+            mounts: &entry.files,
+            excluded: &entry.exclude_files,
+            state: &self.options.state_dir,
+        };
+        let files = files::snapshot(&grant, &id)
             .map_err(|e| LoadError::new(&id, format!("its files cannot be mounted: {e}")))?;
         let mut environment = entry.environment.clone();
         environment.extend(self.options.environment.clone());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ward_manifest::{AllowedHosts, OutboundNetworking, RuntimeConfig, Variables};
 
 use crate::capabilities::key_value::{KeyValueCtx, KeyValueService};
-use crate::capabilities::postgres::{OutboxBell, PostgresCtx, PostgresService};
+use crate::capabilities::postgres::{Grants, OutboxBell, PostgresCtx, PostgresService};
 use crate::capabilities::variables::VariablesCtx;
 
 /// The store every component may be granted without any configuration, as in Spin.
@@ -41,7 +41,9 @@ impl Services {
 
     /// What `id` may do with databases.
     pub(crate) fn postgres(&self, id: &Arc<str>, hosts: &Arc<AllowedHosts>) -> PostgresCtx {
-        let ctx = PostgresCtx::new(self.postgres.clone(), hosts.clone(), id.clone());
+        let values = self.variables.names(id).filter_map(|name| self.variables.get(id, name).ok());
+        let grants = Grants::new(id.clone(), hosts.clone(), values);
+        let ctx = PostgresCtx::new(self.postgres.clone(), Arc::new(grants), id.clone());
         ctx.ringing(self.outbox_bell.clone())
     }
 

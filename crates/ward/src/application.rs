@@ -10,6 +10,9 @@ use crate::cli::{ConfigArgs, FromArgs};
 use crate::events::BROKERS;
 use crate::failure::Failure;
 
+/// What the runtime configuration beside a manifest is called.
+const RUNTIME_CONFIG: &str = "runtime-config.toml";
+
 /// The application and everything that configures it.
 pub(crate) struct Application {
     pub(crate) app: App,
@@ -29,8 +32,8 @@ impl Application {
         if let Some(brokers) = &config.kafka_brokers {
             overrides.insert(BROKERS.to_owned(), brokers.clone());
         }
-        let runtime_config = match &config.runtime_config_file {
-            Some(path) => RuntimeConfig::load(path)?,
+        let runtime_config = match runtime_config_file(&app, config) {
+            Some(path) => RuntimeConfig::load(&path)?,
             None => RuntimeConfig::default(),
         };
         for warning in &runtime_config.warnings {
@@ -86,6 +89,12 @@ impl Application {
     pub(crate) fn has_variable(&self, name: &str) -> bool {
         self.app.variables.contains_key(name)
     }
+}
+
+/// The runtime configuration: the file that was named, or the one beside the manifest.
+pub(crate) fn runtime_config_file(app: &App, config: &ConfigArgs) -> Option<PathBuf> {
+    let beside = || Some(app.root.join(RUNTIME_CONFIG)).filter(|path| path.is_file());
+    config.runtime_config_file.clone().or_else(beside)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {

@@ -1,11 +1,12 @@
 //! The command line: every option of every command with its help. Options that `spin up` has too
 //! keep Spin's names. Parsing only; nothing is looked up or done here.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use ward_manifest::listen_address;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -136,16 +137,25 @@ pub(crate) struct UpArgs {
     pub(crate) demo: bool,
 
     /// Where to serve [default: `listen` in the manifest, or 127.0.0.1:4004]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "HOST:PORT", env = "SPIN_HTTP_LISTEN_ADDR", value_parser = listener)]
     pub(crate) listen: Option<SocketAddr>,
 
     /// Where to serve gRPC [default: `listen` of the gRPC trigger, or 127.0.0.1:9001]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = listener)]
     pub(crate) grpc_listen: Option<SocketAddr>,
 
     /// Where to serve numbers for Prometheus, as /metrics [default: nowhere]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = listener)]
     pub(crate) metrics: Option<SocketAddr>,
+
+    /// The certificate to serve with, in PEM, for every listener; read again when it changes
+    /// [default: `tls` in the manifest, or clear text]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
 
     /// Do not give components ports of their own beside the gateway
     #[arg(long)]
@@ -415,9 +425,36 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// `HOST:PORT` to listen on. A name is looked up; of its addresses an IPv4 one is preferred, as in
+/// Spin.
+fn listener(text: &str) -> Result<SocketAddr, String> {
+    if let Some(address) = listen_address(text) {
+        return Ok(address);
+    }
+    let wanted = "write a host and a port, as in localhost:4004";
+    if text.rsplit_once(':').is_none_or(|(host, port)| host.contains(':') || port.is_empty()) {
+        return Err(wanted.to_owned());
+    }
+    let found = text.to_socket_addrs().map_err(|error| format!("{error}; {wanted}"))?;
+    let found: Vec<SocketAddr> = found.collect();
+    let address = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    address.copied().ok_or_else(|| format!("the name has no address; {wanted}"))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+
+    #[test]
+    fn listeners_are_named_as_people_name_them() {
+        for text in ["localhost:4004", "127.0.0.1:4004"] {
+            assert_eq!(super::listener(text).unwrap().to_string(), "127.0.0.1:4004");
+        }
+        for wrong in ["4004", "localhost", "localhost:", "::1:4004", "127.0.0.1:70000"] {
+            let reason = super::listener(wrong).unwrap_err();
+            assert!(reason.contains("localhost:4004"), "{wrong}: {reason}");
+        }
+    }
 
     #[test]
     fn the_definition_is_consistent() {

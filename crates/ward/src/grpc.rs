@@ -9,6 +9,7 @@ use ward_runtime::{Function, Runtime};
 use ward_wire::Contract;
 
 use crate::failure::Failure;
+use crate::serving::Serving;
 
 /// Applies `--grpc-listen`. With a gateway on a port that the system picks, this one is, too:
 /// whoever asks for that wants nothing fixed.
@@ -30,11 +31,15 @@ pub(crate) async fn bind(
     app: &App,
     runtime: &Runtime,
     variables: &Variables,
+    serving: &Serving,
 ) -> Result<Option<Server<Function>>, Failure> {
     if app.grpc_triggers.is_empty() {
         return Ok(None);
     }
-    let options = Options::new(&app.grpc, variables).map_err(Failure::new)?;
+    let mut options = Options::new(&app.grpc, variables).map_err(Failure::new)?;
+    options.limits.server = serving.limits(options.limits.server);
+    options.tls = options.tls.or_else(|| serving.tls.clone());
+    options.proxies = serving.proxies.clone();
     let function =
         |component: &str, interface: &str, name: &str| runtime.function(component, interface, name);
     let offer = Offer::new(app, |component| contract(app, component), function)?;

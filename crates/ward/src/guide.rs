@@ -10,18 +10,19 @@ use ward_manifest::{App, Route};
 const PATIENT: &str = "123e4567-e89b-12d3-a456-426614174000";
 
 /// The text for an application and its open listeners; `others` are those of other protocols and
-/// purposes, by name.
+/// purposes, by name, and whether they speak TLS.
 pub(crate) fn text(
     app: &App,
     bound: &[Bound],
-    others: &[(&str, SocketAddr)],
+    others: &[(&str, SocketAddr, bool)],
     demo: bool,
 ) -> String {
     let mut text = format!("\n{} is being served:\n", app.name);
     let name = |bound: &Bound| bound.component.clone().unwrap_or_else(|| "gateway".to_owned());
     let mut listeners: Vec<_> =
-        bound.iter().map(|bound| (name(bound), url(bound.address))).collect();
-    listeners.extend(others.iter().map(|(name, at)| ((*name).to_owned(), url(*at))));
+        bound.iter().map(|bound| (name(bound), url(bound.address, bound.is_tls))).collect();
+    let others = others.iter();
+    listeners.extend(others.map(|(name, at, is_tls)| ((*name).to_owned(), url(*at, *is_tls))));
     let width = listeners.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, url) in listeners {
         text.push_str(&format!("  {name:width$}  {url}\n"));
@@ -29,14 +30,14 @@ pub(crate) fn text(
     let gateway = bound.iter().find(|bound| bound.component.is_none());
     if let Some(gateway) = gateway.filter(|_| serves(app, "/auth/") && serves(app, "/api/patients"))
     {
-        requests(&mut text, &url(gateway.address), demo);
+        requests(&mut text, &url(gateway.address, gateway.is_tls), demo);
     }
     text.push_str("\nCtrl-C stops everything; the data stays.\n");
     text
 }
 
 /// The address as a client on this machine writes it.
-fn url(mut address: SocketAddr) -> String {
+fn url(mut address: SocketAddr, is_tls: bool) -> String {
     match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => {
             address.set_ip(Ipv4Addr::LOCALHOST.into())
@@ -46,7 +47,8 @@ fn url(mut address: SocketAddr) -> String {
         }
         _ => {}
     }
-    format!("http://{address}")
+    let scheme = if is_tls { "https" } else { "http" };
+    format!("{scheme}://{address}")
 }
 
 fn serves(app: &App, prefix: &str) -> bool {

@@ -22,6 +22,7 @@ mod progress;
 mod provision;
 mod schema;
 mod secrets;
+mod serving;
 mod signals;
 
 use std::process::ExitCode;

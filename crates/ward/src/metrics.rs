@@ -2,22 +2,23 @@
 //! own, which is not the gateway's and opens only when asked for. Numbers and the names that the
 //! manifest gives, nothing of what any event is about.
 
-use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use ward_events::{Counter, EventsOptions, Log, RelayStats, TriggerStats};
+use ward_serve::{
+    Answer, Certificate, Connection, Door, Limits, Line, Options, Protocol, Proxies, Service,
+    Ticket,
+};
 
 use crate::failure::Failure;
-use crate::limits::{ACCEPT_PAUSE, METRICS_CONNECTIONS_MAX, METRICS_HEAD_MAX};
+use crate::limits::METRICS_CONNECTIONS_MAX;
 
 /// What is counted.
 #[derive(Default)]
@@ -49,7 +50,7 @@ impl Numbers {
 
     /// The text format of Prometheus, version 0.0.4.
     fn text(&self) -> String {
-        let mut page = Page::default();
+        let mut page = Text::default();
         if let Some(log) = &self.log {
             let help = "Whether the event log could be used by the last event.";
             page.family("ward_log_up", "gauge", help);
@@ -96,9 +97,9 @@ const CONSUMER: [Family<TriggerStats>; 5] = [
 ];
 
 #[derive(Default)]
-struct Page(String);
+struct Text(String);
 
-impl Page {
+impl Text {
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         // Writing to a text cannot fail.
         let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
@@ -128,47 +129,57 @@ fn labels(labels: &[(&str, &str)]) -> String {
     format!("{{{}}}", labels.collect::<Vec<_>>().join(","))
 }
 
+/// The listener of the page.
+pub(crate) type Server = ward_serve::Server<Page>;
+
 /// Opens the listener, where one is asked for.
-pub(crate) async fn bind(address: Option<SocketAddr>) -> Result<Option<TcpListener>, Failure> {
+pub(crate) fn bind(
+    address: Option<SocketAddr>,
+    tls: Option<Arc<Certificate>>,
+    numbers: Numbers,
+) -> Result<Option<Server>, Failure> {
     let Some(address) = address else { return Ok(None) };
-    let bound = TcpListener::bind(address).await;
+    let limits = Limits {
+        connections_max: METRICS_CONNECTIONS_MAX,
+        // Those who read them are all of one network as a rule, and a proxy before them is one.
+        peer_share_percent: 100,
+        ..Limits::default()
+    };
+    let proxies = Proxies::default();
+    let options = Options { limits, protocol: Protocol::Any, tls, proxies };
+    let door = Door { address, service: Arc::new(Page(numbers)) };
+    let bound = Server::bind(vec![door], options).map_err(|(_, error)| error);
     bound.map(Some).map_err(Failure::because(format!("listening on {address} for metrics")))
 }
 
-/// Serves until the future is dropped; without a listener for nobody.
-pub(crate) async fn serve(listener: Option<TcpListener>, numbers: Numbers) -> Infallible {
-    let Some(listener) = listener else { return std::future::pending().await };
-    let (numbers, places) = (Arc::new(numbers), Arc::new(Semaphore::new(METRICS_CONNECTIONS_MAX)));
-    loop {
-        let place = places.clone().acquire_owned().await;
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let numbers = numbers.clone();
-                tokio::spawn(async move {
-                    connection(stream, &numbers).await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "accepting a connection for metrics");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
+/// The page as it is served.
+pub(crate) struct Page(Numbers);
+
+impl Service for Page {
+    type Body = Answer<Full<Bytes>, NoLine>;
+
+    async fn answer(
+        &self,
+        connection: &Arc<Connection>,
+        request: Request<Incoming>,
+    ) -> Response<Self::Body> {
+        let (head, _) = request.into_parts();
+        let mut ticket = Ticket::begin(connection, &head, NoLine, true);
+        // Without a place: to write the page costs less than to wait for one.
+        let response = answer(&head.method, head.uri.path(), &self.0);
+        response.map(|text| {
+            ticket.watch(connection.limits().response_stall_max);
+            Answer::bytes(Bytes::from(text), ticket)
+        })
     }
 }
 
-/// One request: a scraper comes again after many seconds.
-async fn connection(stream: TcpStream, numbers: &Numbers) {
-    let answer = async |request: Request<Incoming>| {
-        Ok::<_, Infallible>(answer(request.method(), request.uri().path(), numbers))
-    };
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(METRICS_HEAD_MAX)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), hyper::service::service_fn(answer));
-    if let Err(error) = served.await {
-        tracing::debug!(%error, "a connection for metrics");
+/// A scraper that comes every few seconds is not worth a line.
+pub(crate) struct NoLine;
+
+impl Line for NoLine {
+    fn log(&self, duration_us: u64, whole: bool) {
+        tracing::debug!(duration_us, whole, "the page with numbers was read");
     }
 }
 
@@ -178,7 +189,7 @@ fn answer(method: &Method, path: &str, numbers: &Numbers) -> Response<String> {
         (_, "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, "use GET\n".to_owned()),
         _ => (StatusCode::NOT_FOUND, "there is only /metrics here\n".to_owned()),
     };
-    let mut response = Response::new(text);
+    let mut response = Response::new(if method == Method::HEAD { String::new() } else { text });
     *response.status_mut() = status;
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, kind);

@@ -72,6 +72,7 @@ mod tests {
         Settings {
             listen: "127.0.0.1:4004".parse().unwrap(),
             listeners: BTreeMap::from([("auth".to_owned(), "127.0.0.1:4005".parse().unwrap())]),
+            ..Settings::default()
         }
     }
 

@@ -4,13 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use url::Url;
 use ward_embedded::{ExistingRole, Options, Origin, Postgres, StateLock, ensure_database};
 use ward_manifest::Database;
+use ward_postgres::{Address, Endpoint};
 
 use crate::application::Application;
 use crate::cli::ConfigArgs;
-use crate::database::{connect, is_loopback};
+use crate::database::{address, connect};
 use crate::events::{BROKERS, LogKind};
 use crate::failure::Failure;
 use crate::keys;
@@ -119,9 +119,7 @@ async fn event_log(
         (Backing::Elsewhere { .. }, Some(admin_url)) => {
             let admin = connect(admin_url).await?;
             ensure_database(&admin, EVENT_LOG, &password, ExistingRole::KeepPassword).await?;
-            let url = Url::parse(admin_url).ok();
-            let url = url.and_then(|url| role_url(&url, EVENT_LOG, &password));
-            url.ok_or_else(|| Failure::new("--database-url is no address"))?.into()
+            address(admin_url)?.for_role(EVENT_LOG, &password)
         }
         (Backing::Elsewhere { .. }, None) => {
             tracing::warn!(
@@ -151,7 +149,7 @@ fn lock(application: &Application) -> Result<Backing, Failure> {
     Ok(Backing::Elsewhere { _lock: StateLock::acquire(state)? })
 }
 
-/// With all addresses given, the host is that of the first, unless it is given too.
+/// With all addresses given, the hosts are those of the first, unless they are given too.
 fn given_host(
     application: &Application,
     databases: &[&Database],
@@ -165,9 +163,10 @@ fn given_host(
         .into_iter()
         .collect();
     let variables = application.variables(&names)?;
-    let url = variables.app_value(&first.variable).and_then(|url| Url::parse(url).ok());
-    let host = url.and_then(|url| host_and_port(&url));
-    Ok(host.map(|host| (DB_HOST.to_owned(), host)).into_iter().collect())
+    // What is no address is reported where it is first used.
+    let first = variables.app_value(&first.variable).and_then(|url| Address::parse(url).ok());
+    let hosts = first.and_then(|address| hosts(&address));
+    Ok(hosts.map(|hosts| (DB_HOST.to_owned(), hosts)).into_iter().collect())
 }
 
 async fn embedded(
@@ -226,12 +225,11 @@ async fn on_server(
     admin_url: &str,
     progress: Progress,
 ) -> Result<(BTreeMap<String, String>, Backing), Failure> {
-    let unreadable = || {
-        Failure::new("--database-url is no address")
-            .help("write it as postgres://admin:password@host:5432/postgres")
-    };
-    let url = Url::parse(admin_url).map_err(|_| unreadable())?;
-    let host = host_and_port(&url).ok_or_else(unreadable)?;
+    let address = address(admin_url)?;
+    let host = hosts(&address).ok_or_else(|| {
+        Failure::new("--database-url names a Unix socket, which components cannot use")
+            .help("name the server by its host, as in postgres://user:password@localhost/database")
+    })?;
     let backing = lock(application)?;
     let phase = progress.phase("reaching PostgreSQL");
     let admin = connect(admin_url).await?;
@@ -242,9 +240,9 @@ async fn on_server(
         let name = &database.name;
         let password = secrets.password(name)?;
         ensure_database(&admin, name, &password, ExistingRole::KeepPassword).await?;
-        let url = role_url(&url, name, &password).ok_or_else(unreadable)?;
-        secrets.remember_url(name, url.as_str())?;
-        values.insert(database.variable.clone(), url.into());
+        let url = address.for_role(name, &password);
+        secrets.remember_url(name, &url)?;
+        values.insert(database.variable.clone(), url);
     }
     phase.done(&format!("PostgreSQL at {host} ready"));
     Ok((values, backing))
@@ -265,52 +263,37 @@ pub(crate) async fn check_version(client: &tokio_postgres::Client) -> Result<Str
     }
 }
 
-/// The administrator's address, turned into a role's own.
-fn role_url(admin: &Url, name: &str, password: &str) -> Option<Url> {
-    let mut url = admin.clone();
-    url.set_username(name).ok()?;
-    url.set_password(Some(password)).ok()?;
-    url.set_path(name);
-    let says_mode = url.query_pairs().any(|(key, _)| key == "sslmode");
-    if !says_mode && url.host_str().is_some_and(is_loopback) {
-        url.query_pairs_mut().append_pair("sslmode", "disable");
+/// Every `host:port` that a component needs leave for, as a list with commas; `None` where it
+/// would take more than leave.
+fn hosts(address: &Address) -> Option<String> {
+    let mut hosts = Vec::new();
+    for endpoint in address.endpoints() {
+        let Endpoint::Tcp { host, address, port } = endpoint else { return None };
+        hosts.push(endpoint.to_string());
+        if let Some(address) = address.filter(|address| address.to_string() != *host) {
+            hosts.push(std::net::SocketAddr::new(address, *port).to_string());
+        }
     }
-    Some(url)
-}
-
-fn host_and_port(url: &Url) -> Option<String> {
-    let host = url.host_str().filter(|host| !host.is_empty())?;
-    Some(format!("{host}:{}", url.port().unwrap_or(5432)))
+    Some(hosts.join(","))
 }
 
 #[cfg(test)]
 mod tests {
-    use url::Url;
+    use ward_postgres::Address;
 
-    use super::{host_and_port, role_url};
-
-    #[test]
-    fn a_roles_address_follows_from_the_administrators() {
-        let check = |admin: &str, expected: &str| {
-            let url = role_url(&Url::parse(admin).unwrap(), "auth", "s3cret").unwrap();
-            assert_eq!(url.as_str(), expected);
-        };
-        check(
-            "postgres://admin:x@db.example.org/postgres?sslmode=require",
-            "postgres://auth:s3cret@db.example.org/auth?sslmode=require",
-        );
-        check(
-            "postgres://admin:x@localhost:5433/postgres",
-            "postgres://auth:s3cret@localhost:5433/auth?sslmode=disable",
-        );
-    }
+    use super::hosts;
 
     #[test]
-    fn the_port_has_a_default() {
-        let check = |url: &str, expected: &str| {
-            assert_eq!(host_and_port(&Url::parse(url).unwrap()).unwrap(), expected);
-        };
-        check("postgres://u@db.example.org/x", "db.example.org:5432");
-        check("postgres://u@[::1]:6000/x", "[::1]:6000");
+    fn hosts_are_all_that_need_leave() {
+        for (address, expected) in [
+            ("postgres://u@db.example.org/x", Some("db.example.org:5432")),
+            ("postgres://u@[::1]:6000/x", Some("[::1]:6000")),
+            ("host=a,b port=1,2", Some("a:1,b:2")),
+            ("host=a hostaddr=::1", Some("a:5432,[::1]:5432")),
+            ("host=/run", None),
+        ] {
+            let found = hosts(&Address::parse(address).unwrap());
+            assert_eq!(found.as_deref(), expected, "{address}");
+        }
     }
 }

@@ -1,5 +1,8 @@
-//! SIGINT and SIGTERM: the first asks for an orderly stop, the second ends the process at once.
+//! SIGINT, SIGTERM and SIGHUP (the terminal was closed): the first asks for an orderly stop, a
+//! second ends the process at once. A terminal that closes may send SIGHUP several times, so that
+//! only asks.
 
+use futures::future::select_all;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -15,16 +18,22 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// Takes over both signals. Must be called on the runtime.
+    /// Takes over the signals. Must be called on the runtime.
     pub(crate) fn on_signals() -> Result<Self, Failure> {
+        // Asked first, because whoever takes a signal over no longer ignores it.
+        let is_ours = !hangup_is_ignored();
         let take = |kind| signal(kind).map_err(Failure::because("taking over signals"));
-        let (mut interrupt, mut terminate) =
-            (take(SignalKind::interrupt())?, take(SignalKind::terminate())?);
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let [interrupt, terminate, hangup] = kinds.map(take);
+        let (mut pressing, mut hangup) = ([interrupt?, terminate?], hangup?);
         let (request, requested) = watch::channel(false);
         tokio::spawn(async move {
-            either(&mut interrupt, &mut terminate).await;
+            tokio::select! {
+                () = any(&mut pressing) => {}
+                _ = hangup.recv(), if is_ours => {}
+            }
             request.send_replace(true);
-            either(&mut interrupt, &mut terminate).await;
+            any(&mut pressing).await;
             tracing::warn!("second signal: stopping at once");
             std::process::exit(CODE_AT_ONCE);
         });
@@ -40,9 +49,32 @@ impl Stop {
     }
 }
 
-async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+async fn any(signals: &mut [Signal]) {
+    select_all(signals.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
+}
+
+/// Whether ward was started to outlive its terminal, as `nohup` does it. Linux says so; elsewhere a
+/// closed terminal is always a stop.
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ignores_hangup(&status)
+}
+
+fn ignores_hangup(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Signal 1 is the lowest bit.
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ignores_hangup;
+
+    #[test]
+    fn the_mask_of_ignored_signals_is_read() {
+        assert!(ignores_hangup("SigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\n"));
+        assert!(!ignores_hangup("SigBlk:\t0000000000000001\nSigIgn:\t0000000000001000\n"));
+        assert!(!ignores_hangup(""));
     }
 }

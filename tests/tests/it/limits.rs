@@ -4,20 +4,28 @@
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use ward_tests::{Answer, Api, Ward};
+use ward_tests::{Answer, Api, Options, Ward};
 
 /// The largest request head.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// The largest JSON document the components read.
-const JSON_BYTES_MAX: usize = 1024 * 1024;
+const JSON_BYTES_MAX: usize = 64 * 1024;
+/// The largest login.
+const LOGIN_BYTES_MAX: usize = 4 * 1024;
 /// The largest request body.
 const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// What the host and a component call a body that is too large.
+const HOST: &str = "urn:ward:problem:content-too-large";
+const COMPONENT: &str = "urn:ward:problem:body-too-large";
+
+fn too_large(answer: &Answer, kind: &str) {
+    assert_eq!(answer.problem(413)["type"], kind, "{answer:?}");
+}
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_413() {
     let api = Ward::shared().user().await;
-    let answer = Answer::of(json_of(&api, BODY_BYTES_MAX + 1)).await;
-    answer.problem(413);
+    too_large(&Answer::of(json_of(&api, BODY_BYTES_MAX + 1)).await, HOST);
 }
 
 #[tokio::test]
@@ -25,7 +33,33 @@ async fn a_document_at_its_own_limit_is_read_and_one_byte_more_is_413() {
     let api = Ward::shared().user().await;
     let answer = Answer::of(json_of(&api, JSON_BYTES_MAX)).await;
     assert_eq!(answer.status, 201, "{answer:?}");
-    Answer::of(json_of(&api, JSON_BYTES_MAX + 1)).await.problem(413);
+    too_large(&Answer::of(json_of(&api, JSON_BYTES_MAX + 1)).await, COMPONENT);
+    // The host's own limit is not what stops it, and not what it stops.
+    too_large(&Answer::of(json_of(&api, BODY_BYTES_MAX)).await, COMPONENT);
+}
+
+#[tokio::test]
+async fn a_login_over_its_limit_is_413_however_it_comes() {
+    let api = Ward::shared().api();
+    let login = |bytes: usize| {
+        let login = format!("{{\"email\":\"a@b.cd\",\"password\":\"x\"{}", "}");
+        format!("{login}{}", " ".repeat(bytes - login.len()))
+    };
+    let request = || api.request("POST", "/auth/login").header("content-type", "application/json");
+    Answer::of(request().body(login(LOGIN_BYTES_MAX))).await.problem(401);
+    Answer::of(request().body(login(LOGIN_BYTES_MAX + 1))).await.problem(413);
+    let bytes = login(2 * LOGIN_BYTES_MAX).into_bytes();
+    let pieces = bytes.into_iter().map(|byte| Ok::<_, std::io::Error>(vec![byte]));
+    let pieces = reqwest::Body::wrap_stream(futures::stream::iter(pieces));
+    Answer::of(request().body(pieces)).await.problem(413);
+}
+
+#[tokio::test]
+async fn a_document_of_too_many_values_is_refused() {
+    let api = Ward::shared().user().await;
+    let values = vec!["{\"\":0}"; 300].join(",");
+    let request = api.request("POST", "/api/patients").header("content-type", "application/json");
+    Answer::of(request.body(format!("[{values}]"))).await.problem(400);
 }
 
 #[tokio::test]
@@ -35,6 +69,7 @@ async fn a_body_over_the_limit_that_hides_its_length_is_413_too() {
     let chunks = futures::stream::iter((0..=BODY_BYTES_MAX / (64 * 1024)).map(move |_| chunk()));
     let request = api.request("POST", "/api/patients").header("content-type", "application/json");
     let answer = Answer::of(request.body(reqwest::Body::wrap_stream(chunks))).await;
+    // A component that refuses what it has read so far stops reading, so either may say so.
     answer.problem(413);
 }
 
@@ -47,7 +82,7 @@ async fn a_body_that_only_claims_to_be_large_is_413_at_once() {
         api.token()
     );
     let answer = raw(&api, head.as_bytes()).await;
-    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains(HOST), "{answer}");
 }
 
 #[tokio::test]
@@ -140,13 +175,24 @@ async fn what_is_no_http_is_refused() {
 
 #[tokio::test]
 async fn idle_connections_do_not_keep_others_out() {
-    let api = Ward::shared().api();
+    let home = Ward::new_home();
+    let manifest = home.path().join("spin.toml");
+    // One percent of 4096 connections are 40 for each address.
+    let text = "spin_manifest_version = 2\napplication.name = \"idle\"\n\
+                [application.tool.ward]\npeer_share_percent = 1\n\
+                [[trigger.http]]\nroute = \"/\"\nstatic_response = { body = \"here\" }\n";
+    std::fs::write(&manifest, text).expect("a manifest");
+    let ward = Ward::start(Options::manifest(&manifest));
+    let api = ward.api();
     let mut idle = Vec::new();
     for _ in 0..200 {
         idle.push(TcpStream::connect(api.authority()).await.expect("a connection"));
     }
-    assert_eq!(api.get("/.well-known/spin/health").await.status, 200);
-    drop(idle);
+    assert_eq!(api.get("/").await.body, "here");
+    let mut byte = [0];
+    let first = idle[0].read(&mut byte);
+    let closed = tokio::time::timeout(Duration::from_secs(20), first).await;
+    assert!(matches!(closed, Ok(Ok(0) | Err(_))), "those who came first had to go");
 }
 
 /// A valid patient in JSON padded with spaces to a length.

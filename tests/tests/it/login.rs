@@ -117,13 +117,15 @@ async fn other_media_types_are_refused() {
 }
 
 #[tokio::test]
-async fn other_methods_are_refused_with_the_one_allowed() {
+async fn other_methods_are_refused_with_those_allowed() {
     let api = Ward::shared().api();
     for method in ["GET", "PUT", "DELETE", "PATCH"] {
         let answer = api.send(method, "/auth/login").await;
         answer.problem(405);
-        assert_eq!(answer.header("allow"), "POST", "{method}");
+        assert_eq!(answer.header("allow"), "POST, OPTIONS", "{method}");
     }
+    let answer = api.send("OPTIONS", "/auth/login").await;
+    assert_eq!((answer.status, answer.header("allow")), (204, "POST, OPTIONS"));
 }
 
 #[tokio::test]

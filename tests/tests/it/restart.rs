@@ -47,6 +47,20 @@ fn refuses_a_second_ward_over_the_same_state(ward: &Ward) {
 }
 
 #[tokio::test]
+async fn a_terminal_that_closes_is_an_orderly_stop() {
+    let mut ward = Ward::start(Options { own_keys: true, ..Options::demo() });
+    let hangup = || {
+        let sent = Command::new("kill").args(["-HUP", &ward.pid().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+    };
+    hangup();
+    hangup();
+    let status = ward.outcome(STOP_PATIENCE);
+    assert!(status.success(), "{status}: {}", ward.log());
+    assert!(postmasters(&ward.state()).is_empty(), "PostgreSQL was left running");
+}
+
+#[tokio::test]
 async fn requests_in_flight_are_answered_before_ward_ends() {
     let mut ward = Ward::start(Options::demo());
     let user = ward.user().await;

@@ -4,11 +4,10 @@
 use http::StatusCode;
 use kit::database::{self, Fault, Row};
 use kit::query::Query;
+use kit::route::Call;
 use kit::{Problem, Reply, date, page, problem, reply};
 use serde::Serialize;
 use spin_sdk::pg::ParameterValue;
-
-use crate::caller::Caller;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -56,8 +55,8 @@ impl Question {
 }
 
 /// Answers.
-pub(crate) async fn answer(caller: &Caller<'_>, query: &str) -> Result<Reply, Problem> {
-    let question = Question::parse(query)?;
+pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
+    let question = Question::parse(call.query)?;
     let (statement, value) = match &question {
         Question::One(id) => (include_str!("../store/activity.sql"), database::uuid(id)),
         Question::Most(limit) => {
@@ -65,10 +64,11 @@ pub(crate) async fn answer(caller: &Caller<'_>, query: &str) -> Result<Reply, Pr
         }
     };
     let found = async {
-        let rows = crate::database().await?.query(statement, caller.values([value])).await?;
+        let rows =
+            crate::database().await?.query(statement, call.caller.access().values([value])).await?;
         rows.iter().map(Activity::from_row).collect::<Result<Vec<_>, _>>()
     };
-    let found = found.await.map_err(caller.failed("analytics.activity"))?;
+    let found = found.await.map_err(crate::failed(call))?;
     match (question, found.first()) {
         (Question::Most(_), _) => Ok(reply::json(StatusCode::OK, &found)),
         (Question::One(_), Some(patient)) => Ok(reply::json(StatusCode::OK, patient)),

@@ -3,11 +3,11 @@
 use http::{HeaderValue, StatusCode, header::LINK};
 use kit::database;
 use kit::query::Query;
+use kit::route::Call;
 use kit::{Problem, Reply, page, problem, reply};
 use spin_sdk::pg::ParameterValue;
 
 use super::event::Event;
-use crate::caller::Caller;
 
 const PATH: &str = "/api/analytics/events";
 
@@ -84,14 +84,15 @@ fn question(descending: bool, patient: Option<&str>) -> String {
 }
 
 /// Answers.
-pub(crate) async fn answer(caller: &Caller<'_>, query: &str) -> Result<Reply, Problem> {
-    let listing = Listing::parse(query)?;
+pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
+    let listing = Listing::parse(call.query)?;
     let (statement, values) = listing.statement();
     let found = async {
-        let rows = crate::database().await?.query(statement, caller.values(values)).await?;
+        let rows =
+            crate::database().await?.query(statement, call.caller.access().values(values)).await?;
         rows.iter().map(Event::from_row).collect::<Result<Vec<_>, _>>()
     };
-    let mut events = found.await.map_err(caller.failed("analytics.events"))?;
+    let mut events = found.await.map_err(crate::failed(call))?;
     let shown = usize::try_from(listing.limit).unwrap_or(usize::MAX);
     let more = events.len() > shown;
     events.truncate(shown);

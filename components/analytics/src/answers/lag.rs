@@ -4,11 +4,11 @@
 use chrono::NaiveDateTime;
 use http::StatusCode;
 use kit::database::{Fault, Row};
+use kit::route::Call;
 use kit::{Problem, Reply, reply};
 use serde::Serialize;
 use spin_sdk::pg::ParameterValue;
 
-use crate::caller::Caller;
 use crate::instant;
 
 /// The spans that are looked at, in minutes up to now. The present minute counts as one.
@@ -64,15 +64,16 @@ impl Found {
 }
 
 /// Answers.
-pub(crate) async fn answer(caller: &Caller<'_>, query: &str) -> Result<Reply, Problem> {
-    super::no_parameters(query)?;
+pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
+    super::no_parameters(call.query)?;
     let spans = ParameterValue::ArrayInt64(SPANS.iter().map(|minutes| Some(*minutes)).collect());
     let found = async {
         let database = crate::database().await?;
-        let rows = database.query(include_str!("../store/lag.sql"), caller.values([spans]));
+        let rows =
+            database.query(include_str!("../store/lag.sql"), call.caller.access().values([spans]));
         rows.await?.iter().map(Found::from_row).collect::<Result<Vec<_>, _>>()
     };
-    let found = found.await.map_err(caller.failed("analytics.lag"))?;
+    let found = found.await.map_err(crate::failed(call))?;
     Ok(reply::json(StatusCode::OK, &lag(&found)))
 }
 

@@ -9,11 +9,11 @@ use std::time::Instant;
 
 use http::StatusCode;
 use kit::database::{self, Database, Fault};
+use kit::route::Call;
 use kit::{Problem, Reply, problem, reply};
 use serde::Serialize;
 use spin_sdk::pg::ParameterValue;
 
-use crate::caller::Caller;
 use crate::limits::{REBUILD_STEP, REBUILD_TIME_MAX};
 
 /// Who may.
@@ -31,17 +31,17 @@ struct Progress {
 }
 
 /// Answers.
-pub(crate) async fn answer(caller: &Caller<'_>, query: &str) -> Result<Reply, Problem> {
-    super::no_parameters(query)?;
-    let allowed = caller.identity.role == ROLE;
+pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
+    super::no_parameters(call.query)?;
+    let allowed = call.caller.role == ROLE;
     let rebuilding = async {
         let database = crate::database().await?;
         let outcome = database::text(if allowed { "SUCCESS" } else { "DENIED" });
         let noted = include_str!("../store/rebuild_noted.sql");
-        database.execute(noted, caller.values([outcome])).await?;
+        database.execute(noted, call.caller.access().values([outcome])).await?;
         if allowed { rebuild(&database).await.map(Some) } else { Ok(None) }
     };
-    match rebuilding.await.map_err(caller.failed("analytics.rebuild"))? {
+    match rebuilding.await.map_err(crate::failed(call))? {
         None => Err(Problem::new(problem::FORBIDDEN).detail("Only administrators may rebuild.")),
         Some(progress) => {
             let done = progress.state == SWITCHED;

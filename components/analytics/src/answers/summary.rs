@@ -2,11 +2,10 @@
 
 use http::StatusCode;
 use kit::database::{Fault, Row};
+use kit::route::Call;
 use kit::{Problem, Reply, date, reply};
 use serde::Serialize;
 use spin_sdk::pg::ParameterValue;
-
-use crate::caller::Caller;
 
 /// Where a band of ages begins, in years; the first begins at 0.
 const BANDS: [u32; 6] = [0, 18, 30, 45, 60, 75];
@@ -39,17 +38,18 @@ struct Events {
 }
 
 /// Answers.
-pub(crate) async fn answer(caller: &Caller<'_>, query: &str) -> Result<Reply, Problem> {
-    super::no_parameters(query)?;
+pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
+    super::no_parameters(call.query)?;
     let bounds = BANDS.iter().skip(1).map(|bound| Some(i64::from(*bound)));
     let values = [date::today().into(), ParameterValue::ArrayInt64(bounds.collect())];
     let found = async {
         let database = crate::database().await?;
-        let rows = database.query(include_str!("../store/summary.sql"), caller.values(values));
+        let rows = database
+            .query(include_str!("../store/summary.sql"), call.caller.access().values(values));
         let rows = rows.await?;
         summary(&rows.iter().map(read).collect::<Result<Vec<_>, _>>()?)
     };
-    let summary = found.await.map_err(caller.failed("analytics.summary"))?;
+    let summary = found.await.map_err(crate::failed(call))?;
     Ok(reply::json(StatusCode::OK, &summary))
 }
 

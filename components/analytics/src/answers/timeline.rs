@@ -5,10 +5,10 @@ use chrono::{Datelike, DurationRound, NaiveDateTime, TimeDelta, Utc};
 use http::StatusCode;
 use kit::database::{self, Fault, Row};
 use kit::query::Query;
+use kit::route::Call;
 use kit::{Problem, Reply, problem, reply};
 use serde::Serialize;
 
-use crate::caller::Caller;
 use crate::instant;
 use crate::limits::BUCKETS_MAX;
 
@@ -102,16 +102,17 @@ fn check(query: &mut Query, from: NaiveDateTime, to: NaiveDateTime, size: TimeDe
 }
 
 /// Answers.
-pub(crate) async fn answer(caller: &Caller<'_>, query: &str) -> Result<Reply, Problem> {
-    let span = Span::parse(query, Utc::now().naive_utc())?;
+pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
+    let span = Span::parse(call.query, Utc::now().naive_utc())?;
     let (from, to) = (instant::format(span.from), instant::format(span.to));
     let values = [database::text(span.bucket), database::text(&from), database::text(&to)];
     let found = async {
         let database = crate::database().await?;
-        let rows = database.query(include_str!("../store/timeline.sql"), caller.values(values));
+        let rows = database
+            .query(include_str!("../store/timeline.sql"), call.caller.access().values(values));
         rows.await?.iter().map(Bucket::from_row).collect::<Result<Vec<_>, _>>()
     };
-    let buckets = found.await.map_err(caller.failed("analytics.timeline"))?;
+    let buckets = found.await.map_err(crate::failed(call))?;
     let timeline = Timeline { bucket: span.bucket, from, to, buckets };
     Ok(reply::json(StatusCode::OK, &timeline))
 }

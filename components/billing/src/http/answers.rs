@@ -5,7 +5,7 @@ use ::http::{HeaderValue, StatusCode};
 use kit::problem::{CONFLICT, FORBIDDEN, FieldError, Kind, NOT_FOUND, STALE, VALIDATION};
 use kit::{Problem, Reply, etag, reply};
 
-use super::path::ACCOUNTS;
+use super::ACCOUNTS;
 use crate::failure::{Failure, Refusal};
 use crate::model::Account;
 

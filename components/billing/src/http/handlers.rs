@@ -2,14 +2,13 @@
 
 use ::http::StatusCode;
 use ::http::header::{CONTENT_LOCATION, ETAG, LINK};
-use bytes::Bytes;
-use http_body::Body;
+use kit::body::{Document, Incoming};
 use kit::query::Query;
-use kit::{Problem, Reply, body, etag, log, page, reply};
+use kit::route::Call;
+use kit::{Problem, Reply, etag, page, reply};
 use serde::Serialize;
 
-use super::path::ACCOUNTS;
-use super::{Asker, answers, bodies};
+use super::{ACCOUNTS, answers, bodies};
 use crate::failure::Failure;
 use crate::model::{Account, Entry, Kind};
 use crate::paging;
@@ -22,23 +21,21 @@ struct Shown<'a> {
     entries: &'a [Entry],
 }
 
-impl Asker<'_> {
-    /// Logs a fault and makes a failure an answer; `action` is for the log only.
-    fn failed(&self, action: &'static str) -> impl Fn(Failure) -> Problem {
-        move |failure| {
-            if let Failure::Fault(fault) = &failure {
-                log::failure(action, fault.cause(), self.headers);
-            }
-            answers::problem(&failure)
+/// Logs a fault and makes a failure an answer.
+fn failed(call: &Call<'_>) -> impl Fn(Failure) -> Problem {
+    |failure| {
+        if let Failure::Fault(fault) = &failure {
+            call.log_failure(fault.cause());
         }
+        answers::problem(&failure)
     }
 }
 
 /// `GET /api/billing/accounts`
-pub(super) async fn list(asker: &Asker<'_>, query: &str) -> Result<Reply, Problem> {
-    let (limit, after) = paged(query, paging::account)?;
-    let page = service::list(&asker.caller, limit, after.as_deref()).await;
-    let page = page.map_err(asker.failed("billing.list"))?;
+pub(super) async fn list(call: &Call<'_>) -> Result<Reply, Problem> {
+    let (limit, after) = paged(call.query, paging::account)?;
+    let page = service::list(&call.caller, limit, after.as_deref()).await;
+    let page = page.map_err(failed(call))?;
     let answer = reply::json(StatusCode::OK, &page.items);
     let last = page.items.last().filter(|_| page.more);
     let next = last.map(|account| paging::after_account(&account.id));
@@ -46,80 +43,88 @@ pub(super) async fn list(asker: &Asker<'_>, query: &str) -> Result<Reply, Proble
 }
 
 /// `POST /api/billing/accounts`
-pub(super) async fn open<B>(asker: &Asker<'_>, body: B) -> Result<Reply, Problem>
-where
-    B: Body<Data = Bytes>,
-{
-    let patient_id = bodies::opening(body::json(asker.headers, body).await?)?;
-    let opened = service::open(&asker.caller, &patient_id).await;
-    let Kept { value, new } = opened.map_err(asker.failed("billing.open"))?;
+pub(super) async fn open<B: Incoming>(
+    call: &Call<'_>,
+    document: Document<'_, B>,
+) -> Result<Reply, Problem> {
+    let patient_id = bodies::opening(document.json().await?)?;
+    let opened = service::open(&call.caller, &patient_id).await;
+    let Kept { value, new } = opened.map_err(failed(call))?;
     Ok(answers::opened(&value, new))
 }
 
 /// `GET /api/billing/accounts/{id}`
-pub(super) async fn account(asker: &Asker<'_>, id: &str) -> Result<Reply, Problem> {
-    let found = service::account(&asker.caller, id).await;
-    let account = found.map_err(asker.failed("billing.account"))?;
-    if etag::is_known(asker.headers, account.version) {
+pub(super) async fn account(call: &Call<'_>) -> Result<Reply, Problem> {
+    let found = service::account(&call.caller, &call.id("id")?).await;
+    let account = found.map_err(failed(call))?;
+    if etag::is_known(call.headers, account.version) {
         return Ok(reply::not_modified(account.version));
     }
     Ok(answers::account(StatusCode::OK, &account))
 }
 
 /// `GET /api/billing/patients/{patientId}/account`
-pub(super) async fn patient_account(asker: &Asker<'_>, id: &str) -> Result<Reply, Problem> {
-    let found = service::patient_account(&asker.caller, id).await;
-    let account = found.map_err(asker.failed("billing.patient-account"))?;
-    if etag::is_known(asker.headers, account.version) {
+pub(super) async fn patient_account(call: &Call<'_>) -> Result<Reply, Problem> {
+    let found = service::patient_account(&call.caller, &call.id("id")?).await;
+    let account = found.map_err(failed(call))?;
+    if etag::is_known(call.headers, account.version) {
         return Ok(reply::not_modified(account.version));
     }
     let answer = answers::account(StatusCode::OK, &account);
     Ok(answers::with_address(answer, CONTENT_LOCATION, &account))
 }
 
-/// `POST /api/billing/accounts/{id}/charges` and `…/payments`
-pub(super) async fn book<B>(
-    asker: &Asker<'_>,
-    account_id: &str,
+/// `POST /api/billing/accounts/{id}/charges`
+pub(super) async fn charge<B: Incoming>(
+    call: &Call<'_>,
+    document: Document<'_, B>,
+) -> Result<Reply, Problem> {
+    book(call, Kind::Charge, document).await
+}
+
+/// `POST /api/billing/accounts/{id}/payments`
+pub(super) async fn pay<B: Incoming>(
+    call: &Call<'_>,
+    document: Document<'_, B>,
+) -> Result<Reply, Problem> {
+    book(call, Kind::Payment, document).await
+}
+
+async fn book<B: Incoming>(
+    call: &Call<'_>,
     kind: Kind,
-    body: B,
-) -> Result<Reply, Problem>
-where
-    B: Body<Data = Bytes>,
-{
-    let versions = etag::expected_versions(asker.headers)?;
-    let document = body::json(asker.headers, body).await?;
-    let booking = bodies::booking(document, account_id, kind, versions)?;
-    let booked = service::book(&asker.caller, &booking).await;
-    Ok(kept(&booked.map_err(asker.failed("billing.book"))?))
+    document: Document<'_, B>,
+) -> Result<Reply, Problem> {
+    let account_id = call.id("id")?;
+    let versions = etag::expected_versions(call.headers)?;
+    let booking = bodies::booking(document.json().await?, &account_id, kind, versions)?;
+    let booked = service::book(&call.caller, &booking).await;
+    Ok(kept(&booked.map_err(failed(call))?))
 }
 
 /// `POST /api/billing/accounts/{id}/voids`
-pub(super) async fn void<B>(asker: &Asker<'_>, account_id: &str, body: B) -> Result<Reply, Problem>
-where
-    B: Body<Data = Bytes>,
-{
-    let versions = etag::expected_versions(asker.headers)?;
-    let document = body::json(asker.headers, body).await?;
-    let void = bodies::void(document, account_id, versions)?;
-    let booked = service::void(&asker.caller, &void).await;
-    Ok(kept(&booked.map_err(asker.failed("billing.void"))?))
+pub(super) async fn void<B: Incoming>(
+    call: &Call<'_>,
+    document: Document<'_, B>,
+) -> Result<Reply, Problem> {
+    let account_id = call.id("id")?;
+    let versions = etag::expected_versions(call.headers)?;
+    let void = bodies::void(document.json().await?, &account_id, versions)?;
+    let booked = service::void(&call.caller, &void).await;
+    Ok(kept(&booked.map_err(failed(call))?))
 }
 
 /// `GET /api/billing/accounts/{id}/statement`
 ///
 /// Its entity tag is the account's version: an entry changes the account, and nothing else changes
 /// a statement.
-pub(super) async fn statement(
-    asker: &Asker<'_>,
-    account_id: &str,
-    query: &str,
-) -> Result<Reply, Problem> {
-    let (limit, after) = paged(query, |cursor| paging::entry(account_id, cursor))?;
-    let found = service::statement(&asker.caller, account_id, limit, after.unwrap_or(0)).await;
-    let found = found.map_err(asker.failed("billing.statement"))?;
+pub(super) async fn statement(call: &Call<'_>) -> Result<Reply, Problem> {
+    let account_id = &call.id("id")?;
+    let (limit, after) = paged(call.query, |cursor| paging::entry(account_id, cursor))?;
+    let found = service::statement(&call.caller, account_id, limit, after.unwrap_or(0)).await;
+    let found = found.map_err(failed(call))?;
     let version = found.account.version;
-    if etag::is_known(asker.headers, version) {
+    if etag::is_known(call.headers, version) {
         return Ok(reply::not_modified(version));
     }
     let page = &found.entries;

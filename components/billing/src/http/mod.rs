@@ -1,85 +1,65 @@
 //! The door for people and their programs: `/api/billing`, in JSON.
 //!
-//! Start at [`serve`]. Authentication is the guard's, in front of this component; a request without
+//! Start at the table of operations. Authentication is the guard's, in front of this component; a request without
 //! its identity headers is refused.
 
 mod answers;
 mod bodies;
 mod handlers;
-mod path;
 
-use ::http::{HeaderMap, Method, Uri};
-use bytes::Bytes;
-use http_body::Body;
-use kit::caller::Caller;
-use kit::{Problem, Reply, problem, reply, uuid};
+use ::http::StatusCode;
+use kit::Reply;
+use kit::route::{self, Answers, Scope, Takes};
 use spin_sdk::http::Request;
 use spin_sdk::http_service;
 
-use path::{Target, target};
+/// Where the collection of accounts is. An account is one segment below.
+const ACCOUNTS: &str = "/api/billing/accounts";
+
+const READ: Scope = Scope::Needs("billing:read");
+const OPEN: Scope = Scope::Needs("billing:open");
+const BOOK: Scope = Scope::Needs("billing:book");
+
+/// What the operations answer that may find their work done before.
+const ACCOUNT_KEPT: &[Answers] =
+    &[Answers::json(StatusCode::CREATED, "Account"), Answers::json(StatusCode::OK, "Account")];
+const ENTRY_KEPT: &[Answers] =
+    &[Answers::json(StatusCode::CREATED, "Entry"), Answers::json(StatusCode::OK, "Entry")];
+
+kit::operations! {
+    /// What the service does over HTTP.
+    Handler -> Reply;
+    List = Get "/api/billing/accounts" as "billing.list", READ,
+        answers &[Answers::json(StatusCode::OK, "Accounts")] => handlers::list;
+    Open = Post "/api/billing/accounts" as "billing.open", OPEN, takes Takes::json("Opening"),
+        answers ACCOUNT_KEPT => handlers::open;
+    Account = Get "/api/billing/accounts/{id}" as "billing.account", READ,
+        answers &[Answers::json(StatusCode::OK, "Account")] => handlers::account;
+    PatientAccount = Get "/api/billing/patients/{id}/account" as "billing.patient-account", READ,
+        answers &[Answers::json(StatusCode::OK, "Account")] => handlers::patient_account;
+    Statement = Get "/api/billing/accounts/{id}/statement" as "billing.statement", READ,
+        answers &[Answers::json(StatusCode::OK, "Statement")] => handlers::statement;
+    Charge = Post "/api/billing/accounts/{id}/charges" as "billing.charge", BOOK,
+        takes Takes::json("Posting"), answers ENTRY_KEPT => handlers::charge;
+    Pay = Post "/api/billing/accounts/{id}/payments" as "billing.pay", BOOK,
+        takes Takes::json("Posting"), answers ENTRY_KEPT => handlers::pay;
+    Void = Post "/api/billing/accounts/{id}/voids" as "billing.void", BOOK,
+        takes Takes::json("Voiding"), answers ENTRY_KEPT => handlers::void;
+}
 
 /// Answers one request.
 #[http_service]
 async fn serve(request: Request) -> Reply {
     let (parts, body) = request.into_parts();
-    let answer = route(&parts.method, &parts.uri, &parts.headers, body).await;
-    let answer = answer.unwrap_or_else(|problem| problem.into_reply(&parts.headers));
-    if parts.method == Method::HEAD { reply::without_body(answer) } else { answer }
-}
-
-/// Who asks, and the headers they asked with.
-struct Asker<'a> {
-    caller: Caller,
-    headers: &'a HeaderMap,
-}
-
-/// The caller before the path: somebody unknown does not even learn what exists.
-async fn route<B>(
-    method: &Method,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: B,
-) -> Result<Reply, Problem>
-where
-    B: Body<Data = Bytes>,
-{
-    let asker = Asker { caller: Caller::from_headers(headers)?, headers };
-    let target = target(uri.path()).ok_or_else(|| Problem::new(problem::NOT_FOUND))?;
-    let (allow, query) = (target.methods(), uri.query().unwrap_or(""));
-    match (target, method) {
-        (_, &Method::OPTIONS) => Ok(reply::options(allow)),
-        (Target::Accounts, &Method::GET | &Method::HEAD) => handlers::list(&asker, query).await,
-        (Target::Accounts, &Method::POST) => handlers::open(&asker, body).await,
-        (Target::Account(id), &Method::GET | &Method::HEAD) => {
-            handlers::account(&asker, &parse_id(id)?).await
-        }
-        (Target::PatientAccount(id), &Method::GET | &Method::HEAD) => {
-            handlers::patient_account(&asker, &parse_id(id)?).await
-        }
-        (Target::Statement(id), &Method::GET | &Method::HEAD) => {
-            handlers::statement(&asker, &parse_id(id)?, query).await
-        }
-        (Target::Bookings(id, kind), &Method::POST) => {
-            handlers::book(&asker, &parse_id(id)?, kind, body).await
-        }
-        (Target::Voids(id), &Method::POST) => handlers::void(&asker, &parse_id(id)?, body).await,
-        _ => Err(Problem::method_not_allowed(allow)),
-    }
-}
-
-fn parse_id(segment: &str) -> Result<String, Problem> {
-    let malformed = || {
-        Problem::new(problem::BAD_REQUEST)
-            .detail("An id is a UUID, such as 123e4567-e89b-12d3-a456-426614174000.")
-    };
-    uuid::parse(segment).ok_or_else(malformed)
+    let answer = Handler::answer(&parts.method, &parts.uri, &parts.headers, body).await;
+    route::sent(answer, &parts.method, &parts.headers)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ::http::HeaderValue;
     use ::http::header::ALLOW;
+    use ::http::{HeaderMap, HeaderValue};
     use std::task::{Context, Poll, Waker};
 
     const ACCOUNT: &str = "/api/billing/accounts/123e4567-e89b-12d3-a456-426614174000";
@@ -94,7 +74,7 @@ mod tests {
             headers.insert("ward-token-id", HeaderValue::from_static("t"));
         }
         let (method, uri) = (method.parse().unwrap(), path.parse().unwrap());
-        let routing = std::pin::pin!(route(&method, &uri, &headers, String::new()));
+        let routing = std::pin::pin!(Handler::answer(&method, &uri, &headers, String::new()));
         let Poll::Ready(answer) = routing.poll(&mut Context::from_waker(Waker::noop())) else {
             panic!("{method} {path} went to the database");
         };
@@ -116,7 +96,10 @@ mod tests {
         let below = |name: &str| format!("{ACCOUNT}/{name}");
         let (read, book) = ("GET, HEAD, OPTIONS", "POST, OPTIONS");
         let collection = "GET, HEAD, POST, OPTIONS";
-        check("GET", "/api/billing", true, (404, None));
+        for path in ["", "/accountsx", "/accounts/x/y", "/patients", "/patients/x"] {
+            check("GET", &format!("/api/billing{path}"), true, (404, None));
+        }
+        check("GET", "/api/billing/accounts//", true, (400, None));
         check("GET", &below("nothing"), true, (404, None));
         check("GET", "/api/billing/accounts/x", true, (400, None));
         check("GET", "/api/billing/patients/x/account", true, (400, None));
@@ -139,6 +122,16 @@ mod tests {
             check("OPTIONS", &below(path), true, (204, Some(book)));
             check("GET", &below(path), true, (405, Some(book)));
             check("PUT", &below(path), true, (405, Some(book)));
+        }
+    }
+
+    #[test]
+    fn every_operation_is_closed_to_strangers() {
+        for operation in Handler::TABLE.operations() {
+            let path = operation.pattern.replace("{id}", "x");
+            check(operation.verb.as_str(), &path, false, (401, None));
+            let prefix = operation.name.split_once('.').map(|(service, _)| service);
+            assert_eq!(prefix, Some("billing"), "{}", operation.name);
         }
     }
 }

@@ -128,6 +128,16 @@ async fn a_pid_file_of_another_process_is_no_obstacle() {
 }
 
 #[tokio::test]
+async fn an_empty_pid_file_is_no_obstacle() {
+    let (_directory, state) = state();
+    start(&state).await.stop().await.unwrap();
+    fs::write(state.join("postgres/postmaster.pid"), "").unwrap();
+    let server = start(&state).await;
+    assert_eq!(server.origin(), Origin::Started);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_lost_password_is_said_to_be_lost() {
     let (_directory, state) = state();
     start(&state).await.stop().await.unwrap();

@@ -6,9 +6,9 @@ use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus::{NotServing, Serving};
 use tonic_health::pb::health_client::HealthClient;
-use ward_grpc::Limits;
+use ward_serve::Limits;
 
-use crate::site::{PATIENCE, Site};
+use crate::site::{PATIENCE, Site, defaults};
 
 const SERVICES: [&str; 3] = ["", "test.clinic.v1.Desk", "open.Desk"];
 
@@ -32,8 +32,8 @@ async fn every_service_and_the_whole_are_serving() {
 
 #[tokio::test]
 async fn who_watches_sees_the_end_and_who_asks_too() {
-    let limits = Limits { drain_linger: PATIENCE, drain_time_max: PATIENCE, ..Limits::default() };
-    let mut site = Site::with(limits).await;
+    let limits = Limits { drain_linger: PATIENCE, drain_time_max: PATIENCE, ..defaults() };
+    let mut site = Site::serving(limits).await;
     let mut client = HealthClient::new(site.channel().await);
     let mut watches = Vec::new();
     for service in SERVICES {
@@ -56,9 +56,9 @@ async fn a_watch_ends_with_the_server_and_does_not_hold_it_up() {
     let limits = Limits {
         drain_linger: Duration::from_millis(10),
         drain_time_max: PATIENCE * 2,
-        ..Limits::default()
+        ..defaults()
     };
-    let mut site = Site::with(limits).await;
+    let mut site = Site::serving(limits).await;
     let mut client = HealthClient::new(site.channel().await);
     let mut watch = client.watch(about("")).await.unwrap().into_inner();
     assert_eq!(watch.message().await.unwrap().unwrap().status(), Serving);
@@ -70,7 +70,8 @@ async fn a_watch_ends_with_the_server_and_does_not_hold_it_up() {
 
 #[tokio::test]
 async fn there_is_a_limit_on_watches_but_not_on_questions() {
-    let site = Site::with(Limits { watches_max: 2, ..Limits::default() }).await;
+    let site =
+        Site::serving(Limits { lasting_max: 2, peer_share_percent: 100, ..defaults() }).await;
     let mut client = HealthClient::new(site.channel().await);
     let first = client.watch(about("")).await.unwrap();
     let _second = client.watch(about("")).await.unwrap();

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::Code;
-use ward_grpc::Limits;
+use ward_serve::Limits;
 
-use crate::site::{ASK_BRIEFLY, PATIENCE, Site};
+use crate::site::{ASK_BRIEFLY, PATIENCE, Site, defaults};
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -23,7 +23,14 @@ async fn rest(stream: &mut TcpStream) -> Vec<u8> {
 
 #[tokio::test]
 async fn so_many_calls_at_once_and_no_more() {
-    let site = Site::with(Limits { calls_max: 2, ..Limits::default() }).await;
+    let site = Site::serving(Limits {
+        requests_max: 2,
+        queue_max: 0,
+        peer_share_percent: 100,
+        connection_part: 1,
+        ..defaults()
+    })
+    .await;
     let client = site.client().await;
     let mut waiting = Vec::new();
     for _ in 0..2 {
@@ -40,22 +47,8 @@ async fn so_many_calls_at_once_and_no_more() {
 }
 
 #[tokio::test]
-async fn so_many_connections_at_once_and_the_next_waits() {
-    let site = Site::with(Limits { connections_max: 1, ..Limits::default() }).await;
-    let first = site.client().await;
-    first.ask("echo", 0).await.unwrap();
-    let mut second = TcpStream::connect(site.address).await.unwrap();
-    second.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
-    let mut byte = [0];
-    let read = tokio::time::timeout(SHORT, second.read(&mut byte)).await;
-    assert!(read.is_err(), "the second connection is not served");
-    drop(first);
-    assert_eq!(second.read(&mut byte).await.unwrap(), 1);
-}
-
-#[tokio::test]
 async fn who_does_not_greet_is_not_waited_for() {
-    let site = Site::with(Limits { greeting_time_max: SHORT, ..Limits::default() }).await;
+    let site = Site::serving(Limits { head_time_max: SHORT, ..defaults() }).await;
     for start in ["", "P", "PRI * HTTP/2.0\r\n\r\n"] {
         let mut stream = TcpStream::connect(site.address).await.unwrap();
         stream.write_all(start.as_bytes()).await.unwrap();
@@ -78,7 +71,7 @@ async fn http_1_is_not_spoken() {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_and_a_client_comes_back() {
-    let site = Site::with(Limits { idle_time_max: SHORT, ..Limits::default() }).await;
+    let site = Site::serving(Limits { idle_time_max: SHORT, ..defaults() }).await;
     let mut stream = TcpStream::connect(site.address).await.unwrap();
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
     let bytes = rest(&mut stream).await;
@@ -94,7 +87,7 @@ async fn an_idle_connection_is_closed_and_a_client_comes_back() {
 
 #[tokio::test]
 async fn a_client_that_resets_without_end_is_sent_away() {
-    let site = Site::with(Limits { resets_max: 5, ..Limits::default() }).await;
+    let site = Site::serving(Limits { resets_max: 5, ..defaults() }).await;
     let mut stream = TcpStream::connect(site.address).await.unwrap();
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
     for number in 0..1000_u32 {
@@ -114,8 +107,8 @@ async fn a_client_that_resets_without_end_is_sent_away() {
 
 #[tokio::test]
 async fn a_client_that_does_not_take_its_answer_is_dropped() {
-    let limits = Limits { answer_stall_max: SHORT, ..Limits::default() };
-    let site = Site::with(limits).await;
+    let limits = Limits { response_stall_max: SHORT, ..defaults() };
+    let site = Site::serving(limits).await;
     let (mut sender, connection) = {
         let stream = TcpStream::connect(site.address).await.unwrap();
         let mut builder =

@@ -34,6 +34,8 @@ mod raw;
 #[cfg(test)]
 mod reflection;
 #[cfg(test)]
+mod shares;
+#[cfg(test)]
 mod site;
 #[cfg(test)]
 mod sizes;

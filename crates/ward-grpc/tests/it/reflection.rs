@@ -122,7 +122,7 @@ async fn it_can_be_switched_off() {
 #[tokio::test]
 async fn a_stream_that_is_kept_open_does_not_hold_up_a_drain() {
     let mut options = options();
-    options.limits.drain_time_max = PATIENCE * 2;
+    options.limits.server.drain_time_max = PATIENCE * 2;
     let mut site = Site::start(options).await;
     let mut client =
         v1::server_reflection_client::ServerReflectionClient::new(site.channel().await);

@@ -16,6 +16,7 @@ use tonic_prost::ProstCodec;
 use uuid::Uuid;
 use ward_grpc::{Drained, Limits, Offer, Options, Server};
 use ward_manifest::App;
+use ward_serve::Proxies;
 use ward_wire::Contract;
 
 use crate::probe::Probe;
@@ -136,6 +137,7 @@ pub(crate) fn options() -> Options {
         limits: Limits::default(),
         trust: Some(Arc::new(Trust::new(settings).unwrap())),
         tls: None,
+        proxies: Proxies::default(),
         reflection: true,
     }
 }
@@ -152,6 +154,11 @@ impl Site {
 
     pub(crate) async fn with(limits: Limits) -> Self {
         Self::start(Options { limits, ..options() }).await
+    }
+
+    /// One with other limits of the server.
+    pub(crate) async fn serving(server: ward_serve::Limits) -> Self {
+        Self::with(Limits { server, ..Limits::default() }).await
     }
 
     pub(crate) async fn start(options: Options) -> Self {
@@ -235,6 +242,11 @@ impl Client {
     pub(crate) async fn ask(&self, what: &str, count: u32) -> Result<Answer, Status> {
         self.call(ASK_OPENLY, question(what, count)).await.map(Response::into_inner)
     }
+}
+
+/// The server's limits by default.
+pub(crate) fn defaults() -> ward_serve::Limits {
+    Limits::default().server
 }
 
 /// A question.

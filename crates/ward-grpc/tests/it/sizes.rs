@@ -5,7 +5,7 @@ use tonic::Code;
 use ward_grpc::Limits;
 
 use crate::raw::{Raw, request};
-use crate::site::{ASK_OPENLY, Answer, Question, Site, question};
+use crate::site::{ASK_OPENLY, Answer, Question, Site, defaults, question};
 
 const LIMIT: usize = 10_000;
 
@@ -16,7 +16,7 @@ fn limits() -> Limits {
 #[test]
 fn the_defaults() {
     let limits = Limits::default();
-    assert_eq!((limits.message_bytes_max, limits.head_bytes_max), (4 << 20, 16 << 10));
+    assert_eq!((limits.message_bytes_max, limits.server.head_bytes_max), (4 << 20, 16 << 10));
 }
 
 #[tokio::test]
@@ -48,8 +48,8 @@ async fn an_answer_at_the_limit_passes_and_a_byte_more_does_not() {
 
 #[tokio::test]
 async fn metadata_at_the_limit_passes_and_a_byte_more_does_not() {
-    let limits = Limits { head_bytes_max: 2000, ..Limits::default() };
-    let site = Site::with(limits).await;
+    let limits = ward_serve::Limits { head_bytes_max: 2000, ..defaults() };
+    let site = Site::serving(limits).await;
     let mut raw = Raw::connect(&site).await;
     // The client's library adds the length: five bytes of frame and six of message.
     let length = ["content-length", "11"];

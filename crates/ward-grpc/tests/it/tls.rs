@@ -11,7 +11,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig};
 use ward_grpc::{Limits, Options};
 use ward_manifest::{App, RuntimeConfig, Variables};
 
-use crate::site::{Client, MANIFEST, PATIENCE, Site};
+use crate::site::{Client, MANIFEST, PATIENCE, Site, defaults};
 
 /// The options a manifest leads to, with its files in `directory`.
 fn options(directory: &Path, manifest: &str) -> Result<Options, String> {
@@ -60,7 +60,9 @@ async fn a_client_that_trusts_the_certificate_is_served() {
     };
     assert!(answer.is_err(), "{answer:?}");
 
-    let limits = Limits { greeting_time_max: Duration::from_millis(100), ..options.limits };
+    let head_time_max = Duration::from_millis(100);
+    let server = ward_serve::Limits { head_time_max, ..defaults() };
+    let limits = Limits { server, ..options.limits };
     let site = Site::start(Options { limits, ..options }).await;
     let mut silent = TcpStream::connect(site.address).await.unwrap();
     let mut byte = [0];

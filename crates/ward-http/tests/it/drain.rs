@@ -17,7 +17,7 @@ async fn full(site: &Site) {
 }
 
 fn one_at_a_time() -> Limits {
-    Limits { requests_max: 1, ..Limits::default() }
+    Limits { requests_max: 1, queue_max: 0, ..Limits::default() }
 }
 
 #[tokio::test]

@@ -106,7 +106,8 @@ async fn a_flood_of_resets_ends_the_connection() {
 #[tokio::test]
 async fn a_stream_that_is_never_read_does_not_hold_its_place() {
     let stall = std::time::Duration::from_millis(200);
-    let limits = Limits { response_stall_max: stall, requests_max: 1, ..Limits::default() };
+    let limits =
+        Limits { response_stall_max: stall, requests_max: 1, queue_max: 0, ..Limits::default() };
     let site = Site::with(limits).await;
     let mut raw = connect(&site).await;
     // 64 KiB fit into the stream's window; nothing opens it further.

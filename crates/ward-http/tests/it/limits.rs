@@ -90,7 +90,13 @@ async fn a_kept_connection_outlives_the_time_for_a_head() {
 
 #[tokio::test]
 async fn requests_past_the_limit_are_503_and_the_next_are_served() {
-    let site = Site::with(Limits { requests_max: 2, ..Limits::default() }).await;
+    let site = Site::with(Limits {
+        requests_max: 2,
+        queue_max: 0,
+        peer_share_percent: 100,
+        ..Limits::default()
+    })
+    .await;
     let waiting = [0, 1].map(|_| tokio::spawn(client().get(site.url("/one/wait")).send()));
     // The two are in when a third one finds no room.
     let refused = loop {
@@ -111,7 +117,7 @@ async fn requests_past_the_limit_are_503_and_the_next_are_served() {
 
 #[tokio::test]
 async fn a_request_the_client_gave_up_makes_room() {
-    let site = Site::with(Limits { requests_max: 1, ..Limits::default() }).await;
+    let site = Site::with(Limits { requests_max: 1, queue_max: 0, ..Limits::default() }).await;
     let mut raw = Raw::connect(site.gateway).await;
     raw.send("GET /one/wait HTTP/1.1\r\nhost: a\r\n\r\n").await;
     while site.get("/one/read").await.status() != 503 {}
@@ -120,24 +126,14 @@ async fn a_request_the_client_gave_up_makes_room() {
 }
 
 #[tokio::test]
-async fn connections_past_the_limit_wait_their_turn() {
-    let site = Site::with(Limits { connections_max: 1, ..Limits::default() }).await;
-    let request = "GET /one/read HTTP/1.1\r\nhost: a\r\n\r\n";
-    let mut first = Raw::connect(site.gateway).await;
-    first.send(request).await;
-    assert!(first.response().await.contains("read 0"));
-    let mut second = Raw::connect(site.gateway).await;
-    second.send(request).await;
-    assert!(second.is_silent_for(SHORT).await);
-    drop(first);
-    assert!(second.response().await.contains("read 0"));
-}
-
-#[tokio::test]
 async fn a_response_nobody_reads_is_cut() {
-    let site =
-        Site::with(Limits { response_stall_max: SHORT, requests_max: 1, ..Limits::default() })
-            .await;
+    let site = Site::with(Limits {
+        response_stall_max: SHORT,
+        requests_max: 1,
+        queue_max: 0,
+        ..Limits::default()
+    })
+    .await;
     let mut raw = Raw::connect(site.gateway).await;
     raw.send("GET /one/huge HTTP/1.1\r\nhost: a\r\n\r\n").await;
     while site.get("/one/read").await.status() != 503 {}
@@ -180,15 +176,21 @@ async fn a_body_may_go_on_for_as_long_as_its_component_says() {
 
 #[tokio::test]
 async fn streams_of_events_past_the_limit_are_503() {
-    let site = Site::with(Limits { event_streams_max: 2, ..Limits::default() }).await;
-    let mut open = Vec::new();
+    let limits = Limits { lasting_max: 2, peer_share_percent: 100, ..Limits::default() };
+    let site = Site::with(limits).await;
+    // Of one user's: another's would take the place of one of these.
+    let open = async || {
+        let request = client().get(site.url("/long/events")).header("authorization", "one");
+        request.send().await.unwrap()
+    };
+    let mut streams = Vec::new();
     for _ in 0..2 {
-        let mut stream = site.get("/long/events").await;
+        let mut stream = open().await;
         assert_eq!(stream.chunk().await.unwrap().unwrap(), "begun");
-        open.push(stream);
+        streams.push(stream);
     }
-    problem(site.get("/long/events").await, 503, "overloaded").await;
+    problem(open().await, 503, "overloaded").await;
     assert_eq!(site.text("/long/read").await, "read 0", "others have their places");
-    drop(open);
-    while site.get("/long/events").await.status() != 200 {}
+    drop(streams);
+    while open().await.status() != 200 {}
 }

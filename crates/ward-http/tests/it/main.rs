@@ -25,10 +25,16 @@ mod log;
 #[cfg(test)]
 mod malformed;
 #[cfg(test)]
+mod places;
+#[cfg(test)]
 mod probe;
 #[cfg(test)]
 mod raw;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
+mod shares;
+#[cfg(test)]
 mod site;
+#[cfg(test)]
+mod tls;

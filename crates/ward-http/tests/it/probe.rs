@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use tokio::sync::Semaphore;
 use ward_http::Handler;
 use ward_runtime::{Body, BodyError, HandleError};
+use ward_serve::Place;
 
 use crate::site::PATIENCE;
 
@@ -37,13 +38,27 @@ impl Handler for Probe {
         if self.name == "two" { PATIENCE } else { DEADLINE }
     }
 
-    async fn handle(&self, request: Request<Body>) -> Result<Response<Body>, HandleError> {
+    async fn handle(
+        &self,
+        request: Request<Body>,
+        place: Arc<Place>,
+    ) -> Result<Response<Body>, HandleError> {
         let path = request.uri().path().trim_end_matches('/').to_owned();
         match path.rsplit('/').next().unwrap() {
             "read" => Ok(read(request).await),
             "wait" => {
                 self.gate.acquire().await.unwrap().forget();
                 Ok(full("waited"))
+            }
+            "linger" => {
+                // Work that does not end with whoever waits for it.
+                let gate = self.gate.clone();
+                let work = async move {
+                    gate.acquire().await.unwrap().forget();
+                    drop(place);
+                };
+                tokio::spawn(work).await.unwrap();
+                Ok(full("lingered"))
             }
             "slow" => {
                 tokio::time::sleep(DEADLINE).await;

@@ -84,6 +84,10 @@ impl Site {
     }
 
     pub(crate) async fn with(limits: Limits) -> Self {
+        Self::start(Options { limits, ..Options::default() }).await
+    }
+
+    pub(crate) async fn start(options: Options) -> Self {
         let app = App::read(Path::new("spin.toml"), MANIFEST).expect("a valid manifest");
         let gate = Arc::new(Semaphore::new(0));
         let handler = |trigger: &str| {
@@ -91,7 +95,7 @@ impl Site {
             Some(Arc::new(Probe { name, gate: gate.clone() }))
         };
         let listeners = listeners(&app, handler).expect("valid routes");
-        let server = Server::bind(listeners, Options { limits }).await.expect("free ports");
+        let server = Server::bind(listeners, options).expect("free ports");
         let bound: Vec<_> = server.bound().iter().map(|bound| bound.address).collect();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move { stopped.into_future().await.unwrap_or_default() };
@@ -124,6 +128,12 @@ impl Site {
 /// A client with its own connections.
 pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder().timeout(PATIENCE).build().unwrap()
+}
+
+/// One with another address of this machine.
+pub(crate) fn client_from(address: [u8; 4]) -> reqwest::Client {
+    let builder = reqwest::Client::builder().timeout(PATIENCE);
+    builder.local_address(std::net::IpAddr::from(address)).build().unwrap()
 }
 
 /// One that speaks HTTP/2 from the first byte.

@@ -1,5 +1,7 @@
 //! `[application]`: what the application is called, and Ward's own settings for it.
 
+use std::path::Path;
+
 use crate::toml_file::{Section, Text, Value};
 
 use super::tool::{SettingsDraft, read_application_settings};
@@ -17,7 +19,7 @@ const KEYS: &[&str] = &["name", "version", "description", "authors", "targets", 
 
 /// Reads the table. What is missing or wrong stands in the report, and an empty value here, so
 /// that the rest of the manifest is checked all the same.
-pub(super) fn read<'a>(root: &Section<'a>) -> Application<'a> {
+pub(super) fn read<'a>(root: &Section<'a>, directory: &Path) -> Application<'a> {
     if !root.has("application") {
         let help = "add a table [application] with the name of the application";
         root.report.error_help(&root.span, "`[application]` is missing", help.to_owned());
@@ -34,7 +36,7 @@ pub(super) fn read<'a>(root: &Section<'a>) -> Application<'a> {
     Application {
         version: section.string("version"),
         description: section.string("description"),
-        settings: read_application_settings(&section),
+        settings: read_application_settings(&section, directory),
         name: name.map(|name| name.value.to_owned()).unwrap_or_default(),
     }
 }

@@ -246,8 +246,9 @@ fn read_files(section: &Section<'_>, directory: &Path) -> Vec<FileMount> {
 
 fn read_file<'a>(section: &Section<'a>, item: Value<'a>, directory: &Path) -> Option<FileMount> {
     if let Some(glob) = item.get_ref().as_str() {
-        let last = glob.rsplit('/').next().unwrap_or_default();
-        if glob.is_empty() || matches!(last, "." | "..") || Path::new(glob).is_absolute() {
+        let climbs = glob.split('/').any(|part| part == "..");
+        let is_dot = glob.rsplit('/').next() == Some(".");
+        if glob.is_empty() || is_dot || climbs || Path::new(glob).is_absolute() {
             let problem = format!("{glob:?} is not a pattern of files of the application");
             let help = "write a relative glob such as \"assets/**/*\", or \
                         { source = \"dir\", destination = \"/dir\" }";

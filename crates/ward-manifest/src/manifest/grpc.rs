@@ -5,11 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use crate::grpc::{GrpcSettings, GrpcTrigger, TlsFiles, TokenSettings};
+use crate::grpc::{GrpcSettings, GrpcTrigger, TokenSettings};
 use crate::toml_file::{Section, Span, Text};
 
 use super::dependency::is_interface_name;
-use super::tool::{address, size_at};
+use super::tool::{address, read_tls, size_at};
 
 /// Where calls come in if the manifest does not say.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9001);
@@ -105,12 +105,6 @@ fn read_settings<'a>(section: &Section<'a>, directory: &Path, draft: &mut GrpcDr
             });
         }
     }
-}
-
-fn read_tls(tls: &Section<'_>, directory: &Path) -> Option<TlsFiles> {
-    tls.only(&["cert", "key"]);
-    let (cert, key) = (tls.required_text("cert"), tls.required_text("key"));
-    Some(TlsFiles { cert: directory.join(cert?.value), key: directory.join(key?.value) })
 }
 
 fn ask_for_token(trigger: &Section<'_>) {

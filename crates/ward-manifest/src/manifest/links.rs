@@ -73,7 +73,7 @@ pub(super) fn settle(mut parts: Parts<'_>) -> Option<App> {
         kafka,
         kafka_triggers,
         components,
-        settings: Settings { listen: settings.listen, listeners: listeners.collect() },
+        settings: Settings { listeners: listeners.collect(), ..settings.settings },
         warnings: Vec::new(),
         origin,
         variables: linker.variables,

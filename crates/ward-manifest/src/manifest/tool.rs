@@ -1,28 +1,43 @@
 //! `[application.tool.ward]` and `[component.<id>.tool.ward]`: settings of Ward's own, in the
 //! places that real Spin leaves alone.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::app::{ComponentSettings, Database, InheritedOnly};
+use crate::app::{ComponentSettings, Database, InheritedOnly, Settings};
+use crate::grpc::TlsFiles;
+use crate::listen::listen_address;
+use crate::networks::read_network;
 use crate::toml_file::{Section, Span, Text};
 use crate::units::{duration, size_bytes};
 
 use super::application::tool_ward;
 
 /// `[application.tool.ward]`, with component ids not looked up yet.
+#[derive(Default)]
 pub(super) struct SettingsDraft<'a> {
-    pub(super) listen: SocketAddr,
+    /// Everything but `listeners`.
+    pub(super) settings: Settings,
     pub(super) listeners: Vec<(Text<'a>, SocketAddr)>,
 }
 
-impl Default for SettingsDraft<'_> {
-    fn default() -> Self {
-        SettingsDraft { listen: LISTEN, listeners: Vec::new() }
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            listen: LISTEN,
+            listeners: BTreeMap::new(),
+            tls: None,
+            trusted_proxies: Vec::new(),
+            peer_share_percent: PEER_SHARE_PERCENT,
+        }
     }
 }
+
+/// With a quarter, three addresses that take all they can leave the fourth its own.
+const PEER_SHARE_PERCENT: u8 = 25;
 
 /// The gateway's address where the manifest gives none.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4004);
@@ -55,23 +70,52 @@ impl Default for ComponentSettings {
     }
 }
 
-pub(super) fn read_application_settings<'a>(application: &Section<'a>) -> SettingsDraft<'a> {
-    let mut settings = SettingsDraft::default();
-    let Some(ward) = tool_ward(application) else { return settings };
-    ward.only(&["listen", "listeners"]);
+pub(super) fn read_application_settings<'a>(
+    application: &Section<'a>,
+    root: &Path,
+) -> SettingsDraft<'a> {
+    let mut draft = SettingsDraft::default();
+    let Some(ward) = tool_ward(application) else { return draft };
+    ward.only(&["listen", "listeners", "tls", "trusted_proxies", "peer_share_percent"]);
     if let Some(text) = ward.text("listen") {
-        settings.listen = address(&ward, &text).unwrap_or(LISTEN);
+        draft.settings.listen = address(&ward, &text).unwrap_or(LISTEN);
     }
     for (id, text) in ward.text_map("listeners") {
         if let Some(address) = address(&ward, &text) {
-            settings.listeners.push((id, address));
+            draft.listeners.push((id, address));
         }
     }
-    settings
+    draft.settings.tls = ward.section("tls").and_then(|tls| read_tls(&tls, root));
+    let proxies = ward.texts("trusted_proxies");
+    let proxies = proxies.iter().filter_map(|text| read_network(&ward, text, NETWORK_HELP));
+    draft.settings.trusted_proxies = proxies.collect();
+    if let Some(percent) = percent(&ward, "peer_share_percent") {
+        draft.settings.peer_share_percent = percent;
+    }
+    draft
+}
+
+/// How a network is written where there are no names for some.
+const NETWORK_HELP: &str = "write an address or a network, such as \"10.0.0.0/8\"";
+
+/// `tls`: a certificate and its key.
+pub(super) fn read_tls(tls: &Section<'_>, root: &Path) -> Option<TlsFiles> {
+    tls.only(&["cert", "key"]);
+    let (cert, key) = (tls.required_text("cert"), tls.required_text("key"));
+    Some(TlsFiles { cert: root.join(cert?.value), key: root.join(key?.value) })
+}
+
+fn percent(ward: &Section<'_>, key: &str) -> Option<u8> {
+    let (number, span) = ward.integer(key)?;
+    let percent = u8::try_from(number).ok().filter(|percent| (1..=100).contains(percent));
+    if percent.is_none() {
+        ward.error(&span, format!("`{key}` must be between 1 and 100"));
+    }
+    percent
 }
 
 pub(super) fn address(section: &Section<'_>, text: &Text<'_>) -> Option<SocketAddr> {
-    let address = text.value.parse().ok();
+    let address = listen_address(text.value);
     if address.is_none() {
         let problem = format!("{:?} is not an address to listen on", text.value);
         let help = "write an IP address and a port, as in \"127.0.0.1:4004\"";

@@ -733,18 +733,18 @@ fn ports_and_networks() {
 #[test]
 fn files_and_build() {
     check_rest(
-        "files = ['/etc/passwd', 'a/..', '']\nbuild = {}",
+        "files = ['/etc/passwd', 'a/../../b', '']\nbuild = {}",
         expect![[r#"
         spin.toml:10:10: "/etc/passwd" is not a pattern of files of the application
-          10 | files = ['/etc/passwd', 'a/..', '']
+          10 | files = ['/etc/passwd', 'a/../../b', '']
           help: write a relative glob such as "assets/**/*", or { source = "dir",
         … destination = "/dir" }
-        spin.toml:10:25: "a/.." is not a pattern of files of the application
-          10 | files = ['/etc/passwd', 'a/..', '']
+        spin.toml:10:25: "a/../../b" is not a pattern of files of the application
+          10 | files = ['/etc/passwd', 'a/../../b', '']
           help: write a relative glob such as "assets/**/*", or { source = "dir",
         … destination = "/dir" }
-        spin.toml:10:33: "" is not a pattern of files of the application
-          10 | files = ['/etc/passwd', 'a/..', '']
+        spin.toml:10:38: "" is not a pattern of files of the application
+          10 | files = ['/etc/passwd', 'a/../../b', '']
           help: write a relative glob such as "assets/**/*", or { source = "dir",
         … destination = "/dir" }
         spin.toml:11:9: `command` is missing here; it must be a shell command, or a
@@ -770,7 +770,8 @@ fn files_and_build() {
 fn settings_of_ward() {
     check_rest(
         "[application.tool.ward]\nlisten = 'localhost'\nlisteners = { mian = '127.0.0.1:1' }\n\
-         lissten = 1\n[application.tool.other]\nanything = 1",
+         lissten = 1\ntrusted_proxies = ['10.0.0.0/8', 'proxy']\npeer_share_percent = 0\n\
+         tls = { cert = 'a.pem' }\n[application.tool.other]\nanything = 1",
         expect![[r#"
             spin.toml:11:10: "localhost" is not an address to listen on
               11 | listen = 'localhost'
@@ -780,7 +781,14 @@ fn settings_of_ward() {
               help: did you mean `main`?
             spin.toml:13:1: unknown key `lissten`
               13 | lissten = 1
-              help: did you mean `listen`?"#]],
+              help: did you mean `listen`?
+            spin.toml:14:34: "proxy" is no network
+              14 | trusted_proxies = ['10.0.0.0/8', 'proxy']
+              help: write an address or a network, such as "10.0.0.0/8"
+            spin.toml:15:22: `peer_share_percent` must be between 1 and 100
+              15 | peer_share_percent = 0
+            spin.toml:16:7: `key` is missing here; it must be a string
+              16 | tls = { cert = 'a.pem' }"#]],
     );
     check_rest(
         "[component.main.tool.ward]\nmemory_limit = '64'\ndeadline = '0s'\nstream_deadline = '0s'\n\

@@ -193,6 +193,11 @@ fn hosts_are_checked_again_with_real_values() -> Result<(), Failure> {
     let hosts = variables.allowed_hosts(&app()?, "a", &BTreeSet::new())?;
     assert!(hosts.allows("postgres", "db.example", 99));
     assert!(!hosts.allows("postgres", "127.0.0.1", 5432));
+    // A variable may hold several, as it does where a database has replicas.
+    let several = resolve(&[("token", "t"), ("host", "db1:99,[::1]:98")], "", &[])?;
+    let several = several.allowed_hosts(&app()?, "a", &BTreeSet::new())?;
+    assert!(several.allows("postgres", "db1", 99) && several.allows("postgres", "::1", 98));
+    assert!(!several.allows("postgres", "db1", 98));
     let withheld = BTreeSet::from(["postgres://{{ host }}".to_owned()]);
     let hosts = variables.allowed_hosts(&app()?, "a", &withheld)?;
     assert!(!hosts.allows("postgres", "db.example", 99));

@@ -31,6 +31,24 @@ fn every_key_ward_supports() -> Result<(), Findings> {
 }
 
 #[test]
+fn the_repositorys_own_is_what_spin_reads_and_changes_nothing() -> Result<(), Findings> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../runtime-config.toml");
+    assert_eq!(RuntimeConfig::load(Path::new(path))?, RuntimeConfig::default());
+    // What is commented out would be read, too.
+    let text = std::fs::read_to_string(path).unwrap();
+    let setting = |line: &str| line.contains(" = ") || line.starts_with('[');
+    let lines = text.lines().map(|line| match line.strip_prefix("# ") {
+        Some(rest) if setting(rest) && !rest.starts_with("PATIENTS") => rest,
+        _ => line,
+    });
+    let all = lines.collect::<Vec<_>>().join("\n");
+    let config = RuntimeConfig::read(Path::new("runtime-config.toml"), &all)?;
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    assert!(config.state_dir.is_some() && config.variables_providers.len() == 1);
+    Ok(())
+}
+
+#[test]
 fn pooling_stays_on_in_a_section_without_the_key() -> Result<(), Findings> {
     let text = "config_provider = []\n[outbound_http]\nmax_connections = 0";
     let config = RuntimeConfig::read(Path::new("r.toml"), text)?;

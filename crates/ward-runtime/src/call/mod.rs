@@ -27,7 +27,13 @@ pub struct CallContext {
     pub until: Option<Instant>,
     /// The id of the request that the call belongs to, for log lines; empty for none.
     pub request_id: Arc<str>,
+    /// What its work holds on to.
+    pub held: Option<Held>,
 }
+
+/// What is kept for as long as somebody works for a request, whoever waits for that: dropped when
+/// the last work is done.
+pub type Held = Arc<dyn std::fmt::Debug + Send + Sync>;
 
 /// Where a call is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +46,7 @@ pub(crate) enum Site {
 
 impl Default for CallContext {
     fn default() -> Self {
-        Self { until: None, request_id: "".into() }
+        Self { until: None, request_id: "".into(), held: None }
     }
 }
 

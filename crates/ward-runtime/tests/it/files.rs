@@ -66,7 +66,7 @@ async fn nothing_else_can_be_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn links_lead_nowhere() {
+async fn links_lead_nowhere_outside() {
     let plan = with_files();
     let outside = tempfile::tempdir().unwrap();
     std::fs::write(outside.path().join("outside.txt"), "outside").unwrap();
@@ -74,7 +74,8 @@ async fn links_lead_nowhere() {
     for (link, target) in [
         ("to-file", outside.path().join("outside.txt")),
         ("to-directory", outside.path().to_owned()),
-        ("up", "../other.txt".into()),
+        ("up", "../notes/secret.txt".into()),
+        ("inside", "../other.txt".into()),
     ] {
         std::os::unix::fs::symlink(target, data.join(link)).unwrap();
     }
@@ -83,6 +84,7 @@ async fn links_lead_nowhere() {
         let answer = read(&host, &format!("/mnt/data/{path}")).await;
         assert!(answer.starts_with("error"), "{path}: {answer}");
     }
+    assert_eq!(read(&host, "/mnt/data/inside").await, "ok not granted");
 }
 
 #[tokio::test(flavor = "multi_thread")]

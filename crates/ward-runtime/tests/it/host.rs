@@ -159,7 +159,7 @@ impl Host {
     ) -> Result<http::Response<Body>, HandleError> {
         let handler = self.runtime.http(trigger).expect("the trigger exists");
         let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
-        handler.handle(request.body(body).unwrap()).await
+        handler.handle(request.body(body).unwrap(), None).await
     }
 }
 

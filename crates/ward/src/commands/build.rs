@@ -43,7 +43,13 @@ pub(crate) fn build(app: &App, ids: &[String], progress: Progress) -> Result<(),
 }
 
 fn run_command(id: &str, command: &str, workdir: &Path) -> Result<(), Failure> {
-    let status = Command::new("/bin/sh")
+    let mut shell = Command::new("/bin/sh");
+    for (name, _) in std::env::vars_os() {
+        if is_secret(&name.to_string_lossy()) {
+            shell.env_remove(name);
+        }
+    }
+    let status = shell
         .args(["-c", command])
         .current_dir(if workdir.as_os_str().is_empty() { Path::new(".") } else { workdir })
         .stdin(Stdio::null())
@@ -54,4 +60,10 @@ fn run_command(id: &str, command: &str, workdir: &Path) -> Result<(), Failure> {
     }
     let text = format!("component {id}: its build command failed ({status}): {command}");
     Err(Failure::new(text).help("`ward doctor` checks the toolchain and the wasm target"))
+}
+
+/// Variables with values of the application, passwords among them, and ward's own address of the
+/// database: no business of what builds a component.
+fn is_secret(name: &str) -> bool {
+    name.starts_with("SPIN_VARIABLE_") || name == "WARD_DATABASE_URL"
 }

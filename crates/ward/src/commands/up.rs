@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
 use ward_events::EventsOptions;
 use ward_http::Server;
 use ward_manifest::{App, Variables};
@@ -21,6 +20,7 @@ use crate::failure::Failure;
 use crate::metrics::{self, Numbers};
 use crate::progress::{Progress, seconds};
 use crate::provision::Provision;
+use crate::serving::Serving;
 use crate::signals::Stop;
 use crate::{events, grpc, guide, output, ports, schema};
 
@@ -37,12 +37,13 @@ pub(crate) fn run(args: &UpArgs) -> Result<ExitCode, Failure> {
     grpc::apply(&mut application.app, args.listen, args.grpc_listen);
     let grpc = grpc::address(&application.app);
     ports::check(&application.app.settings, grpc, args.metrics)?;
+    let serving = Serving::new(args, &application.app)?;
     if args.build {
         build(&application.app, &[], progress)?;
     }
     check_built(&application.app)?;
     let runtime = super::runtime()?;
-    let result = runtime.block_on(Up { args, application, progress, started }.run());
+    let result = runtime.block_on(Up { args, application, serving, progress, started }.run());
     runtime.shutdown_timeout(LEFTOVERS_MAX);
     result.map(|()| ExitCode::SUCCESS)
 }
@@ -64,6 +65,7 @@ fn relative<'a>(path: &'a Path, root: &Path) -> &'a Path {
 struct Up<'a> {
     args: &'a UpArgs,
     application: Application,
+    serving: Serving,
     progress: Progress,
     started: Instant,
 }
@@ -73,7 +75,7 @@ struct Ready {
     server: Server<HttpHandler>,
     grpc: Option<ward_grpc::Server<Function>>,
     events: Option<EventsOptions>,
-    metrics: Option<TcpListener>,
+    metrics: Option<metrics::Server>,
     /// Kept for as long as its handlers serve.
     _runtime: Runtime,
 }
@@ -96,7 +98,6 @@ impl Up<'_> {
             ready = self.prepare(provision) => ready?,
         };
         self.announce(&ready)?;
-        let metrics = metrics::serve(ready.metrics, Numbers::of(ready.events.as_ref()));
         let events = events::start(ready.events);
         let grpc = async {
             match ready.grpc {
@@ -104,10 +105,17 @@ impl Up<'_> {
                 None => 0,
             }
         };
+        let metrics = async {
+            if let Some(server) = ready.metrics {
+                server.run(std::future::pending()).await;
+            }
+            std::future::pending().await
+        };
         let serving = async { tokio::join!(ready.server.run(stop.clone().requested()), grpc) };
+        // The numbers are there to be read until the others have ended.
         let (drained, calls_cut) = tokio::select! {
             served = serving => served,
-            never = metrics => match never {},
+            () = metrics => return Ok(()),
         };
         if let Some(events) = events {
             events.stop().await;
@@ -130,13 +138,18 @@ impl Up<'_> {
         let runtime = loaded?;
         let listeners = ward_http::listeners(&self.application.app, |id| runtime.http(id))
             .map_err(Failure::new)?;
-        let server = Server::bind(listeners, ward_http::Options::default())
-            .await
+        let options = ward_http::Options {
+            limits: self.serving.limits(ward_http::Limits::default()),
+            tls: self.serving.tls.clone(),
+            proxies: self.serving.proxies.clone(),
+        };
+        let server = Server::bind(listeners, options)
             .map_err(|error| Failure::new(error).help("choose another address with --listen"))?;
-        let grpc = grpc::bind(&self.application.app, &runtime, &variables).await?;
+        let grpc = grpc::bind(&self.application.app, &runtime, &variables, &self.serving).await?;
         let log = provision.event_log.as_deref();
         let events = events::prepare(&self.application.app, &variables, &runtime, &written, log)?;
-        let metrics = metrics::bind(self.args.metrics).await?;
+        let numbers = Numbers::of(events.as_ref());
+        let metrics = metrics::bind(self.args.metrics, self.serving.tls.clone(), numbers)?;
         Ok(Ready { server, grpc, events, metrics, _runtime: runtime })
     }
 
@@ -163,16 +176,18 @@ impl Up<'_> {
     fn announce(&self, ready: &Ready) -> Result<(), Failure> {
         let took = self.started.elapsed();
         let bound = ready.server.bound();
-        let grpc = ready.grpc.as_ref().map(ward_grpc::Server::address);
-        let metrics = ready.metrics.as_ref().and_then(|listener| listener.local_addr().ok());
-        let others = [("grpc", grpc), ("metrics", metrics)];
-        let others = others.into_iter().filter_map(|(name, address)| Some((name, address?)));
-        let others: Vec<(&str, SocketAddr)> = others.collect();
+        let grpc = ready.grpc.as_ref().map(|server| ("grpc", server.address(), server.is_tls()));
+        let metrics = ready
+            .metrics
+            .as_ref()
+            .and_then(|server| Some(("metrics", *server.addresses().first()?, server.is_tls())));
+        let others: Vec<(&str, SocketAddr, bool)> = grpc.into_iter().chain(metrics).collect();
         match self.progress {
             Progress::Quiet => Ok(()),
             Progress::Log => {
                 let http = bound.iter().map(|b| (b.component.as_deref(), b.address));
                 let http = http.map(|(component, at)| (component.unwrap_or("gateway"), at));
+                let others = others.into_iter().map(|(name, at, _)| (name, at));
                 for (listener, address) in http.chain(others) {
                     tracing::info!(listener, %address, "serving");
                 }

@@ -64,6 +64,11 @@ fn up() {
                       Where to serve gRPC [default: `listen` of the gRPC trigger, or 127.0.0.1:9001]
                   --metrics <ADDRESS:PORT>
                       Where to serve numbers for Prometheus, as /metrics [default: nowhere]
+                  --tls-cert <FILE>
+                      The certificate to serve with, in PEM, for every listener; read again when it
+                      changes [default: `tls` in the manifest, or clear text]
+                  --tls-key <FILE>
+                      The certificate's private key, in PEM
                   --no-listeners
                       Do not give components ports of their own beside the gateway
               -e, --env <NAME=VALUE>

@@ -23,6 +23,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use kit::database::Fault;
+use kit::route::Call;
 use kit::{Problem, log, problem};
 use spin_sdk::http::{BoxBody, box_body};
 use spin_sdk::pg::ParameterValue;
@@ -30,7 +31,6 @@ use spin_sdk::time::sleep;
 use spin_sdk::wasip3::spawn;
 
 use super::event::Event;
-use crate::caller::Caller;
 use crate::limits::{HEARTBEAT, LOOK_EVERY, LOOK_MAX, LOOK_PAUSE, STREAM_MAX};
 use recent::Recent;
 
@@ -49,10 +49,10 @@ thread_local! {
 }
 
 /// Answers: the head now, the events as they come.
-pub(crate) async fn answer(caller: &Caller<'_>, query: &str) -> Result<Response<BoxBody>, Problem> {
-    super::no_parameters(query)?;
-    let last = last_event_id(caller.headers)?;
-    let beginning = begin(caller, last).await.map_err(caller.failed("analytics.stream"))?;
+pub(crate) async fn answer(call: &Call<'_>) -> Result<Response<BoxBody>, Problem> {
+    super::no_parameters(call.query)?;
+    let last = last_event_id(call.headers)?;
+    let beginning = begin(call, last).await.map_err(crate::failed(call))?;
     // One piece waits for the client at most: whoever reads slowly is not read ahead for.
     let (sender, receiver) = mpsc::channel(0);
     spawn(run(sender, beginning));
@@ -76,8 +76,8 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
     })
 }
 
-async fn begin(caller: &Caller<'_>, last: Option<i64>) -> Result<i64, Fault> {
-    let values = caller.values([ParameterValue::Int64(last.unwrap_or(i64::MAX))]);
+async fn begin(call: &Call<'_>, last: Option<i64>) -> Result<i64, Fault> {
+    let values = call.caller.access().values([ParameterValue::Int64(last.unwrap_or(i64::MAX))]);
     let database = crate::database().await?;
     let rows = database.query(include_str!("../../store/stream_begin.sql"), values).await?;
     rows.first().ok_or_else(|| Fault::Other("no-row".to_owned()))?.bigint(0)

@@ -1,10 +1,8 @@
 //! Failures as the guest is told them. The database's own words (message, detail, constraint) go to
-//! the guest, which has the data anyway, and nowhere else: no function here logs, and connection
-//! failures are reworded so that no part of an address is repeated.
-
-use std::error::Error as StdError;
+//! the guest, which has the data anyway, and nowhere else: no function here logs.
 
 use tokio_postgres::error::SqlState;
+use ward_postgres::DialError;
 
 use crate::capabilities::bindings::postgres::{DbError, Error, QueryError};
 
@@ -23,21 +21,11 @@ pub(super) fn query_text(text: &str) -> Error {
 }
 
 /// A connection that could not be made.
-pub(super) fn connection_failed(error: &tokio_postgres::Error) -> Error {
-    let text = match error.as_db_error() {
-        Some(error) => {
-            format!(
-                "the database refused the connection: {} ({})",
-                error.message(),
-                error.code().code()
-            )
-        }
-        None => match error.source() {
-            Some(source) => format!("cannot connect to the database: {source}"),
-            None => format!("cannot connect to the database: {error}"),
-        },
-    };
-    Error::ConnectionFailed(text)
+pub(super) fn connection_failed(error: &DialError) -> Error {
+    Error::ConnectionFailed(match error.help() {
+        Some(help) => format!("{error}; {help}"),
+        None => error.to_string(),
+    })
 }
 
 /// Whether a cached statement no longer fits its tables, or is gone. It failed before it ran.

@@ -3,8 +3,8 @@
 //! The way of a statement: [`host`] takes the guest's call, [`lease`] runs it on a [`session`]
 //! taken from the [`pool`], [`types`] turns parameters and rows into bytes and back, [`error`] says
 //! what went wrong, and [`effect`] tells what the connection needs before its next guest.
-//! [`address`] refuses what `allowed_outbound_hosts` does not list, [`reach`] what is in a blocked
-//! network.
+//! [`address`] refuses what `allowed_outbound_hosts` does not list; how an address is read and
+//! dialled is `ward-postgres`'s.
 //!
 //! No statement, parameter, value or error detail is ever logged from here.
 
@@ -20,7 +20,6 @@ mod host;
 mod lease;
 mod outbox;
 mod pool;
-mod reach;
 mod session;
 mod types;
 
@@ -29,14 +28,13 @@ mod tests;
 
 use std::sync::Arc;
 
-use ward_manifest::AllowedHosts;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 
-use self::address::Address;
 use self::lease::Lease;
 use self::outbox::OutboxWatch;
 use super::bindings::postgres::{self, Error};
 
+pub(crate) use self::address::Grants;
 pub use self::outbox::OutboxBell;
 pub(crate) use self::pool::PostgresService;
 
@@ -44,19 +42,19 @@ pub(crate) use self::pool::PostgresService;
 #[derive(Clone)]
 pub(crate) struct PostgresCtx {
     service: Arc<PostgresService>,
-    hosts: Arc<AllowedHosts>,
+    grants: Arc<Grants>,
     component: Arc<str>,
     bell: OutboxBell,
 }
 
 impl PostgresCtx {
-    /// `hosts`: the `allowed_outbound_hosts` of `component`, templates resolved.
+    /// The connections of `service` for `component`, as far as `grants` go.
     pub(crate) fn new(
         service: Arc<PostgresService>,
-        hosts: Arc<AllowedHosts>,
+        grants: Arc<Grants>,
         component: Arc<str>,
     ) -> Self {
-        PostgresCtx { service, hosts, component, bell: OutboxBell::default() }
+        PostgresCtx { service, grants, component, bell: OutboxBell::default() }
     }
 
     /// With somebody who wants to know when the component has written events.
@@ -65,9 +63,9 @@ impl PostgresCtx {
     }
 
     /// The one way to a connection, whichever function the guest called.
-    async fn open(&self, address: &str, ca_root: Option<&str>) -> Result<Connection, Error> {
-        let address = Address::parse(address, ca_root)?;
-        address.check(&self.hosts, &self.component)?;
+    async fn open(&self, text: &str, ca_root: Option<&str>) -> Result<Connection, Error> {
+        let address = self.service.read(text, ca_root)?;
+        self.grants.check(&address, text)?;
         let lease = Arc::new(self.service.open(&address).await?);
         let watch = OutboxWatch::new(self.bell.clone(), self.component.clone());
         Ok(Connection { lease, watch: Arc::new(watch) })

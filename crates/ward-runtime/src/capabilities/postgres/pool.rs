@@ -3,41 +3,33 @@
 //! A server's limit of connections counts whatever database and role they are for, so the permits
 //! here belong to the server and the idle connections to the address: when a server's share is
 //! used up by idle connections of one address, the oldest makes room for another's. (This is why
-//! no pool library is used: theirs have a limit per address only.) An address in turn has no more
-//! than a part of its server's share: a service whose statements hang leaves the others theirs, and
-//! services that are busy at once do not close each other's connections, each of which costs more
-//! to make than it then serves. An idle connection is clean; see [`super::lease`] for what happens
-//! to one on its way back.
+//! no pool library is used: theirs have a limit per address only.) What an address reaches, in
+//! turn, has no more than a part of its server's share: a service whose statements hang leaves the
+//! others theirs, and services that are busy at once do not close each other's connections, each of
+//! which costs more to make than it then serves. Parts are counted by [`Target`], so that a
+//! component gets no second one for writing its address in another way. An idle connection is
+//! clean; see [`super::lease`] for what happens to one on its way back.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::SimpleQueryMessage;
 use ward_manifest::OutboundNetworking;
+use ward_postgres::{Address, DialError, Target};
 
-use super::address::{Address, PoolKey};
+use super::address::Addresses;
 use super::error::connection_failed;
 use super::lease::Lease;
-use super::reach;
 use super::session::Session;
 use crate::capabilities::bindings::postgres::Error;
-
-/// How long opening a handle waits for a connection. Requests have 30 s; a third of it leaves time
-/// to answer with an error that tells why.
-const WAIT: Duration = Duration::from_secs(10);
-
-/// Idle connections older than this are closed when the next one comes back, so that a burst does
-/// not keep its connections for ever.
-const IDLE_MAX: Duration = Duration::from_secs(300);
-
-/// Connections to a server that will not tell its limit.
-const LIMIT_UNKNOWN: usize = 16;
-
-/// More connections than this make no server faster, and each costs it memory.
-const LIMIT_MAX: usize = 64;
+use crate::limits::{
+    POSTGRES_CONNECTIONS_MAX, POSTGRES_CONNECTIONS_UNKNOWN, POSTGRES_IDLE_MAX, POSTGRES_OPEN_MAX,
+    POSTGRES_OTHERS, POSTGRES_PARTS, POSTGRES_SWEEP,
+};
 
 /// The server's own limit, without the places it keeps for superusers and reserved roles.
 /// `reserved_connections` is there from version 16 on.
@@ -47,71 +39,174 @@ const LIMIT_QUERY: &str = "SELECT current_setting('max_connections')::int \
 
 /// All database connections of the process. Keep one, and hand it to every component.
 pub(crate) struct PostgresService {
+    addresses: Addresses,
     handles: Option<Arc<Semaphore>>,
     servers: Mutex<HashMap<String, Arc<Server>>>,
     networks: Arc<OutboundNetworking>,
-    wait: Duration,
+    times: Times,
+    /// Whether somebody lets go of what has been idle for long.
+    swept: AtomicBool,
+    own: Weak<PostgresService>,
+}
+
+/// How long things may take.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    /// All of opening a handle.
+    pub(super) open: Duration,
+    /// An idle connection is kept.
+    pub(super) idle: Duration,
+    /// Between two looks for what has been idle longer.
+    pub(super) sweep: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Times { open: POSTGRES_OPEN_MAX, idle: POSTGRES_IDLE_MAX, sweep: POSTGRES_SWEEP }
+    }
 }
 
 impl PostgresService {
     /// `handles_max`: `[outbound_pg] max_connections`, the most connections guests may hold at once
     /// over all servers; no such limit when it is absent. `networks`: where no connection may go.
     pub(crate) fn new(handles_max: Option<usize>, networks: Arc<OutboundNetworking>) -> Arc<Self> {
-        Self::with_wait(handles_max, networks, WAIT)
+        Self::with_times(handles_max, networks, Times::default())
     }
 
-    /// As [`Self::new`], with another time to wait for a free connection.
-    pub(super) fn with_wait(
+    /// As [`Self::new`], with other times.
+    pub(super) fn with_times(
         handles_max: Option<usize>,
         networks: Arc<OutboundNetworking>,
-        wait: Duration,
+        times: Times,
     ) -> Arc<Self> {
         let handles = handles_max.map(|max| Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
-        Arc::new(PostgresService {
+        Arc::new_cyclic(|own| PostgresService {
+            addresses: Addresses::default(),
             handles: handles.map(Arc::new),
             servers: Mutex::default(),
             networks,
-            wait,
+            times,
+            swept: AtomicBool::new(false),
+            own: own.clone(),
         })
     }
 
-    /// A connection to `address`: an idle one, or a new one within the server's share.
+    /// Reads an address, once for each text.
+    pub(super) fn read(&self, text: &str, ca_root: Option<&str>) -> Result<Arc<Address>, Error> {
+        self.addresses.read(text, ca_root)
+    }
+
+    /// A connection to `address`: an idle one, or a new one within the server's share. One deadline
+    /// holds for all that has to be waited for.
     ///
     /// # Errors
     /// `connection-failed`: no connection came free in time, or none could be made.
-    pub(crate) async fn open(&self, address: &Address) -> Result<Lease, Error> {
+    pub(crate) async fn open(&self, address: &Arc<Address>) -> Result<Lease, Error> {
+        self.sweep_from_now_on();
+        let until = Instant::now() + self.times.open;
         let handle = match &self.handles {
             None => None,
-            Some(handles) => Some(self.permit(handles, "[outbound_pg] max_connections").await?),
+            Some(handles) => {
+                Some(self.permit(handles, until, "[outbound_pg] max_connections").await?)
+            }
         };
-        let server = self.server(&address.server);
-        let (limit, most) = server.limit(address, &self.networks).await?;
-        let part = self.permit(&server.part(&address.key, *most), "this database's share").await?;
-        let permit = self.permit(limit, "this server's share").await?;
-        let session = match server.take(&address.key) {
+        let server = self.server(address.target().server());
+        let share = self.share(&server, address, until).await?;
+        let part = server.part(address.target(), share.limit);
+        let part = self.permit(&part, until, "this database's share").await?;
+        let permit = self.permit(&share.permits, until, "this server's share").await?;
+        let session = match server.take(address, share) {
             Some(session) => session,
-            None => connect(address, &self.networks).await?,
+            None => self.connect(address, until).await?,
         };
         Ok(Lease::new(session, server, Permits { _server: permit, _part: part, _handle: handle }))
     }
 
     fn server(&self, name: &str) -> Arc<Server> {
         let mut servers = lock(&self.servers);
+        if let Some(server) = servers.get(name) {
+            return server.clone();
+        }
         servers.entry(name.to_owned()).or_default().clone()
     }
 
     async fn permit(
         &self,
         from: &Arc<Semaphore>,
+        until: Instant,
         limit: &str,
     ) -> Result<OwnedSemaphorePermit, Error> {
-        match timeout(self.wait, from.clone().acquire_owned()).await {
+        match timeout_at(until, from.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(Error::ConnectionFailed(format!(
                 "too many connections: none came free in {:?}; all of {limit} are in use",
-                self.wait
+                self.times.open
             ))),
         }
+    }
+
+    /// The server's share. The first caller connects and asks how many connections there are; the
+    /// one it made for that becomes the first idle one.
+    async fn share<'s>(
+        &self,
+        server: &'s Server,
+        address: &Arc<Address>,
+        until: Instant,
+    ) -> Result<&'s Share, Error> {
+        let ask = async || {
+            let session = self.connect(address, until).await?;
+            let limit = share(ask_limit(&session, until).await);
+            server.put(session);
+            Ok(Share { permits: Arc::new(Semaphore::new(limit)), limit })
+        };
+        match timeout_at(until, server.share.get_or_try_init(ask)).await {
+            Ok(share) => share,
+            // Another was the first, and had no more time than we.
+            Err(_) => Err(connection_failed(&DialError::Late {
+                place: address.place(),
+                waited: self.times.open,
+            })),
+        }
+    }
+
+    async fn connect(&self, address: &Arc<Address>, until: Instant) -> Result<Session, Error> {
+        let networks = &self.networks;
+        match ward_postgres::dial(address, until, &|ip| !networks.blocks(ip)).await {
+            Ok(dialled) => Ok(Session::new(address.clone(), dialled)),
+            Err(error) => {
+                if let DialError::Blocked(address) = &error {
+                    tracing::warn!(%address, "refused a database in a network of block_networks");
+                }
+                Err(connection_failed(&error))
+            }
+        }
+    }
+
+    /// Sees to it that what is not used goes away, from the first use on.
+    fn sweep_from_now_on(&self) {
+        if self.swept.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (own, Times { sweep, .. }) = (self.own.clone(), self.times);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(sweep).await;
+                match own.upgrade() {
+                    Some(service) => service.sweep(),
+                    None => return,
+                }
+            }
+        });
+    }
+
+    /// Closes what has been idle for long, and forgets servers and parts that nobody uses.
+    fn sweep(&self) {
+        let mut servers = lock(&self.servers);
+        servers.retain(|_, server| {
+            let left = server.sweep(self.times.idle);
+            // Who has it from the map is counted, since that happens under the same lock.
+            left || Arc::strong_count(server) > 1
+        });
     }
 }
 
@@ -122,11 +217,17 @@ pub(super) struct Permits {
     _handle: Option<OwnedSemaphorePermit>,
 }
 
+/// The connections of one server that are this process's.
+struct Share {
+    permits: Arc<Semaphore>,
+    limit: usize,
+}
+
 /// One database server.
 #[derive(Default)]
 pub(super) struct Server {
-    limit: OnceCell<(Arc<Semaphore>, usize)>,
-    parts: Mutex<HashMap<PoolKey, Arc<Semaphore>>>,
+    share: OnceCell<Share>,
+    parts: Mutex<HashMap<Arc<Target>, Arc<Semaphore>>>,
     idle: Mutex<VecDeque<Idle>>,
 }
 
@@ -136,43 +237,36 @@ struct Idle {
 }
 
 impl Server {
-    /// The permits of this server. The first caller connects and asks how many there are; the
-    /// connection it made for that becomes the first idle one.
-    async fn limit(
-        &self,
-        address: &Address,
-        networks: &OutboundNetworking,
-    ) -> Result<&(Arc<Semaphore>, usize), Error> {
-        let ask = async || {
-            let session = connect(address, networks).await?;
-            let limit = share(ask_limit(&session).await);
-            self.put(session);
-            Ok((Arc::new(Semaphore::new(limit)), limit))
-        };
-        self.limit.get_or_try_init(ask).await
-    }
-
-    /// The permits of one address, out of `limit` for all.
-    fn part(&self, key: &PoolKey, limit: usize) -> Arc<Semaphore> {
+    /// The permits of what one address reaches, out of `limit` for all.
+    fn part(&self, target: &Arc<Target>, limit: usize) -> Arc<Semaphore> {
         let mut parts = lock(&self.parts);
-        let part = parts.entry(key.clone());
-        part.or_insert_with(|| Arc::new(Semaphore::new(limit.div_ceil(PARTS)))).clone()
+        if let Some(part) = parts.get(target) {
+            return part.clone();
+        }
+        parts.entry(target.clone()).or_insert_with(|| Arc::new(Semaphore::new(part(limit)))).clone()
     }
 
-    /// An idle connection for `key`, the one used last, which is the likeliest to be warm. When
-    /// there is none and the share is used up by others, the oldest of those is closed.
-    fn take(&self, key: &PoolKey) -> Option<Session> {
+    /// An idle connection for `address`, the one used last, which is the likeliest to be warm. When
+    /// there is none, one that reaches the same makes room where the part is used up; where the
+    /// server's share is, the oldest of all.
+    fn take(&self, address: &Arc<Address>, share: &Share) -> Option<Session> {
+        let part_left = self.part(address.target(), share.limit).available_permits();
         let mut idle = lock(&self.idle);
         idle.retain(|idle| !idle.session.is_closed());
-        if let Some(found) = idle.iter().rposition(|idle| idle.session.key == *key) {
+        if let Some(found) = idle.iter().rposition(|idle| idle.session.address == *address) {
             return idle.remove(found).map(|idle| idle.session);
         }
-        if let Some((permits, limit)) = self.limit.get() {
-            // The caller has its permit already, so this counts its connection too.
-            let busy = limit.saturating_sub(permits.available_permits());
-            if busy + idle.len() > *limit {
-                idle.pop_front();
-            }
+        // The caller has its permits already, so these count its connection too.
+        let same = |idle: &&Idle| idle.session.address.target() == address.target();
+        let busy = part(share.limit).saturating_sub(part_left);
+        if busy + idle.iter().filter(same).count() > part(share.limit)
+            && let Some(oldest) = idle.iter().position(|idle| same(&idle))
+        {
+            idle.remove(oldest);
+        }
+        let busy = share.limit.saturating_sub(share.permits.available_permits());
+        if busy + idle.len() > share.limit {
+            idle.pop_front();
         }
         None
     }
@@ -180,11 +274,21 @@ impl Server {
     /// Takes back a connection that is clean. Call this before its permits are released, so that
     /// idle and busy connections together never pass the limit.
     pub(super) fn put(&self, session: Session) {
+        lock(&self.idle).push_back(Idle { session, since: Instant::now() });
+    }
+
+    /// Closes what has been idle for longer, and forgets parts without a connection; whether there
+    /// is anything left.
+    fn sweep(&self, idle_max: Duration) -> bool {
         let mut idle = lock(&self.idle);
-        idle.push_back(Idle { session, since: Instant::now() });
-        while idle.front().is_some_and(|oldest| oldest.since.elapsed() > IDLE_MAX) {
-            idle.pop_front();
-        }
+        idle.retain(|idle| !idle.session.is_closed() && idle.since.elapsed() <= idle_max);
+        let mut parts = lock(&self.parts);
+        parts.retain(|target, part| {
+            let kept = idle.iter().any(|idle| idle.session.address.target() == target);
+            // A permit that is out, or is waited for, holds the semaphore as well.
+            kept || Arc::strong_count(part) > 1
+        });
+        !idle.is_empty() || !parts.is_empty()
     }
 }
 
@@ -193,20 +297,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn connect(address: &Address, networks: &OutboundNetworking) -> Result<Session, Error> {
-    let config = reach::config(address, networks).await?;
-    // The library's own timeout covers reaching the server only, not its silence afterwards.
-    match timeout(WAIT, Session::connect(address, &config)).await {
-        Ok(Ok(session)) => Ok(session),
-        Ok(Err(error)) => Err(connection_failed(&error)),
-        Err(_) => Err(Error::ConnectionFailed(format!(
-            "the database did not complete the connection in {WAIT:?}"
-        ))),
-    }
-}
-
-async fn ask_limit(session: &Session) -> Option<usize> {
-    let answer = timeout(WAIT, session.client.simple_query(LIMIT_QUERY)).await.ok()?.ok()?;
+async fn ask_limit(session: &Session, until: Instant) -> Option<usize> {
+    let answer = timeout_at(until, session.client.simple_query(LIMIT_QUERY)).await.ok()?.ok()?;
     answer.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
         _ => None,
@@ -214,27 +306,31 @@ async fn ask_limit(session: &Session) -> Option<usize> {
 }
 
 /// How many of a server's `usable` connections this process takes: half of what is left after
-/// [`OTHERS`]. The other half is for a second replica, or for the next version during a rolling
-/// replacement. With PostgreSQL's default of 100 that is (100 - 3 - 8) / 2 = 44.
+/// [`POSTGRES_OTHERS`]. The other half is for a second replica, or for the next version during a
+/// rolling replacement. With PostgreSQL's default of 100 that is (100 - 3 - 8) / 2 = 44.
 fn share(usable: Option<usize>) -> usize {
-    usable.map_or(LIMIT_UNKNOWN, |usable| (usable.saturating_sub(OTHERS) / 2).clamp(1, LIMIT_MAX))
+    usable.map_or(POSTGRES_CONNECTIONS_UNKNOWN, |usable| {
+        (usable.saturating_sub(POSTGRES_OTHERS) / 2).clamp(1, POSTGRES_CONNECTIONS_MAX)
+    })
 }
 
-/// Into how many parts a server's share goes: as many services as an application has, so that
-/// together they do not need what others have idle.
-const PARTS: usize = 4;
-
-/// Connections left to migrations, the outbox relay and people with psql.
-const OTHERS: usize = 8;
+/// How many of a share one target may have.
+fn part(limit: usize) -> usize {
+    limit.div_ceil(POSTGRES_PARTS)
+}
 
 #[cfg(test)]
 impl PostgresService {
     pub(super) fn idle_count(&self, address: &Address) -> usize {
-        lock(&self.server(&address.server).idle).len()
+        lock(&self.server(address.target().server()).idle).len()
     }
 
     pub(super) fn limit_of(&self, address: &Address) -> Option<usize> {
-        self.server(&address.server).limit.get().map(|(_, limit)| *limit)
+        self.server(address.target().server()).share.get().map(|share| share.limit)
+    }
+
+    pub(super) fn server_count(&self) -> usize {
+        lock(&self.servers).len()
     }
 }
 

@@ -2,14 +2,13 @@
 //! statements. A session is used by one handle at a time.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{AsyncMessage, Client, Config, Error, Socket, Statement};
+use tokio_postgres::{AsyncMessage, Client, Error, Statement};
+use ward_postgres::{Address, Connection, Connector, Dialled};
 
-use super::address::{Address, PoolKey, Tls};
 use super::effect::{Effect, effect};
 
 /// Prepared statements kept per connection. A component has some tens; each costs the server a few
@@ -22,26 +21,19 @@ const STATEMENT_BYTES_MAX: usize = 16 << 10;
 /// One connection.
 pub(super) struct Session {
     pub(super) client: Client,
-    pub(super) key: PoolKey,
-    tls: Tls,
+    /// What it was opened with: another guest gets it for the very same only, password and all.
+    pub(super) address: Arc<Address>,
+    connector: Connector,
     driver: JoinHandle<()>,
     statements: Mutex<Statements>,
 }
 
 impl Session {
-    /// Connects and logs in; `config` is the address's own, as far as it may be followed.
-    pub(super) async fn connect(address: &Address, config: &Config) -> Result<Self, Error> {
-        let (client, driver) = match &address.tls {
-            Tls::Off(tls) => drive(config, *tls).await?,
-            Tls::Rustls(tls) => drive(config, tls.clone()).await?,
-        };
-        Ok(Session {
-            client,
-            key: address.key.clone(),
-            tls: address.tls.clone(),
-            driver,
-            statements: Mutex::default(),
-        })
+    /// Takes over an open connection, and drives it.
+    pub(super) fn new(address: Arc<Address>, dialled: Dialled) -> Self {
+        let Dialled { client, connection, connector } = dialled;
+        let (driver, statements) = (drive(connection), Mutex::default());
+        Session { client, address, connector, driver, statements }
     }
 
     /// Whether the server or the network ended it.
@@ -92,11 +84,7 @@ impl Session {
         let cancel = self.client.cancel_token();
         let driver = self.driver.abort_handle();
         let end = async {
-            let asked = match self.tls {
-                Tls::Off(tls) => cancel.cancel_query(tls).await,
-                Tls::Rustls(tls) => cancel.cancel_query(tls).await,
-            };
-            if asked.is_err() {
+            if cancel.cancel_query(self.connector).await.is_err() {
                 // The server cannot be reached to be asked; then waiting for its answer is vain.
                 self.driver.abort();
             }
@@ -113,16 +101,9 @@ impl Session {
 /// How long a cancelled statement may take to end before its connection is cut off.
 const DISCARD: Duration = Duration::from_secs(10);
 
-/// Connects, and spawns the task that moves the connection's bytes.
-async fn drive<T>(config: &Config, tls: T) -> Result<(Client, JoinHandle<()>), Error>
-where
-    T: MakeTlsConnect<Socket> + 'static,
-    T::Stream: Send + 'static,
-    <T::TlsConnect as tokio_postgres::tls::TlsConnect<Socket>>::Future: Send,
-    T::TlsConnect: Send,
-{
-    let (client, mut connection) = config.connect(tls).await?;
-    let driver = tokio::spawn(async move {
+/// Spawns the task that moves the connection's bytes.
+fn drive(mut connection: Connection) -> JoinHandle<()> {
+    tokio::spawn(async move {
         // Polled by hand: the library's own loop logs the server's notices, and what a trigger
         // raises as a notice may hold a patient's data.
         loop {
@@ -133,8 +114,7 @@ where
                 Some(Err(_)) | None => return,
             }
         }
-    });
-    Ok((client, driver))
+    })
 }
 
 /// Prepared statements by text; the least recently used one makes room.

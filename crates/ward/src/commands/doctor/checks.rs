@@ -9,7 +9,7 @@ use ward_embedded::{StateLock, ensure_installed, how_to_install, installations};
 use ward_manifest::{App, KafkaSettings, RuntimeConfig};
 
 use super::{Finding, Status};
-use crate::application::Application;
+use crate::application::{Application, runtime_config_file};
 use crate::cli::{Check, DoctorArgs};
 use crate::database::connect;
 use crate::events::{LogKind, broker_of};
@@ -83,8 +83,9 @@ fn manifest(args: &DoctorArgs, app: Result<&App, &ward_manifest::Findings>) -> V
         }
         Err(findings) => problems(findings),
     };
-    if let Some(path) = &args.config.runtime_config_file {
-        findings.extend(match RuntimeConfig::load(path) {
+    let runtime_config = app.ok().and_then(|app| runtime_config_file(app, &args.config));
+    if let Some(path) = runtime_config.or_else(|| args.config.runtime_config_file.clone()) {
+        findings.extend(match RuntimeConfig::load(&path) {
             Ok(_) => vec![Finding::ok(path.display().to_string())],
             Err(found) => problems(&found),
         });
@@ -205,7 +206,13 @@ fn free_ports(app: &App) -> Finding {
 }
 
 fn state(args: &DoctorArgs, app: &App) -> Finding {
-    let state = args.config.state_dir.clone().unwrap_or_else(|| app.root.join(".ward"));
+    let configured = || {
+        let path = runtime_config_file(app, &args.config)?;
+        // What is wrong with the file is the manifest check's finding.
+        RuntimeConfig::load(&path).ok()?.state_dir
+    };
+    let state = args.config.state_dir.clone().or_else(configured);
+    let state = state.unwrap_or_else(|| app.root.join(".ward"));
     let shown = state.display();
     if !state.exists() {
         return Finding::ok(format!("{shown} will be made"));

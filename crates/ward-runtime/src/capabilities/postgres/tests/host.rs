@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use wasmtime::component::{Resource, ResourceTable, Source, StreamConsumer, StreamResult};
 use wasmtime::{Config, Engine, Store, StoreContextMut};
 
-use super::{database, hosts, server};
+use super::{database, grants, server};
 use crate::capabilities::bindings::postgres::{
     DbValue, Error, HostConnection, HostConnectionBuilder, HostConnectionBuilderWithStore,
     HostConnectionWithStore,
@@ -30,8 +30,8 @@ fn store(allowed: &[&str]) -> Store<State> {
     let mut config = Config::new();
     config.wasm_component_model_async(true);
     let engine = Engine::new(&config).unwrap();
-    let ctx =
-        PostgresCtx::new(PostgresService::new(None, Arc::default()), hosts(allowed), "test".into());
+    let service = PostgresService::new(None, Arc::default());
+    let ctx = PostgresCtx::new(service, grants(allowed));
     Store::new(&engine, State { ctx, table: ResourceTable::new() })
 }
 

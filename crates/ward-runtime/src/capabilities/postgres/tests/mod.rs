@@ -12,8 +12,9 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 use ward_embedded::{Ephemeral, Postgres};
 use ward_manifest::AllowedHosts;
+use ward_postgres::Address;
 
-use super::address::Address;
+use super::address::{Addresses, Grants};
 use super::lease::Lease;
 use super::pool::PostgresService;
 use crate::capabilities::bindings::postgres::{DbValue, Error, ParameterValue};
@@ -28,13 +29,14 @@ async fn database() -> String {
     server().await.create_database().await.unwrap()
 }
 
-fn address(url: &str) -> Address {
-    Address::parse(url, None).unwrap()
+fn address(url: &str) -> Arc<Address> {
+    Addresses::default().read(url, None).unwrap()
 }
 
-fn hosts(entries: &[&str]) -> Arc<AllowedHosts> {
+fn grants(entries: &[&str]) -> Arc<Grants> {
     let entries: Vec<String> = entries.iter().map(|entry| (*entry).to_owned()).collect();
-    Arc::new(AllowedHosts::parse(&entries).unwrap())
+    let hosts = Arc::new(AllowedHosts::parse(&entries).unwrap());
+    Arc::new(Grants::new("test".into(), hosts, std::iter::empty()))
 }
 
 /// A fresh service and one connection to a fresh database.

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use ward_postgres::Address;
 
 use super::{address, connected, database};
 use crate::capabilities::bindings::postgres::{DbValue, Error, ParameterValue as P, QueryError};
-use crate::capabilities::postgres::address::Address;
 use crate::capabilities::postgres::lease::Lease;
-use crate::capabilities::postgres::pool::PostgresService;
+use crate::capabilities::postgres::pool::{PostgresService, Times};
 
 /// Waits for what happens away from the guest's path.
 async fn eventually<F: Future<Output = bool>>(what: &str, check: impl Fn() -> F) {
@@ -165,7 +165,7 @@ async fn a_connection_the_server_ended_is_replaced() {
 #[tokio::test]
 async fn the_limit_holds_and_says_so() {
     let url = database().await;
-    let service = PostgresService::with_wait(Some(2), Arc::default(), Duration::from_millis(200));
+    let service = PostgresService::with_times(Some(2), Arc::default(), impatient());
     let one = service.open(&address(&url)).await.unwrap();
     let _two = service.open(&address(&url)).await.unwrap();
     let Err(Error::ConnectionFailed(text)) = service.open(&address(&url)).await else {
@@ -176,15 +176,20 @@ async fn the_limit_holds_and_says_so() {
     assert!(service.open(&address(&url)).await.is_ok());
 }
 
+/// Enough to connect to a server on this machine, and not to wait long for what does not come.
+fn impatient() -> Times {
+    Times { open: Duration::from_secs(2), ..Times::default() }
+}
+
 /// As many connections as an address may have.
-async fn all_of(service: &PostgresService, address: &Address, limit: usize) -> Vec<Lease> {
+async fn all_of(service: &PostgresService, address: &Arc<Address>, limit: usize) -> Vec<Lease> {
     let open = futures::stream::iter(0..limit / 4).then(|_| service.open(address));
     open.map(Result::unwrap).collect().await
 }
 
 /// A service and the limit of its server, which is a multiple of four here.
 async fn limited() -> (Arc<PostgresService>, usize) {
-    let service = PostgresService::with_wait(None, Arc::default(), Duration::from_millis(200));
+    let service = PostgresService::with_times(None, Arc::default(), impatient());
     let url = address(&database().await);
     drop(service.open(&url).await.unwrap());
     let limit = service.limit_of(&url).unwrap();
@@ -207,11 +212,89 @@ async fn an_address_has_a_part_of_its_servers_share() {
 }
 
 #[tokio::test]
+async fn another_way_to_write_an_address_is_no_new_part() {
+    let (service, limit) = limited().await;
+    let url = database().await;
+    let leases = all_of(&service, &address(&url), limit).await;
+    let (head, place) = url.split_once('@').unwrap();
+    let host = place.split('/').next().unwrap();
+    for other in [
+        format!("{url}?application_name=x"),
+        format!("{url}?connect_timeout=3&options=-c%20work_mem=8MB"),
+        url.replacen(host, &format!("{host},{host}"), 1),
+        format!("{head}@{place}?hostaddr=127.0.0.1"),
+    ] {
+        let Err(Error::ConnectionFailed(text)) = service.open(&address(&other)).await else {
+            panic!("one more for {other}");
+        };
+        assert!(text.contains("this database's share"), "{text}");
+    }
+    // Idle, they make room for one another, and no other database loses any.
+    drop(leases);
+    for n in 0..limit / 2 {
+        drop(service.open(&address(&format!("{url}?application_name=x{n}"))).await.unwrap());
+    }
+    assert!(service.idle_count(&address(&url)) <= limit / 4 + 1);
+}
+
+#[tokio::test]
+async fn whoever_has_another_password_gets_nobodys_connection() {
+    let (service, url, lease) = connected().await;
+    drop(lease);
+    let password = url.split([':', '@']).nth(2).unwrap();
+    let wrong = address(&url.replacen(password, "wrong", 1));
+    assert_eq!(wrong.target(), address(&url).target());
+    let Err(Error::ConnectionFailed(text)) = service.open(&wrong).await else {
+        panic!("a connection was lent to one with the wrong password");
+    };
+    assert!(text.contains("28P01"), "{text}");
+    assert_eq!(service.idle_count(&address(&url)), 1);
+}
+
+/// The server takes connections and says nothing; all that wait, wait together. The clock is the
+/// test's own.
+#[tokio::test(start_paused = true)]
+async fn one_deadline_holds_for_all_of_opening() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let service = PostgresService::new(Some(3), Arc::default());
+    let places = vec![format!("127.0.0.1:{port}"); 6].join(",");
+    let url = address(&format!("postgres://u:p@{places}/d"));
+    let start = tokio::time::Instant::now();
+    let opened = futures::future::join_all((0..6).map(|_| service.open(&url))).await;
+    assert!(opened.iter().all(Result::is_err));
+    assert_eq!(start.elapsed().as_secs(), 10);
+}
+
+#[tokio::test]
+async fn what_nobody_uses_goes_away() {
+    let times = Times {
+        idle: Duration::from_millis(20),
+        sweep: Duration::from_millis(10),
+        ..Times::default()
+    };
+    let service = PostgresService::with_times(None, Arc::default(), times);
+    let url = address(&database().await);
+    let lease = service.open(&url).await.unwrap();
+    let pid = lease.pid().await;
+    drop(lease);
+    eventually("the end of the pool", async || service.server_count() == 0).await;
+    // The server has seen it go, too.
+    let (_other, _, watcher) = connected().await;
+    eventually("the end of the connection", async || {
+        let count = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1";
+        matches!(watcher.value(count, &[P::Int32(pid)]).await, Ok(DbValue::Int64(0)))
+    })
+    .await;
+    assert!(service.open(&url).await.is_ok());
+}
+
+#[tokio::test]
 async fn all_addresses_of_a_server_share_its_limit() {
     let (service, limit) = limited().await;
     let urls = [(); 5].map(|()| database());
     let urls = futures::future::join_all(urls).await;
-    let urls: Vec<Address> = urls.iter().map(|url| address(url)).collect();
+    let urls: Vec<Arc<Address>> = urls.iter().map(|url| address(url)).collect();
     let mut leases = Vec::new();
     for url in &urls[..4] {
         leases.extend(all_of(&service, url, limit).await);

