@@ -260,11 +260,11 @@ mod tests {
         for sql in MIGRATIONS {
             client.batch_execute(sql).await.unwrap();
         }
-        let prepare = format!("ANALYZE outbox; PREPARE fetch AS {}", fetch_sql());
+        let prepare = format!("ANALYZE outbox; PREPARE looked AS {}", fetch_sql());
         client.batch_execute(&prepare).await.unwrap();
         // As it is planned once for all values, which is how the relay has it after a while.
         client.batch_execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
-        let explain = "EXPLAIN EXECUTE fetch ('{1,2}', '{}', '{}', 128)";
+        let explain = "EXPLAIN EXECUTE looked ('{1,2}', '{}', '{}', 128)";
         let lines = client.query(explain, &[]).await.unwrap();
         let text: String =
             lines.iter().map(|line| format!("{}\n", line.get::<_, String>(0))).collect();
