@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn the_page() {
         let numbers = Numbers {
-            broker: None,
+            log: None,
             relays: vec![(labels(&[("outbox", "a\"b\\c\nd"), ("topic", "t")]), Arc::default())],
             consumers: vec![(labels(&[("trigger", "x")]), Arc::default())],
         };
