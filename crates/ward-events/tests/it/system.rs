@@ -108,20 +108,21 @@ impl System {
     pub(crate) async fn break_log(&self) {
         match &self.broker {
             Some(broker) => broker.kill(),
-            None => self.rename_tables("part", "elsewhere").await,
+            None => self.rename_column("next", "elsewhere").await,
         }
     }
 
     pub(crate) async fn mend_log(&self) {
         match &self.broker {
             Some(broker) => broker.start_again(),
-            None => self.rename_tables("elsewhere", "part").await,
+            None => self.rename_column("elsewhere", "next").await,
         }
     }
 
-    async fn rename_tables(&self, from: &str, to: &str) {
+    /// A column, because a table that is missing is made again.
+    async fn rename_column(&self, from: &str, to: &str) {
         let client = self.storage().await;
-        let sql = format!("ALTER TABLE {from} RENAME TO {to}");
+        let sql = format!("ALTER TABLE part RENAME COLUMN {from} TO {to}");
         client.batch_execute(&sql).await.unwrap();
     }
 
