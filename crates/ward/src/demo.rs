@@ -9,10 +9,11 @@ use tokio_postgres::{Client, Transaction};
 use crate::database::sql_error;
 use crate::failure::Failure;
 
-/// The tables of a service, without the record of its migrations.
+/// The tables of a service, without the record of its migrations and without who relays its
+/// outbox, which has a row for each lane from the start.
 const TABLES: &str = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
     WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
-    AND tablename <> 'refinery_schema_history'";
+    AND tablename NOT IN ('refinery_schema_history', 'outbox_lane', 'outbox_relay')";
 
 /// Loads `file` if the database is empty; returns whether it was.
 pub(crate) async fn load(client: &mut Client, file: &Path) -> Result<bool, Failure> {
@@ -55,6 +56,8 @@ mod tests {
         let server = Postgres::ephemeral().await.unwrap();
         let mut client = connect(&server.create_database().await.unwrap()).await.unwrap();
         client.batch_execute("CREATE TABLE \"A b\" (n int CHECK (n < 3))").await.unwrap();
+        let lanes = "CREATE TABLE outbox_lane AS SELECT generate_series(0, 15) AS lane";
+        client.batch_execute(lanes).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("demo.sql");
         let insert = "INSERT INTO \"A b\" VALUES ";
