@@ -31,7 +31,7 @@ fn store(allowed: &[&str]) -> Store<State> {
     config.wasm_component_model_async(true);
     let engine = Engine::new(&config).unwrap();
     let service = PostgresService::new(None, Arc::default());
-    let ctx = PostgresCtx::new(service, grants(allowed));
+    let ctx = PostgresCtx::new(service, grants(allowed), Arc::from("tests"));
     Store::new(&engine, State { ctx, table: ResourceTable::new() })
 }
 
