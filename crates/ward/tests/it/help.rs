@@ -58,11 +58,12 @@ fn up() {
                       Build the components first
                   --demo
                       Load demo data into databases that are empty
-                  --listen <ADDRESS:PORT>
-                      Where to serve [default: `listen` in the manifest, or 127.0.0.1:4004]
-                  --grpc-listen <ADDRESS:PORT>
+                  --listen <HOST:PORT>
+                      Where to serve [default: `listen` in the manifest, or 127.0.0.1:4004] [env:
+                      SPIN_HTTP_LISTEN_ADDR=]
+                  --grpc-listen <HOST:PORT>
                       Where to serve gRPC [default: `listen` of the gRPC trigger, or 127.0.0.1:9001]
-                  --metrics <ADDRESS:PORT>
+                  --metrics <HOST:PORT>
                       Where to serve numbers for Prometheus, as /metrics [default: nowhere]
                   --tls-cert <FILE>
                       The certificate to serve with, in PEM, for every listener; read again when it

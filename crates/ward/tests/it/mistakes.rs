@@ -31,15 +31,15 @@ fn a_mistyped_option() {
     check(
         &["up", "--lisen", "127.0.0.1:0"],
         expect![[r#"
-        code 2
-        error: unexpected argument '--lisen' found
+            code 2
+            error: unexpected argument '--lisen' found
 
-          tip: a similar argument exists: '--listen'
+              tip: a similar argument exists: '--listen'
 
-        Usage: ward up --listen <ADDRESS:PORT>
+            Usage: ward up --listen <HOST:PORT>
 
-        For more information, try '--help'.
-    "#]],
+            For more information, try '--help'.
+        "#]],
     );
 }
 
@@ -48,11 +48,11 @@ fn an_address_that_is_none() {
     check(
         &["up", "--listen", "nowhere"],
         expect![[r#"
-        code 2
-        error: invalid value 'nowhere' for '--listen <ADDRESS:PORT>': invalid socket address syntax
+            code 2
+            error: invalid value 'nowhere' for '--listen <HOST:PORT>': write a host and a port, as in localhost:4004
 
-        For more information, try '--help'.
-    "#]],
+            For more information, try '--help'.
+        "#]],
     );
 }
 
