@@ -1,4 +1,5 @@
-//! `cargo xtask chaos events`: builds the application, and with `--kafka` a broker, then has `ward-chaos` (in
+//! `cargo xtask chaos events`: builds the application, and with `--kafka` a broker, then has
+//! `ward-chaos` (in
 //! `tests/`) kill and freeze everything in turn under load and count what became of each change.
 
 use crate::run::{cargo, program, release_directory, run};

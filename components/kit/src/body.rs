@@ -1,6 +1,7 @@
 //! JSON request bodies, read strictly and with limits.
 //!
-//! Stricter than `serde_json` alone: an object that says one name twice is refused (two readers might
+//! Stricter than `serde_json` alone: an object that says one name twice is refused (two readers
+//! might
 //! believe two values), and so are deep nesting and many values, before they take memory. What is
 //! wrong is told by line and column, never by quoting the body.
 

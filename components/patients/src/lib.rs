@@ -40,7 +40,8 @@ kit::operations! {
         answers &[Answers::json(StatusCode::CREATED, "CreatedPatient")] => handlers::create;
     Read = Get "/api/patients/{id}" as "patients.read", READ,
         answers &[Answers::json(StatusCode::OK, "Patient")] => handlers::read;
-    Replace = Put "/api/patients/{id}" as "patients.replace", WRITE, takes Takes::json("NewPatient"),
+    Replace = Put "/api/patients/{id}" as "patients.replace", WRITE,
+        takes Takes::json("NewPatient"),
         answers &[Answers::json(StatusCode::OK, "Patient")] => handlers::replace;
     Delete = Delete "/api/patients/{id}" as "patients.delete", WRITE,
         answers &[Answers::nothing(StatusCode::NO_CONTENT)] => handlers::delete;

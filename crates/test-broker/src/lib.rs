@@ -28,7 +28,7 @@ pub use install::install;
 const GUARDIAN: &str = r#"
 directory=$1; program=$2; shift 2
 child=
-if [ "$(id -u)" = 0 ] && [ -n "$WARD_BROKER_UNPRIVILEGED" ]; then
+if [ "$(id -u)" = 0 ] && [ -n "$BROKER_UNPRIVILEGED" ]; then
   exec 3<"$program"
   set -- setpriv --reuid=65534 --regid=65534 --clear-groups /proc/self/fd/3 "$@"
 else
@@ -178,7 +178,7 @@ fn nisshi(shell: &mut Command, program: &Path, port: u16, storage: &str) {
     // every time, for a fifth of what the broker costs it.
     let mark = if storage.contains('?') { '&' } else { '?' };
     let planned = format!("{storage}{mark}options=-c%20plan_cache_mode%3Dforce_generic_plan");
-    shell.env("STORAGE_ENGINE", planned).env("WARD_BROKER_UNPRIVILEGED", "1");
+    shell.env("STORAGE_ENGINE", planned).env("BROKER_UNPRIVILEGED", "1");
     shell.env("RUST_LOG", "off").env_remove("OTEL_EXPORTER_OTLP_ENDPOINT");
 }
 

@@ -1,8 +1,11 @@
-//! Events between services: the outbox relay, which ships what services have committed to a log, and
+//! Events between services: the outbox relay, which ships what services have committed to a log,
+//! and
 //! the trigger, which hands records to components in batches and commits what they have answered
-//! for. Values are protobuf derived from WIT. It must not know wasm or TOML, and it writes no value,
+//! for. Values are protobuf derived from WIT. It must not know wasm or TOML, and it writes no
+//! value,
 //! key or payload into a log file. What may happen when is decided in pure state machines
-//! (`relay::queue`, `trigger::partition`); the rest carries it out. Start at [`Events::start`]; what
+//! (`relay::queue`, `trigger::partition`); the rest carries it out. Start at [`Events::start`];
+//! what
 //! a log is, is in `log`.
 
 mod database;
@@ -11,7 +14,7 @@ pub mod limits;
 mod log;
 mod relay;
 #[cfg(test)]
-mod simulation;
+mod simulation_tests;
 mod stats;
 mod tools;
 mod trigger;

@@ -1,4 +1,5 @@
-//! Opening a connection: names are resolved, every address that comes of it is judged by the caller,
+//! Opening a connection: names are resolved, every address that comes of it is judged by the
+//! caller,
 //! and the endpoints are tried in turn until one is what the address asks for. One deadline holds
 //! for all of it; of what is left of it each endpoint has an equal part, so that one that is silent
 //! does not take the others' time.

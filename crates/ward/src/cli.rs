@@ -94,8 +94,8 @@ pub(crate) struct ConfigArgs {
     #[arg(long, value_name = "ADDRESSES", env = "WARD_KAFKA_BROKERS")]
     pub(crate) kafka_brokers: Option<String>,
 
-    /// A PostgreSQL database for events to go through, as the role that owns it, for wards that
-    /// share it [default: `events` on the server that ward runs, or of --database-url]
+    /// A PostgreSQL database for events, for wards that share it [default: `events` on the server of
+    /// the others]
     #[arg(long, value_name = "URL", env = "WARD_EVENT_LOG_URL", hide_env_values = true)]
     pub(crate) event_log_url: Option<String>,
 }
@@ -136,7 +136,7 @@ pub(crate) struct UpArgs {
     #[arg(long)]
     pub(crate) demo: bool,
 
-    /// Where to serve [default: `listen` in the manifest, or 127.0.0.1:4004]
+    /// Where to serve [default: `listen` in the manifest]
     #[arg(long, value_name = "HOST:PORT", env = "SPIN_HTTP_LISTEN_ADDR", value_parser = listener)]
     pub(crate) listen: Option<SocketAddr>,
 
@@ -431,7 +431,7 @@ fn listener(text: &str) -> Result<SocketAddr, String> {
     if let Some(address) = listen_address(text) {
         return Ok(address);
     }
-    let wanted = "write a host and a port, as in localhost:4004";
+    let wanted = "write HOST:PORT, as in localhost:4004";
     if text.rsplit_once(':').is_none_or(|(host, port)| host.contains(':') || port.is_empty()) {
         return Err(wanted.to_owned());
     }

@@ -1,4 +1,5 @@
-//! Honest clients: a few requests of each kind, on connections of their own, as people who have just
+//! Honest clients: a few requests of each kind, on connections of their own, as people who have
+//! just
 //! arrived make them. An answer is right when it says what it says on a quiet day.
 
 use std::collections::BTreeMap;

@@ -1,5 +1,6 @@
 //! Chaos: clients change patients while ward, its PostgreSQL and, where there is one, its Kafka
-//! broker are killed and frozen, in turn and together. Afterwards every accepted change has to be everywhere, once and in order.
+//! broker are killed and frozen, in turn and together. Afterwards every accepted change has to be
+//! everywhere, once and in order.
 //! What the clients were told is the ledger; what the databases and the topic say is compared to
 //! it.
 

@@ -22,8 +22,7 @@ async fn what_was_answered_before_a_crash_arrives_after_it() {
     let mut ward = Ward::start(Options::default());
     let (told, frozen) = told_while_frozen(&ward, 5).await;
     // The log has taken nothing, so ward dies between its answers and the relay.
-    ward.kill();
-    drop(frozen);
+    crash(&mut ward, frozen).await;
     ward.start_again();
     let ledger = wait(&ward, &told, Ledger::is_balanced).await;
     assert_eq!((ledger.accepted, ledger.applied), (6, 6), "{ledger}");
@@ -36,8 +35,7 @@ async fn a_relay_that_marks_before_the_log_has_it_is_found_out() {
     let (mut told, frozen) = told_while_frozen(&ward, 5).await;
     let mark = "UPDATE outbox SET published_at = now() WHERE published_at IS NULL";
     assert_eq!(ward.database("patients").await.run(mark, &[]).await, Ok(5));
-    ward.kill();
-    drop(frozen);
+    crash(&mut ward, frozen).await;
     ward.start_again();
     // One more, to know that everything works again, and that the others will not come.
     told.extend(created(&trusted(&ward), 1).await);
@@ -85,7 +83,8 @@ async fn created(api: &Api, count: usize) -> Told {
     told
 }
 
-/// One patient who is everywhere, and so many whose events cannot leave: the log stands still for as
+/// One patient who is everywhere, and so many whose events cannot leave: the log stands still for
+/// as
 /// long as the connection to it lasts that comes with them.
 async fn told_while_frozen(ward: &Ward, count: usize) -> (Told, Database) {
     let api = trusted(ward);
@@ -97,6 +96,15 @@ async fn told_while_frozen(ward: &Ward, count: usize) -> (Told, Database) {
     }
     told.extend(created(&api, count).await);
     (told, log)
+}
+
+/// Kills ward, and what it asked of the log and has no answer to: a server goes on with a statement
+/// whose client is gone, and would write once the log no longer stands still.
+async fn crash(ward: &mut Ward, frozen: Database) {
+    ward.kill();
+    let others = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
+                  WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    assert!(frozen.run(others, &[]).await.is_ok());
 }
 
 /// The ledger, once it is as it should be.

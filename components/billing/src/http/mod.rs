@@ -1,6 +1,7 @@
 //! The door for people and their programs: `/api/billing`, in JSON.
 //!
-//! Start at the table of operations. Authentication is the guard's, in front of this component; a request without
+//! Start at the table of operations. Authentication is the guard's, in front of this component; a
+//! request without
 //! its identity headers is refused.
 
 mod answers;

@@ -2,7 +2,8 @@
 
 /// Makes the type `$handlers`, one variant for each operation, with its `TABLE` and its `answer`.
 ///
-/// A line is `Variant = Verb "pattern" as "name", scope, [takes document,] answers [those] => handler;`. The
+/// A line is `Variant = Verb "pattern" as "name", scope, [takes document,] answers [those] =>
+/// handler;`. The
 /// handler is an async function of `&Call`, and of a [`Document`](crate::body::Document) if the
 /// operation takes one, and returns `Result<_, Problem>` of what becomes the component's answer.
 #[macro_export]

@@ -1,8 +1,10 @@
 //! The outbox table and the table of its lanes: every statement of the relay's, and the connection
-//! they run on. What they have to look like is in `docs/events.md`; `components/patients/migrations`
+//! they run on. What they have to look like is in `docs/events.md`;
+//! `components/patients/migrations`
 //! has both.
 //!
-//! A lane is a relay's until a deadline, which it moves while it is well; the server's clock counts.
+//! A lane is a relay's until a deadline, which it moves while it is well; the server's clock
+//! counts.
 //! One whose session has ended has nothing any more, so what it had is free at once, and one that
 //! stands still has it until the deadline at most.
 //!

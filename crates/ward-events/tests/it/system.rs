@@ -162,7 +162,8 @@ impl System {
     }
 }
 
-/// The systems that most tests share. A static is never dropped; its guardians end with the process.
+/// The systems that most tests share. A static is never dropped; its guardians end with the
+/// process.
 pub(crate) async fn shared_kafka() -> &'static System {
     static SYSTEM: OnceCell<System> = OnceCell::const_new();
     // The servers must outlive the runtime of the test that happens to start them.

@@ -76,7 +76,11 @@ proptest! {
     fn nor_does_one_with_a_slip(
         text in address(),
         at in any::<prop::sample::Index>(),
-        slip in prop_oneof![Just(None), Just(Some(None)), "[@:/?&=' %\\\\,\\[]".prop_map(|s| Some(Some(s)))],
+        slip in prop_oneof![
+            Just(None),
+            Just(Some(None)),
+            "[@:/?&=' %\\\\,\\[]".prop_map(|s| Some(Some(s))),
+        ],
     ) {
         let mut letters: Vec<char> = text.chars().collect();
         let at = at.index(letters.len());

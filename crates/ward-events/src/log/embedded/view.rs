@@ -94,7 +94,8 @@ impl EmbeddedView {
     /// The epoch rises, so that a member who was thought to be gone commits nothing.
     async fn move_to(&self, positions: &BTreeMap<i32, i64>) -> Result<(), DatabaseError> {
         let sql = "INSERT INTO lease (group_name, part, position) \
-            SELECT $1, p.id, w.position FROM unnest($2::int[], $3::bigint[]) AS w (number, position) \
+            SELECT $1, p.id, w.position \
+             FROM unnest($2::int[], $3::bigint[]) AS w (number, position) \
             JOIN part AS p ON p.number = w.number AND p.id = ANY ($4::int[]) \
             ON CONFLICT (group_name, part) DO UPDATE \
             SET position = excluded.position, member = NULL, epoch = lease.epoch + 1";

@@ -55,7 +55,8 @@ impl OutboxWatch {
         self.waits.load(Ordering::Relaxed) && is_commit(statement)
     }
 
-    /// Such a statement is done. Within a transaction that is too early; its COMMIT comes here, too.
+    /// Such a statement is done. Within a transaction that is too early; its COMMIT comes here,
+    /// too.
     pub(super) fn ring(&self) {
         if let Some(ring) = &self.bell.0 {
             ring(&self.component);

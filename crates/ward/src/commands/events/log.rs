@@ -24,7 +24,8 @@ pub(super) struct OpenLog {
 
 impl OpenLog {
     /// Finds the application's log. Where no ward runs its PostgreSQL is started; a command that
-    /// goes on until it is interrupted (`is_endless`) could not stop it again and has to do without.
+    /// goes on until it is interrupted (`is_endless`) could not stop it again and has to do
+    /// without.
     pub(super) async fn find(
         application: &Application,
         config: &ConfigArgs,
