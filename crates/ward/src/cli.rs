@@ -431,7 +431,7 @@ fn listener(text: &str) -> Result<SocketAddr, String> {
     if let Some(address) = listen_address(text) {
         return Ok(address);
     }
-    let wanted = "write HOST:PORT, as in localhost:4004";
+    let wanted = "write it as in localhost:4004";
     if text.rsplit_once(':').is_none_or(|(host, port)| host.contains(':') || port.is_empty()) {
         return Err(wanted.to_owned());
     }

@@ -49,7 +49,7 @@ fn an_address_that_is_none() {
         &["up", "--listen", "nowhere"],
         expect![[r#"
             code 2
-            error: invalid value 'nowhere' for '--listen <HOST:PORT>': write HOST:PORT, as in localhost:4004
+            error: invalid value 'nowhere' for '--listen <HOST:PORT>': write it as in localhost:4004
 
             For more information, try '--help'.
         "#]],
