@@ -94,8 +94,7 @@ pub(crate) struct ConfigArgs {
     #[arg(long, value_name = "ADDRESSES", env = "WARD_KAFKA_BROKERS")]
     pub(crate) kafka_brokers: Option<String>,
 
-    /// A PostgreSQL database for events, for wards that share it [default: `events` on the server of
-    /// the others]
+    /// A PostgreSQL database that several wards keep events in [default: `events` beside the others]
     #[arg(long, value_name = "URL", env = "WARD_EVENT_LOG_URL", hide_env_values = true)]
     pub(crate) event_log_url: Option<String>,
 }
@@ -136,7 +135,7 @@ pub(crate) struct UpArgs {
     #[arg(long)]
     pub(crate) demo: bool,
 
-    /// Where to serve [default: `listen` in the manifest]
+    /// Where to serve [default: the manifest's]
     #[arg(long, value_name = "HOST:PORT", env = "SPIN_HTTP_LISTEN_ADDR", value_parser = listener)]
     pub(crate) listen: Option<SocketAddr>,
 

@@ -59,7 +59,7 @@ fn up() {
                   --demo
                       Load demo data into databases that are empty
                   --listen <HOST:PORT>
-                      Where to serve [default: `listen` in the manifest] [env: SPIN_HTTP_LISTEN_ADDR=]
+                      Where to serve [default: the manifest's] [env: SPIN_HTTP_LISTEN_ADDR=]
                   --grpc-listen <HOST:PORT>
                       Where to serve gRPC [default: `listen` of the gRPC trigger, or 127.0.0.1:9001]
                   --metrics <HOST:PORT>
@@ -87,8 +87,8 @@ fn up() {
                       Kafka brokers for events: HOST:PORT, several with commas between [default:
                       tables in PostgreSQL] [env: WARD_KAFKA_BROKERS=]
                   --event-log-url <URL>
-                      A PostgreSQL database for events, for wards that share it [default: `events` on
-                      the server of the others] [env: WARD_EVENT_LOG_URL]
+                      A PostgreSQL database that several wards keep events in [default: `events`
+                      beside the others] [env: WARD_EVENT_LOG_URL]
               -q, --quiet
                       Say nothing but warnings and errors; drop what components print
                   --log-format <FORMAT>
@@ -163,8 +163,8 @@ fn migrate() {
                       Kafka brokers for events: HOST:PORT, several with commas between [default:
                       tables in PostgreSQL] [env: WARD_KAFKA_BROKERS=]
                   --event-log-url <URL>
-                      A PostgreSQL database for events, for wards that share it [default: `events` on
-                      the server of the others] [env: WARD_EVENT_LOG_URL]
+                      A PostgreSQL database that several wards keep events in [default: `events`
+                      beside the others] [env: WARD_EVENT_LOG_URL]
               -q, --quiet
                       Say nothing but warnings and errors; drop what components print
                   --log-format <FORMAT>
@@ -211,8 +211,8 @@ fn doctor() {
                       Kafka brokers for events: HOST:PORT, several with commas between [default:
                       tables in PostgreSQL] [env: WARD_KAFKA_BROKERS=]
                   --event-log-url <URL>
-                      A PostgreSQL database for events, for wards that share it [default: `events` on
-                      the server of the others] [env: WARD_EVENT_LOG_URL]
+                      A PostgreSQL database that several wards keep events in [default: `events`
+                      beside the others] [env: WARD_EVENT_LOG_URL]
               -h, --help
                       Print help
         "#]],
