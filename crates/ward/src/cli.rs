@@ -94,7 +94,8 @@ pub(crate) struct ConfigArgs {
     #[arg(long, value_name = "ADDRESSES", env = "WARD_KAFKA_BROKERS")]
     pub(crate) kafka_brokers: Option<String>,
 
-    /// A PostgreSQL database that several wards keep events in [default: `events` beside the others]
+    /// A PostgreSQL database that several wards keep events in [default: `events` beside the
+    /// others]
     #[arg(long, value_name = "URL", env = "WARD_EVENT_LOG_URL", hide_env_values = true)]
     pub(crate) event_log_url: Option<String>,
 }
