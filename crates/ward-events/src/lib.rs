@@ -14,7 +14,7 @@ pub mod limits;
 mod log;
 mod relay;
 #[cfg(test)]
-mod simulation_tests;
+mod tests;
 mod stats;
 mod tools;
 mod trigger;
