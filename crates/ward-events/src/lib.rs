@@ -13,9 +13,9 @@ mod events;
 pub mod limits;
 mod log;
 mod relay;
+mod stats;
 #[cfg(test)]
 mod tests;
-mod stats;
 mod tools;
 mod trigger;
 mod wire;
