@@ -5,6 +5,7 @@
 //! own contract says which it is given.
 
 use token::Identity;
+use ward_runtime::RequestId;
 use ward_wire::{Argument, Contract, Value};
 
 /// The record's interface and name.
@@ -53,7 +54,7 @@ pub(crate) fn fields(contract: &Contract) -> Result<Box<[Field]>, String> {
 pub(crate) struct Caller<'a> {
     /// A public method has none, even if a token came along: nobody looked at it.
     pub(crate) identity: Option<&'a Identity>,
-    pub(crate) request_id: &'a str,
+    pub(crate) request_id: RequestId,
     /// Empty for none.
     pub(crate) traceparent: &'a str,
 }
@@ -77,7 +78,7 @@ impl Caller<'_> {
             Field::User => of(|identity| identity.subject.to_string()),
             Field::Role => of(|identity| identity.role.as_str().to_owned()),
             Field::Token => of(|identity| identity.token_id.to_string()),
-            Field::Request => self.request_id.to_owned(),
+            Field::Request => self.request_id.to_string(),
             Field::Trace => self.traceparent.to_owned(),
         })
     }

@@ -17,6 +17,7 @@ use tonic::body::Body;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::server::{Grpc, UnaryService};
 use tonic::{Code, Status};
+use tracing::field::display;
 use ward_runtime::{CallContext, RequestId, X_REQUEST_ID};
 use ward_serve::{Answer, Connection, Inbound, Limit, Phase, Place};
 use ward_wire::{Argument, Failure, Value};
@@ -186,13 +187,15 @@ impl<I: Invoke> Services<I> {
         let message_bytes_max = self.limits.message_bytes_max;
         let Admitted { endpoint, identity, until } = admitted;
         let traceparent = trace::parent(request.headers()).unwrap_or_default().to_owned();
-        let request_id = ticket.line.id.text();
-        let context = CallContext { until: Some(until), request_id, held: Some(place) };
-        let caller = Caller {
-            identity: identity.as_deref(),
-            request_id: &context.request_id,
-            traceparent: &traceparent,
+        let id = ticket.line.id;
+        let context = CallContext {
+            until: Some(until),
+            request_id: Some(id),
+            peer: Some(place.network()),
+            held: Some(place),
         };
+        let caller =
+            Caller { identity: identity.as_deref(), request_id: id, traceparent: &traceparent };
         let asked = AtomicBool::new(false);
         let answering = Answering(|arguments| {
             asked.store(true, Relaxed);
@@ -241,7 +244,8 @@ async fn invoke<I: Invoke>(
 ) -> Result<tonic::Response<Vec<u8>>, Status> {
     let report = |error: &dyn Display| {
         let (rpc, component) = (&*endpoint.label.rpc, &*endpoint.label.component);
-        tracing::error!(request_id = %context.request_id, component, rpc, %error, "a call failed");
+        let request_id = context.request_id.map(display);
+        tracing::error!(request_id, component, rpc, %error, "a call failed");
     };
     let result = endpoint.function.call(arguments, context).await.map_err(|error| {
         report(&error);

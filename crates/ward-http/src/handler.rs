@@ -1,12 +1,10 @@
 //! What the server calls to have a request answered. A trait, so that the server can be tried
 //! without wasm; the components of an application are the one implementation outside tests.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use ward_runtime::{Body, HandleError, HttpHandler};
-use ward_serve::Place;
+use ward_runtime::{Body, CallContext, HandleError, HttpHandler};
 
 /// Answers requests.
 pub trait Handler: Send + Sync + 'static {
@@ -19,11 +17,11 @@ pub trait Handler: Send + Sync + 'static {
     /// Answers one request. Must return within [`Handler::deadline`], with
     /// [`HandleError::Deadline`] where there is nothing better to say: the server keeps no second
     /// timer over it. Dropping the future abandons the request; whoever still works for it then
-    /// keeps its `place` until that is done.
+    /// keeps what `context` holds until that is done.
     fn handle(
         &self,
         request: Request<Body>,
-        place: Arc<Place>,
+        context: CallContext,
     ) -> impl Future<Output = Result<Response<Body>, HandleError>> + Send;
 }
 
@@ -39,8 +37,8 @@ impl Handler for HttpHandler {
     async fn handle(
         &self,
         request: Request<Body>,
-        place: Arc<Place>,
+        context: CallContext,
     ) -> Result<Response<Body>, HandleError> {
-        HttpHandler::handle(self, request, Some(place)).await
+        HttpHandler::handle(self, request, context).await
     }
 }

@@ -12,7 +12,7 @@ use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use tokio::time::Instant;
-use ward_runtime::{BodyError, HandleError, RequestId, X_REQUEST_ID};
+use ward_runtime::{BodyError, CallContext, HandleError, RequestId, X_REQUEST_ID};
 use ward_serve::{Answer, Connection, Inbound, Limit, Phase, Refusal};
 
 use crate::access::Line;
@@ -119,7 +119,10 @@ async fn call<H: Handler>(
     let longest = handler.deadline() + handler.stream_deadline();
     ticket.watch(longest + ticket.connection().limits().response_stall_max);
     let request = Request::from_parts(parts, for_component(body));
-    let outcome = handler.handle(request, place).await;
+    let request_id = Some(ticket.line.id);
+    let context =
+        CallContext { until: None, request_id, peer: Some(place.network()), held: Some(place) };
+    let outcome = handler.handle(request, context).await;
     match (verdict.refusal(), outcome) {
         (Some(refusal), _) => refuse(problem_of(refusal), ticket),
         (None, Ok(response)) => {

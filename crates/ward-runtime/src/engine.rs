@@ -1,15 +1,17 @@
 //! The one wasmtime engine of the process and the thread that drives its epochs.
 //! It must not know about components or requests.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 use crate::limits;
+use crate::scheduler::Scheduler;
 
 /// Makes the engine and starts its epoch thread, which ends when the engine is dropped.
-pub(crate) fn engine() -> wasmtime::Result<Engine> {
+pub(crate) fn engine(scheduler: Arc<Scheduler>) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config
         .cranelift_opt_level(OptLevel::Speed)
@@ -20,7 +22,7 @@ pub(crate) fn engine() -> wasmtime::Result<Engine> {
         .max_wasm_stack(limits::GUEST_STACK_BYTES_MAX)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
     let engine = Engine::new(&config)?;
-    tick(&engine)?;
+    tick(&engine, scheduler)?;
     Ok(engine)
 }
 
@@ -52,12 +54,13 @@ fn pool() -> PoolingAllocationConfig {
 
 /// A thread of its own: a tokio timer would stand still when every worker is inside a guest,
 /// which is just when the epoch must move.
-fn tick(engine: &Engine) -> wasmtime::Result<()> {
+fn tick(engine: &Engine, scheduler: Arc<Scheduler>) -> wasmtime::Result<()> {
     let weak = engine.weak();
     thread::Builder::new().name("ward-epoch".to_owned()).spawn(move || {
         while let Some(engine) = weak.upgrade() {
             engine.increment_epoch();
             drop(engine);
+            scheduler.tick();
             thread::sleep(Duration::from_millis(limits::EPOCH_TICK_MS));
         }
     })?;

@@ -18,10 +18,9 @@ use wasmtime_wasi_http::handler::{
 };
 
 use crate::alarm::Alarm;
-use crate::call::{CallContext, Held};
+use crate::call::CallContext;
 use crate::error::{HandleError, LoadError};
 use crate::exports;
-use crate::request_id::X_REQUEST_ID;
 use crate::state::{ComponentShared, State};
 use crate::underway::Underway;
 use crate::whole::{self, Failed};
@@ -75,17 +74,16 @@ impl HttpHandler {
     }
 
     /// Hands `request` to an instance and waits for the response to begin; its body may go on.
-    /// Dropping the future does not end what the instance does; `held` is dropped when that has
+    /// Dropping the future does not end what the instance does; `context` is dropped when that has
     /// come to a response. Must be called on a tokio runtime.
     pub async fn handle(
         &self,
         request: http::Request<Body>,
-        held: Option<Held>,
+        context: CallContext,
     ) -> Result<http::Response<Body>, HandleError> {
-        let until = tokio::time::Instant::now() + self.deadline();
+        let (context, until) = context.within(self.deadline());
         let worker = Arc::new(OnceLock::new());
-        let context = self.component.has_links.then(|| context(request.headers(), until));
-        let ticket = Ticket { until, worker: worker.clone(), context, held };
+        let ticket = Ticket { until, worker: worker.clone(), context };
         // The deadline is held twice. This one answers the caller in time whatever the guest
         // does; the one inside the worker stops it from taking further requests.
         match tokio::time::timeout_at(until, self.proxy.handle(ticket, request)).await {
@@ -102,12 +100,6 @@ impl HttpHandler {
         let made = self.proxy.state().instantiate().await;
         made.map(drop).map_err(|error| HandleError::Instantiate(format!("{error:#}")))
     }
-}
-
-/// What a link that the component calls is told of this request.
-fn context(headers: &http::HeaderMap, until: tokio::time::Instant) -> CallContext {
-    let id = headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
-    CallContext { until: Some(until), request_id: id.unwrap_or_default().into(), held: None }
 }
 
 /// What a call that failed in time is called.
@@ -135,9 +127,7 @@ pub(crate) struct Ticket {
     until: tokio::time::Instant,
     /// Filled in by the worker that takes the request.
     worker: Arc<OnceLock<Failed>>,
-    /// For the links of the component, where it has any.
-    context: Option<CallContext>,
-    held: Option<Held>,
+    context: CallContext,
 }
 
 /// Makes the instances of one component.
@@ -208,13 +198,12 @@ impl WorkerState for Worker {
         task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         ticket.worker.get_or_init(|| self.failed.clone());
-        let (turn, held) = (self.underway.begin(ticket.until), ticket.held);
-        let served =
-            ticket.context.map(|context| store.data().serving().begin(Some(task), context));
+        let turn = self.underway.begin(ticket.until);
+        let served = store.data().serving().begin(Some(task), ticket.context);
         // The future is dropped when the request ends, and what it holds with it.
         Box::pin(async move {
             turn.late().await;
-            drop((served, held));
+            drop(served);
         })
     }
 

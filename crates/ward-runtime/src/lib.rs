@@ -21,6 +21,7 @@ mod load;
 mod loader;
 mod outbound;
 mod request_id;
+mod scheduler;
 mod services;
 mod serving;
 mod state;

@@ -21,6 +21,7 @@ use crate::error::LoadError;
 use crate::link::{self, LiveLink, Plan};
 use crate::load::{Link, LoadedComponent, RuntimeOptions};
 use crate::outbound::{Outbound, OutboundClient};
+use crate::scheduler::Scheduler;
 use crate::services::Services;
 use crate::state::{ComponentShared, State};
 use crate::{engine, files, linker};
@@ -30,6 +31,7 @@ pub(crate) struct Loader<'a> {
     app: &'a App,
     options: &'a RuntimeOptions,
     engine: Engine,
+    scheduler: Arc<Scheduler>,
     linker: Linker<State>,
     cache: CompileCache,
     variables: Arc<Variables>,
@@ -64,7 +66,8 @@ impl<'a> Loader<'a> {
         options: &'a RuntimeOptions,
     ) -> Result<Self, LoadError> {
         let fail = |problem: &dyn Display| LoadError::new(&app.name, problem);
-        let engine = engine::engine().map_err(|e| fail(&format!("{e:#}")))?;
+        let scheduler = Scheduler::new();
+        let engine = engine::engine(scheduler.clone()).map_err(|e| fail(&format!("{e:#}")))?;
         let networks = Arc::new(options.config.outbound_networking.clone());
         let cache_dir = options.state_dir.join("cache");
         Ok(Self {
@@ -85,6 +88,7 @@ impl<'a> Loader<'a> {
             ),
             networks,
             engine,
+            scheduler,
             variables,
         })
     }
@@ -182,6 +186,7 @@ impl<'a> Loader<'a> {
         environment.extend(self.options.environment.clone());
         Ok(ComponentShared {
             engine: self.engine.clone(),
+            scheduler: self.scheduler.clone(),
             settings: self.settings(entry),
             environment: environment.into_iter().collect(),
             files,
@@ -191,7 +196,6 @@ impl<'a> Loader<'a> {
             key_value: self.services.key_value(&entry.key_value_stores),
             variables: self.services.variables(&id, withheld.variables),
             silent: self.options.quiet,
-            has_links: !plan.links.is_empty(),
             hosts,
             id,
         })

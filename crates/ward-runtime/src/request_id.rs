@@ -3,7 +3,6 @@
 //! that a caller can follow its request through; anything else is replaced, because the value goes
 //! into logs.
 
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -41,12 +40,6 @@ impl RequestId {
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 
-    /// The id as text.
-    pub fn text(self) -> Arc<str> {
-        let mut buffer = [0; Hyphenated::LENGTH];
-        Arc::from(&*self.0.as_hyphenated().encode_lower(&mut buffer))
-    }
-
     /// The id as a header's value. Marked so that HTTP/2 keeps it out of the table in which both
     /// ends remember headers: no other answer has the same one, and each would push out what is
     /// worth remembering.
@@ -78,7 +71,7 @@ mod tests {
             headers.append(X_REQUEST_ID, HeaderValue::from_static(value));
         }
         let id = RequestId::of(&headers);
-        assert_eq!(*id.text(), id.to_string());
+        assert_eq!(id.header_value(), id.to_string());
         id.to_string()
     }
 

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime::component::GuestTaskId;
 
 use crate::call::CallContext;
+use crate::request_id::RequestId;
+use crate::scheduler::Peer;
 
 /// What one instance is serving: several requests at once over HTTP, one call otherwise.
 #[derive(Debug, Clone, Default)]
@@ -42,11 +44,16 @@ impl Serving {
 
     /// The request id of the one that is being served; `None` where there are several, since a
     /// line that a guest prints does not say which it belongs to.
-    pub(crate) fn request_id(&self) -> Option<Arc<str>> {
+    pub(crate) fn request_id(&self) -> Option<RequestId> {
         match self.lock().as_slice() {
-            [only] => Some(only.context.request_id.clone()),
+            [only] => only.context.request_id,
             _ => None,
         }
+    }
+
+    /// For whom the instance works.
+    pub(crate) fn peers(&self) -> Vec<Peer> {
+        self.lock().iter().map(|entry| entry.context.peer).collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {
@@ -73,18 +80,18 @@ impl Drop for Served {
 mod tests {
     use super::*;
 
-    fn context(id: &str) -> CallContext {
-        CallContext { request_id: id.into(), ..CallContext::default() }
+    fn context(id: RequestId) -> CallContext {
+        CallContext { request_id: Some(id), ..CallContext::default() }
     }
 
     #[test]
     fn one_call_is_known_without_a_task_and_forgotten_at_its_end() {
-        let serving = Serving::default();
+        let (serving, id) = (Serving::default(), RequestId::new());
         assert!(serving.request_id().is_none());
-        let served = serving.begin(None, context("a"));
-        assert_eq!(serving.request_id().as_deref(), Some("a"));
+        let served = serving.begin(None, context(id));
+        assert_eq!(serving.request_id(), Some(id));
         let found = serving.context(std::iter::empty()).unwrap();
-        assert_eq!(&*found.request_id, "a");
+        assert_eq!(found.request_id, Some(id));
         drop(served);
         assert!(serving.context(std::iter::empty()).is_none());
     }
@@ -92,8 +99,9 @@ mod tests {
     #[test]
     fn a_line_of_one_of_several_is_nobodys() {
         let serving = Serving::default();
-        let _first = serving.begin(None, context("a"));
-        let _second = serving.begin(None, context("b"));
+        let _first = serving.begin(None, context(RequestId::new()));
+        let _second = serving.begin(None, context(RequestId::new()));
         assert!(serving.request_id().is_none());
+        assert_eq!(serving.peers().len(), 2);
     }
 }

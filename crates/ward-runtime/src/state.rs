@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ward_manifest::{AllowedHosts, ComponentSettings, OutboundNetworking};
 use wasmtime::component::ResourceTable;
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -16,6 +16,7 @@ use crate::capabilities::postgres::{PostgresCtx, PostgresView};
 use crate::capabilities::variables::{VariablesCtx, VariablesView};
 use crate::limits::MemoryLimiter;
 use crate::outbound::Outbound;
+use crate::scheduler::{Computation, Scheduler};
 use crate::serving::Serving;
 use crate::stdio::{LogStream, Stream};
 
@@ -23,6 +24,7 @@ use crate::stdio::{LogStream, Stream};
 pub(crate) struct ComponentShared {
     pub(crate) id: Arc<str>,
     pub(crate) engine: Engine,
+    pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) settings: ComponentSettings,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) files: Option<PathBuf>,
@@ -33,8 +35,6 @@ pub(crate) struct ComponentShared {
     pub(crate) key_value: KeyValueCtx,
     pub(crate) variables: VariablesCtx,
     pub(crate) silent: bool,
-    /// Whether it calls other components over live links.
-    pub(crate) has_links: bool,
 }
 
 impl ComponentShared {
@@ -45,7 +45,7 @@ impl ComponentShared {
         store.set_epoch_deadline(1);
         // A guest that computes for long hands its thread back at every tick, so that the others
         // go on and its worker's expiration is looked at.
-        store.epoch_deadline_async_yield_and_update(1);
+        store.epoch_deadline_callback(|store| Ok(store.data().pause()));
         Ok(store)
     }
 
@@ -54,6 +54,7 @@ impl ComponentShared {
         Ok(State {
             wasi: self.wasi(&serving)?,
             serving,
+            computation: self.scheduler.computation(),
             http: WasiHttpCtx::new(),
             outbound: self.outbound.clone(),
             table: ResourceTable::new(),
@@ -105,6 +106,7 @@ fn allows_socket(
 /// One instance's state.
 pub(crate) struct State {
     serving: Serving,
+    computation: Computation,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     outbound: Outbound,
@@ -119,6 +121,11 @@ impl State {
     /// On whose behalf the instance works.
     pub(crate) fn serving(&self) -> &Serving {
         &self.serving
+    }
+
+    /// What the instance has to do when it has computed for a tick of the clock.
+    fn pause(&self) -> UpdateDeadline {
+        self.computation.pause(self.serving.peers().into_iter())
     }
 
     /// The view the postgres capability works on.

@@ -74,7 +74,7 @@ impl LineWriter {
         let text = String::from_utf8_lossy(&self.line);
         let component = &*self.stream.component;
         let request_id = self.stream.serving.request_id();
-        let request_id = request_id.as_deref();
+        let request_id = request_id.map(tracing::field::display);
         match self.stream.stream {
             Stream::Out => tracing::info!(target: "component", component, request_id, "{text}"),
             Stream::Err => tracing::warn!(target: "component", component, request_id, "{text}"),

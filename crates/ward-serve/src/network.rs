@@ -28,6 +28,11 @@ impl Network {
             }
         })
     }
+
+    /// Its address; of an IPv6 network the first one.
+    pub(crate) fn address(self) -> IpAddr {
+        self.0
+    }
 }
 
 /// The proxies that are believed about whom they speak for.

@@ -2,6 +2,7 @@
 //! does it, and is given back when both are done: a client that leaves does not end what it began.
 //! To take one costs three counters; only what has to wait for one takes a lock.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
@@ -129,6 +130,11 @@ impl Place {
     fn new(holder: Holder) -> Arc<Self> {
         let no = || AtomicBool::new(false);
         Arc::new(Self { holder, abandoned: no(), given_back: no() })
+    }
+
+    /// The network address against whose share the work counts.
+    pub fn network(&self) -> IpAddr {
+        self.holder.peer.network.address()
     }
 
     /// The client has gone, and the work goes on.

@@ -248,7 +248,7 @@ impl Consume for Component {
     fn consume(&self, arguments: Vec<Value>) -> BoxFuture<'static, Result<Value, CallError>> {
         let function = self.0.clone();
         Box::pin(async move {
-            let context = CallContext { request_id: RequestId::new().text(), ..Default::default() };
+            let context = CallContext { request_id: Some(RequestId::new()), ..Default::default() };
             let result = function.call(arguments, &context).await.map_err(call_error)?;
             result.ok_or_else(|| CallError::Failed("it answered nothing".to_owned()))
         })

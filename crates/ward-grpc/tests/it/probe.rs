@@ -44,7 +44,10 @@ impl Invoke for Probe {
             "caller" => Ok(answer(texts(caller).join("|"), *count)),
             "left" => {
                 let left = context.until.unwrap().saturating_duration_since(Instant::now());
-                Ok(answer(context.request_id.to_string(), left.as_millis().try_into().unwrap()))
+                Ok(answer(
+                    context.request_id.unwrap().to_string(),
+                    left.as_millis().try_into().unwrap(),
+                ))
             }
             "wait" => {
                 self.gate.acquire().await.unwrap().forget();

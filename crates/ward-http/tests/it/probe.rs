@@ -8,8 +8,7 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full, StreamBody};
 use tokio::sync::Semaphore;
 use ward_http::Handler;
-use ward_runtime::{Body, BodyError, HandleError};
-use ward_serve::Place;
+use ward_runtime::{Body, BodyError, CallContext, HandleError};
 
 use crate::site::PATIENCE;
 
@@ -41,7 +40,7 @@ impl Handler for Probe {
     async fn handle(
         &self,
         request: Request<Body>,
-        place: Arc<Place>,
+        context: CallContext,
     ) -> Result<Response<Body>, HandleError> {
         let path = request.uri().path().trim_end_matches('/').to_owned();
         match path.rsplit('/').next().unwrap() {
@@ -55,7 +54,7 @@ impl Handler for Probe {
                 let gate = self.gate.clone();
                 let work = async move {
                     gate.acquire().await.unwrap().forget();
-                    drop(place);
+                    drop(context);
                 };
                 tokio::spawn(work).await.unwrap();
                 Ok(full("lingered"))

@@ -77,16 +77,13 @@ impl Callee {
         self: &Arc<Self>,
         function: &Exported,
         arguments: Vec<Val>,
-        mut context: CallContext,
+        context: CallContext,
         site: Site,
     ) -> Result<Vec<Val>, CallError> {
-        let now = Instant::now();
-        let own = now + self.component.settings.deadline;
-        let until = context.until.map_or(own, |until| until.min(own));
-        if until <= now {
+        let (context, until) = context.within(self.component.settings.deadline);
+        if until <= Instant::now() {
             return Err(CallError::Deadline);
         }
-        context.until = Some(until);
         let permit = self.pool.admit(until).await?;
         let (function, results) = (function.index, function.ty.results().len());
         let job = Job { function, arguments, results, context };

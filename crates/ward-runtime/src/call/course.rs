@@ -10,10 +10,12 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tracing::field::display;
 use wasmtime::component::Val;
 
 use super::worker::{Job, Progress, Worker};
 use super::{CallError, Callee, Site, errand};
+use crate::request_id::RequestId;
 
 type Answer = Result<Vec<Val>, CallError>;
 
@@ -24,7 +26,7 @@ pub(super) async fn run(
     (until, permit): (Instant, OwnedSemaphorePermit),
     site: Site,
 ) -> Answer {
-    let request_id = job.context.request_id.clone();
+    let request_id = job.context.request_id;
     let Some(mut worker) = callee.take() else {
         let (call, answer) = Call::new(until, request_id, permit);
         let beginning = begin(callee.clone(), job, call);
@@ -33,7 +35,7 @@ pub(super) async fn run(
     };
     worker.give(job);
     let progress = advance(&mut worker, site);
-    let progress = progress.map_err(|error| failed(callee, &request_id, &error))?;
+    let progress = progress.map_err(|error| failed(callee, request_id, &error))?;
     match progress.results {
         Some(results) if progress.idle => {
             drop(callee.give_back(worker));
@@ -80,7 +82,7 @@ fn gone(_: oneshot::error::RecvError) -> Answer {
 /// A call that somebody waits for.
 struct Call {
     until: Instant,
-    request_id: Arc<str>,
+    request_id: Option<RequestId>,
     reply: oneshot::Sender<Answer>,
     _permit: OwnedSemaphorePermit,
 }
@@ -88,7 +90,7 @@ struct Call {
 impl Call {
     fn new(
         until: Instant,
-        request_id: Arc<str>,
+        request_id: Option<RequestId>,
         permit: OwnedSemaphorePermit,
     ) -> (Self, oneshot::Receiver<Answer>) {
         let (reply, answer) = oneshot::channel();
@@ -156,10 +158,10 @@ async fn go_on(callee: Arc<Callee>, mut worker: Worker, mut call: Option<Call>) 
         }
         Err(end) => {
             drop(worker);
-            let request_id = call.as_ref().map(|call| call.request_id.clone()).unwrap_or_default();
+            let request_id = call.as_ref().and_then(|call| call.request_id);
             Err(match end {
-                End::Late => late(&callee, &request_id),
-                End::Failed(error) => failed(&callee, &request_id, &error),
+                End::Late => late(&callee, request_id),
+                End::Failed(error) => failed(&callee, request_id, &error),
             })
         }
     };
@@ -175,17 +177,17 @@ enum End {
     Failed(wasmtime::Error),
 }
 
-fn late(callee: &Callee, request_id: &str) -> CallError {
-    let component = &*callee.component.id;
-    tracing::warn!(component, %request_id, "an instance was ended at its deadline");
+fn late(callee: &Callee, request_id: Option<RequestId>) -> CallError {
+    let (component, request_id) = (&*callee.component.id, request_id.map(display));
+    tracing::warn!(component, request_id, "an instance was ended at its deadline");
     CallError::Deadline
 }
 
-fn failed(callee: &Callee, request_id: &str, error: &wasmtime::Error) -> CallError {
-    let component = &*callee.component.id;
+fn failed(callee: &Callee, id: Option<RequestId>, error: &wasmtime::Error) -> CallError {
+    let (component, request_id) = (&*callee.component.id, id.map(display));
     // The first cause alone: a backtrace is for the one who looks for it.
     let cause = error.root_cause().to_string();
-    tracing::error!(component, %request_id, cause, "an instance ended");
+    tracing::error!(component, request_id, cause, "an instance ended");
     tracing::debug!(component, "{error:?}");
     CallError::Trapped(cause)
 }

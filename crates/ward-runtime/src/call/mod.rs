@@ -11,24 +11,40 @@ mod registry;
 mod value;
 mod worker;
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::time::Instant;
 use ward_wire::Value;
 
+use crate::request_id::RequestId;
 pub(crate) use callee::Callee;
 pub(crate) use registry::{Registry, Slot};
 
-/// On whose behalf a call is made.
-#[derive(Debug, Clone)]
+/// On whose behalf a component works: read once, where a request, a call or an event arrives, and
+/// handed on over links.
+#[derive(Debug, Clone, Default)]
 pub struct CallContext {
     /// When the caller stops waiting; the component's own deadline holds as well.
     pub until: Option<Instant>,
-    /// The id of the request that the call belongs to, for log lines; empty for none.
-    pub request_id: Arc<str>,
+    /// The id of the request that the call belongs to, for log lines.
+    pub request_id: Option<RequestId>,
+    /// Against whose share of the processors it counts; `None` for what comes from no client.
+    pub peer: Option<IpAddr>,
     /// What its work holds on to.
     pub held: Option<Held>,
+}
+
+impl CallContext {
+    /// The same where nobody waits for longer than `longest` from now, and until when that is.
+    pub(crate) fn within(mut self, longest: Duration) -> (Self, Instant) {
+        let own = Instant::now() + longest;
+        let until = self.until.map_or(own, |until| until.min(own));
+        self.until = Some(until);
+        (self, until)
+    }
 }
 
 /// What is kept for as long as somebody works for a request, whoever waits for that: dropped when
@@ -42,12 +58,6 @@ pub(crate) enum Site {
     Store,
     /// Outside of all.
     Outside,
-}
-
-impl Default for CallContext {
-    fn default() -> Self {
-        Self { until: None, request_id: "".into(), held: None }
-    }
 }
 
 /// Why a call came to nothing. The texts are for the log: none holds a value of the call, and none

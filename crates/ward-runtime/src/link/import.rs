@@ -101,7 +101,7 @@ impl Target {
         arguments: &[Val],
         results: &mut [Val],
     ) -> wasmtime::Result<()> {
-        let request_id = context.request_id.clone();
+        let request_id = context.request_id.map(tracing::field::display);
         match (self.attempt(context, arguments).await, results) {
             (Ok(values), results) => {
                 for (result, value) in results.iter_mut().zip(values) {
@@ -113,7 +113,7 @@ impl Target {
                 let (component, interface) = (self.slot.id(), &*self.interface);
                 let (caller, function) = (&*self.caller, &*self.function);
                 tracing::warn!(
-                    component, caller, interface, function, %request_id, %error,
+                    component, caller, interface, function, request_id, %error,
                     "a linked call failed"
                 );
                 match (&self.refusal, results) {

@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, Full};
 use tempfile::TempDir;
 use ward_manifest::{App, RuntimeConfig, Variables};
-use ward_runtime::{Body, HandleError, LoadError, Runtime, RuntimeOptions};
+use ward_runtime::{Body, CallContext, HandleError, LoadError, Runtime, RuntimeOptions};
 
 /// A loaded application.
 pub(crate) struct Host {
@@ -159,7 +159,7 @@ impl Host {
     ) -> Result<http::Response<Body>, HandleError> {
         let handler = self.runtime.http(trigger).expect("the trigger exists");
         let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
-        handler.handle(request.body(body).unwrap(), None).await
+        handler.handle(request.body(body).unwrap(), CallContext::default()).await
     }
 }
 

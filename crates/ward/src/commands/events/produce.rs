@@ -37,7 +37,7 @@ pub(super) async fn run(context: &Context, args: &ProduceArgs) -> Result<(), Fai
         Failure::new(format!("the event is no JSON (line {line}, column {column})"))
     })?;
     let fields = event.fields();
-    let id = given_or(&mut json, &fields, EVENT_ID, || RequestId::new().text().to_string());
+    let id = given_or(&mut json, &fields, EVENT_ID, || RequestId::new().to_string());
     let now = || Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
     let time = given_or(&mut json, &fields, OCCURRED_AT, now);
     let value = event.encode(&json).map_err(Failure::because("the event"))?;
