@@ -157,9 +157,20 @@ impl Host {
         request: http::request::Builder,
         body: Bytes,
     ) -> Result<http::Response<Body>, HandleError> {
+        self.begin_for(CallContext::default(), trigger, request, body).await
+    }
+
+    /// The same on somebody's behalf.
+    pub(crate) async fn begin_for(
+        &self,
+        context: CallContext,
+        trigger: &str,
+        request: http::request::Builder,
+        body: Bytes,
+    ) -> Result<http::Response<Body>, HandleError> {
         let handler = self.runtime.http(trigger).expect("the trigger exists");
         let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
-        handler.handle(request.body(body).unwrap(), CallContext::default()).await
+        handler.handle(request.body(body).unwrap(), context).await
     }
 }
 

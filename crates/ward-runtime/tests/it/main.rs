@@ -22,4 +22,5 @@ mod middleware;
 mod misbehave;
 mod network;
 mod reuse;
+mod scheduler;
 mod stores;

@@ -22,6 +22,7 @@ async fn handle(request: Request) -> Result<Response<BoxBody>> {
         "/trap" => std::process::abort(),
         "/exit" => std::process::exit(3),
         "/loop" => spin_for_ever(),
+        "/compute" => text(format!("{}\n", compute(number(&query, "rounds")))),
         "/alloc" => allocate_without_end(),
         "/recurse" => text(format!("{}\n", recurse(1))),
         "/sleep" => {
@@ -45,6 +46,11 @@ fn spin_for_ever() -> ! {
     loop {
         std::hint::spin_loop();
     }
+}
+
+/// Takes a while, and comes to an end.
+fn compute(rounds: u64) -> u64 {
+    (0..rounds).fold(1, |state, round| black_box(state.rotate_left(7) ^ round))
 }
 
 fn allocate_without_end() -> ! {
