@@ -96,45 +96,51 @@ type Happening = Pin<Box<dyn Future<Output = ()> + Send>>;
 const DOCUMENT_BYTES: usize = 1024 * 1024;
 
 impl Deed {
-    /// Whether honest clients are to open streams, too.
-    pub(super) fn streams(self) -> bool {
-        self == Deed::Streams
+    /// How many clients or connections it has at a time, and what each of them does at least: the
+    /// product is what has to have happened.
+    pub(super) fn size(self, scene: &Scene) -> [usize; 2] {
+        let n = |full| scene.count(full);
+        match self {
+            Deed::SilentBodies | Deed::Trickle | Deed::Expect => [n(1024), 1],
+            Deed::SilentStreams | Deed::SilentCalls => [n(11), 100],
+            Deed::IdleHttp | Deed::IdleGrpc => [n(4100), 1],
+            Deed::Resets => [1, n(100)],
+            Deed::Leave => [n(100), 1],
+            Deed::Nested => [n(40), 5],
+            Deed::Chunks => [n(6), 1],
+            Deed::Passwords => [n(30), 1],
+            Deed::Watches => [n(4), 64],
+            Deed::LongMethod => [n(10), 10],
+            Deed::Streams => [n(256), 1],
+        }
     }
 
     pub(super) fn happen(self, scene: Scene) -> Happening {
         let (http, grpc) = (scene.gateway.clone(), scene.grpc.clone());
-        let n = |full| scene.count(full);
+        let size @ [clients, each] = self.size(&scene);
+        let hold = |to, greeting, more: &'static [u8]| -> Happening {
+            Box::pin(sockets::hold(scene.clone(), to, clients, greeting, more))
+        };
+        let repeat = |times, request| -> Happening {
+            Box::pin(sockets::repeat(scene.clone(), clients, times, request))
+        };
         let length = "Content-Length: 100\r\n";
         match self {
-            Deed::SilentBodies => {
-                Box::pin(sockets::hold(scene.clone(), http, n(1024), head(length), b""))
-            }
-            Deed::Trickle => {
-                Box::pin(sockets::hold(scene.clone(), http, n(1024), head(length), b" "))
-            }
-            Deed::Expect => {
-                let head = head(&format!("{length}Expect: 100-continue\r\n"));
-                Box::pin(sockets::hold(scene.clone(), http, n(1024), head, b""))
-            }
-            Deed::IdleHttp => {
-                Box::pin(sockets::hold(scene.clone(), http, n(4100), Vec::new(), b""))
-            }
-            Deed::IdleGrpc => {
-                let greeting = http2::GREETING.to_vec();
-                Box::pin(sockets::hold(scene.clone(), grpc, n(4100), greeting, b""))
-            }
-            Deed::SilentStreams => Box::pin(http2::silent_logins(scene.clone(), n(11), 100)),
-            Deed::SilentCalls => Box::pin(http2::silent_calls(scene.clone(), n(11), 100)),
-            Deed::Watches => Box::pin(http2::watches(scene.clone(), n(4), 64)),
-            Deed::Resets => Box::pin(http2::resets(scene.clone(), n(100))),
-            Deed::Leave => Box::pin(sockets::leave(scene.clone(), n(100), wrong_password())),
-            Deed::Nested => Box::pin(sockets::repeat(scene.clone(), n(40), 5, nested())),
-            Deed::Chunks => Box::pin(sockets::repeat(scene.clone(), n(6), 1, chunks())),
-            Deed::Passwords => {
-                Box::pin(sockets::repeat(scene.clone(), n(30), usize::MAX, wrong_password()))
-            }
-            Deed::LongMethod => Box::pin(sockets::repeat(scene.clone(), n(10), 10, long_method())),
-            Deed::Streams => Box::pin(streams(scene.clone(), n(256))),
+            Deed::SilentBodies => hold(http, head(length), b""),
+            Deed::Trickle => hold(http, head(length), b" "),
+            Deed::Expect => hold(http, head(&format!("{length}Expect: 100-continue\r\n")), b""),
+            Deed::IdleHttp => hold(http, Vec::new(), b""),
+            Deed::IdleGrpc => hold(grpc, http2::GREETING.to_vec(), b""),
+            Deed::SilentStreams => Box::pin(http2::silent_logins(scene, size)),
+            Deed::SilentCalls => Box::pin(http2::silent_calls(scene, size)),
+            Deed::Watches => Box::pin(http2::watches(scene, size)),
+            Deed::Resets => Box::pin(http2::resets(scene, each)),
+            Deed::Leave => Box::pin(sockets::leave(scene, clients, wrong_password())),
+            Deed::Nested => repeat(each, nested()),
+            Deed::Chunks => repeat(each, chunks()),
+            Deed::Passwords => repeat(usize::MAX, wrong_password()),
+            Deed::LongMethod => repeat(each, long_method()),
+            Deed::Streams => Box::pin(streams(scene, clients)),
         }
     }
 }
@@ -182,6 +188,7 @@ async fn streams(scene: Scene, count: usize) {
     let url = format!("http://{}/api/analytics/stream", scene.gateway);
     let one = || async {
         let sent = client.get(&url).bearer_auth(&scene.token).send().await;
+        scene.did();
         // The text of a stream comes when it ends.
         if let Ok(answer) = sent {
             let _ = answer.bytes().await;

@@ -1,6 +1,5 @@
 //! Honest clients: a few requests of each kind, on connections of their own, as people who have
-//! just
-//! arrived make them. An answer is right when it says what it says on a quiet day.
+//! just arrived make them. An answer is right when it says what it says on a quiet day.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -11,11 +10,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
+use super::deeds::Deed;
 use super::{HOME, http2, token};
 use crate::{DEMO_EMAIL, DEMO_PASSWORD, Ward};
-
-/// Longer than any server should let people wait, shorter than an attack's window.
-const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// Between an answer and the next request of the same client.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -29,6 +26,8 @@ pub(super) enum Kind {
     Analytics,
     Grpc,
     Stream,
+    Watch,
+    Reflection,
 }
 
 /// What became of the requests of one kind.
@@ -49,29 +48,34 @@ pub(super) struct Honest {
     gateway: String,
     grpc: String,
     token: String,
-    streams: bool,
+    kinds: Vec<Kind>,
+    patience: Duration,
 }
 
 impl Honest {
-    pub(super) fn of(ward: &Ward, streams: bool) -> Honest {
+    /// Clients of every kind, and of those that an attack takes from others.
+    pub(super) fn of(ward: &Ward, deed: Deed, patience: Duration) -> Honest {
         let grpc = ward.listener("grpc").expect("a gRPC listener");
+        let mut kinds =
+            vec![Kind::Health, Kind::Login, Kind::Patients, Kind::Analytics, Kind::Grpc];
+        match deed {
+            Deed::Streams => kinds.push(Kind::Stream),
+            Deed::Watches => kinds.extend([Kind::Watch, Kind::Reflection]),
+            _ => {}
+        }
         Honest {
             gateway: ward.gateway().to_owned(),
             grpc: grpc.trim_start_matches("http://").to_owned(),
             token: token(ward.forge()),
-            streams,
+            kinds,
+            patience,
         }
     }
 
     /// Clients of every kind work for this long; requests that have begun are waited for.
     pub(super) async fn work(&self, window: Duration) -> Tallies {
-        let mut kinds =
-            vec![Kind::Health, Kind::Login, Kind::Patients, Kind::Analytics, Kind::Grpc];
-        if self.streams {
-            kinds.push(Kind::Stream);
-        }
         let mut clients = JoinSet::new();
-        for kind in kinds {
+        for kind in self.kinds.clone() {
             let honest = self.clone();
             clients.spawn(async move { (kind, honest.work_as(kind, window).await) });
         }
@@ -82,7 +86,7 @@ impl Honest {
         let (start, mut tally) = (Instant::now(), Tally::default());
         while start.elapsed() < window {
             let asked = Instant::now();
-            let answer = timeout(ANSWER_MAX, self.ask(kind)).await;
+            let answer = timeout(self.patience, self.ask(kind)).await;
             tally.took.push(asked.elapsed());
             match answer {
                 Ok(Ok(())) => {}
@@ -100,6 +104,12 @@ impl Honest {
         let get = |path: &str| client.get(url(path)).bearer_auth(&self.token);
         let request = match kind {
             Kind::Grpc => return self.call().await,
+            Kind::Watch => return self.stream("grpc.health.v1.Health/Watch", b"").await,
+            Kind::Reflection => {
+                let method = "grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+                // Field 7, an empty text: which services there are.
+                return self.stream(method, &[0x3a, 0]).await;
+            }
             Kind::Health => get("/.well-known/spin/health"),
             Kind::Patients => get("/api/patients?limit=1"),
             Kind::Analytics => get("/api/analytics/summary"),
@@ -122,6 +132,11 @@ impl Honest {
         let method = "pms.billing.v1.Accounts/GetAccount";
         let status = http2::status(&self.grpc, HOME, method, &self.token, &message).await?;
         if status == "5" { Ok(()) } else { Err(format!("grpc-status {status}")) }
+    }
+
+    /// Opens a stream, and waits for its first message.
+    async fn stream(&self, method: &str, message: &[u8]) -> Result<(), String> {
+        http2::first(&self.grpc, HOME, method, &self.token, message).await
     }
 }
 

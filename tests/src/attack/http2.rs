@@ -98,47 +98,67 @@ pub(super) async fn status(
     trailers.as_ref().and_then(text).ok_or_else(|| "no grpc-status".to_owned())
 }
 
+/// Whether a stream on a connection of its own has a first message.
+pub(super) async fn first(
+    to: &str,
+    from: Ipv4Addr,
+    method: &str,
+    token: &str,
+    message: &[u8],
+) -> Outcome<()> {
+    let mut client = open(to, from).await?;
+    let mut sent = send(&mut client, call(to, method, token), None).await?;
+    sent.body.send_data(framed(message), false).map_err(|error| error.to_string())?;
+    let answer = sent.answer.await.map_err(|error| error.to_string())?;
+    let data = answer.into_body().data().await;
+    match data {
+        Some(Ok(data)) if !data.is_empty() => Ok(()),
+        Some(Err(error)) => Err(error.to_string()),
+        _ => Err("a stream without a message".to_owned()),
+    }
+}
+
 /// Logins whose bodies do not come, `streams` on each connection. Whoever is refused tries again.
-pub(super) async fn silent_logins(scene: Scene, connections: usize, streams: usize) {
+pub(super) async fn silent_logins(scene: Scene, size: [usize; 2]) {
     let request = login(&scene);
-    hold(scene.gateway.clone(), scene.source, [connections, streams], &request, None).await;
+    hold(&scene, &scene.gateway, size, &request, None).await;
 }
 
 /// Calls with a token whose messages do not come.
-pub(super) async fn silent_calls(scene: Scene, connections: usize, streams: usize) {
+pub(super) async fn silent_calls(scene: Scene, size: [usize; 2]) {
     let method = "pms.billing.v1.Accounts/GetAccount";
     let request = call(&scene.grpc, method, &scene.token);
-    hold(scene.grpc.clone(), scene.source, [connections, streams], &request, None).await;
+    hold(&scene, &scene.grpc, size, &request, None).await;
 }
 
 /// Streams that wait for news of health, or for questions by reflection.
-pub(super) async fn watches(scene: Scene, connections: usize, streams: usize) {
+pub(super) async fn watches(scene: Scene, [connections, streams]: [usize; 2]) {
     let watch = call(&scene.grpc, "grpc.health.v1.Health/Watch", &scene.token);
     let reflection = "grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
     let reflection = call(&scene.grpc, reflection, &scene.token);
-    let (to, from) = (scene.grpc, scene.source);
     let half = connections.div_ceil(2);
     tokio::join!(
-        hold(to.clone(), from, [half, streams], &watch, Some(framed(b""))),
-        hold(to.clone(), from, [half, streams], &reflection, None),
+        hold(&scene, &scene.grpc, [half, streams], &watch, Some(framed(b""))),
+        hold(&scene, &scene.grpc, [half, streams], &reflection, None),
     );
 }
 
 /// Keeps `streams` requests open on each of some connections.
 async fn hold(
-    to: String,
-    from: Ipv4Addr,
+    scene: &Scene,
+    to: &str,
     [connections, streams]: [usize; 2],
     request: &Request<()>,
     body: Option<Bytes>,
 ) {
     let mut running = JoinSet::new();
     for _ in 0..connections {
-        let (to, request, body) = (to.clone(), request.clone(), body.clone());
+        let (scene, to) = (scene.clone(), to.to_owned());
+        let (request, body) = (request.clone(), body.clone());
         running.spawn(async move {
             loop {
                 // A connection that the server ends is opened again.
-                let _ = hold_one(&to, from, streams, &request, body.as_ref()).await;
+                let _ = hold_one(&scene, &to, streams, &request, body.as_ref()).await;
                 sleep(Duration::from_millis(100)).await;
             }
         });
@@ -147,17 +167,18 @@ async fn hold(
 }
 
 async fn hold_one(
+    scene: &Scene,
     to: &str,
-    from: Ipv4Addr,
     streams: usize,
     request: &Request<()>,
     body: Option<&Bytes>,
 ) -> Outcome<()> {
-    let mut client = open(to, from).await?;
+    let mut client = open(to, scene.source).await?;
     let mut held = JoinSet::new();
     loop {
         while held.len() < streams {
             let sent = send(&mut client, request.clone(), body.cloned()).await?;
+            scene.did();
             held.spawn(async move {
                 // The body's handle is kept, or the stream would be reset.
                 let answer = sent.answer.await;
@@ -189,6 +210,7 @@ async fn resets_on_one(scene: &Scene, streams: usize) -> Outcome<()> {
         let mut opened = Vec::with_capacity(streams);
         for _ in 0..streams {
             opened.push(send(&mut client, login(scene), Some(body.clone())).await?);
+            scene.did();
         }
         sleep(Duration::from_millis(20)).await;
         for sent in &mut opened {

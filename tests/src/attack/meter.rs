@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::Ward;
 
@@ -19,7 +19,6 @@ const TICKS_PER_S: f64 = 100.0;
 
 /// A measurement that is going on.
 pub(super) struct Meter {
-    start: Instant,
     cpu_s: f64,
     resident_kib: u64,
     log_bytes: usize,
@@ -30,8 +29,6 @@ pub(super) struct Meter {
 /// What was measured.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cost {
-    /// How long it was measured, in seconds.
-    pub(super) wall_s: f64,
     /// Processor time, in seconds.
     pub(super) cpu_s: f64,
     /// How much more was resident at the worst moment than at the start, in KiB.
@@ -53,21 +50,13 @@ impl Meter {
             }
         });
         let log_bytes = ward.last_log().len();
-        Meter {
-            start: Instant::now(),
-            cpu_s: cpu_s(pid),
-            resident_kib,
-            log_bytes,
-            peak_kib,
-            looker,
-        }
+        Meter { cpu_s: cpu_s(pid), resident_kib, log_bytes, peak_kib, looker }
     }
 
     pub(super) fn stop(self, ward: &Ward) -> Cost {
         self.looker.abort();
         let peak = self.peak_kib.load(Ordering::Relaxed);
         Cost {
-            wall_s: self.start.elapsed().as_secs_f64(),
             cpu_s: cpu_s(ward.pid()) - self.cpu_s,
             growth_kib: peak.saturating_sub(self.resident_kib),
             log_bytes: ward.last_log().len().saturating_sub(self.log_bytes),

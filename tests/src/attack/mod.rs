@@ -12,21 +12,47 @@ mod verdict;
 use std::net::Ipv4Addr;
 use std::panic::AssertUnwindSafe;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use tokio::time::sleep;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::time::{sleep, timeout};
 
 use crate::{Forge, Options, Ward, claims};
+use deeds::Wanted;
 pub use deeds::{ATTACKS, Attack};
 use honest::{Honest, Tally};
-use meter::Meter;
+use meter::{Cost, Meter};
 pub use verdict::Row;
 
-/// How long honest clients work before and during an attack.
-const WINDOW: Duration = Duration::from_secs(6);
+/// How much of an attack there is to be, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale {
+    /// Divides how many of something the attack makes.
+    pub smaller: usize,
+    /// How long honest clients work before and during the attack.
+    pub window: Duration,
+    /// How long an honest client waits for an answer.
+    pub patience: Duration,
+}
+
+impl Scale {
+    /// The whole attack. Nobody should have to wait for longer than this, which is shorter than
+    /// the attack.
+    pub const WHOLE: Scale =
+        Scale { smaller: 1, window: Duration::from_secs(12), patience: Duration::from_secs(5) };
+
+    /// For the test command: beside other tests every answer is late, and none may be wrong.
+    pub const TEST: Scale =
+        Scale { smaller: 1, window: Duration::from_secs(2), patience: Duration::from_secs(30) };
+}
 
 /// How long an attack goes on before honest clients are looked at: time to open its connections.
 const RUN_UP: Duration = Duration::from_secs(2);
+
+/// How long an attack that comes to an end is waited for.
+const END_MAX: Duration = Duration::from_secs(30);
 
 /// Honest clients come from here, as everything on this machine does.
 const HOME: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -43,6 +69,8 @@ pub struct Scene {
     token: String,
     /// Counts are divided by this.
     smaller: usize,
+    /// How much of the attack has happened: connections and streams opened, requests sent.
+    done: Arc<AtomicUsize>,
 }
 
 impl Scene {
@@ -54,7 +82,13 @@ impl Scene {
             source,
             token: token(ward.forge()),
             smaller,
+            done: Arc::default(),
         }
+    }
+
+    /// One more connection or stream is open, or one more request sent.
+    fn did(&self) {
+        self.done.fetch_add(1, Relaxed);
     }
 
     /// As many of something as this run is to have, at least one.
@@ -75,27 +109,47 @@ pub fn ward() -> Ward {
 }
 
 impl Attack {
-    /// Has honest clients work alone, then beside the attack. `smaller` divides how many of
-    /// something the attack makes; 1 is the whole attack.
-    pub async fn run(&self, ward: &Ward, smaller: usize) -> Row {
+    /// Has honest clients work alone, then beside the attack.
+    pub async fn run(&self, ward: &Ward, scale: Scale) -> Row {
+        let Scale { smaller, window, patience } = scale;
         let source = if self.from_home { HOME } else { ELSEWHERE };
         let scene = Scene::of(ward, source, smaller);
-        let honest = Honest::of(ward, self.deed.streams());
+        let honest = Honest::of(ward, self.deed, patience);
+        let cost = self.cost(ward, &scene).await;
+        let (done, least) = (scene.done.clone(), self.deed.size(&scene).iter().product());
+        done.store(0, Relaxed);
         honest.work(Duration::from_secs(1)).await;
-        let before = Meter::start(ward);
-        let alone = honest.work(WINDOW).await;
-        let before = before.stop(ward);
+        let alone = honest.work(window).await;
         let during = Meter::start(ward);
         let deed = tokio::spawn(self.deed.happen(scene));
         sleep(RUN_UP).await;
-        let beside = honest.work(WINDOW).await;
+        let beside = honest.work(window).await;
         let during = during.stop(ward);
         deed.abort();
         let ended = deed.await;
         let failed = ended.err().filter(tokio::task::JoinError::is_panic);
-        Row::new(self, smaller, [alone, beside], [before, during])
+        Row::new(self, smaller, [alone, beside], [cost, during])
             .with_failure(failed.map(|error| format!("the attack itself failed: {error}")))
+            .with_effort(done.load(Relaxed), least)
     }
+
+    /// What an attack that comes to an end costs by itself: beside honest clients nobody could
+    /// tell.
+    async fn cost(&self, ward: &Ward, scene: &Scene) -> Cost {
+        let meter = Meter::start(ward);
+        if matches!(self.wanted, Wanted::CpuMax(_)) {
+            // One that does not end in time has cost so much by then.
+            let _ = timeout(END_MAX, self.deed.happen(scene.clone())).await;
+        }
+        meter.stop(ward)
+    }
+}
+
+/// Thousands of connections are as many files, here as there.
+pub fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    setrlimit(Resource::Nofile, raised).expect("the soft limit goes up to the hard one");
 }
 
 /// Whether ward starts while another user holds what it may hold of the state directory's lock.

@@ -28,19 +28,15 @@ pub(super) async fn connect(to: &str, from: Ipv4Addr) -> Result<TcpStream> {
 }
 
 /// Connections that have sent `greeting`; those that could not be made are left out.
-pub(super) async fn many(
-    to: &str,
-    from: Ipv4Addr,
-    count: usize,
-    greeting: &[u8],
-) -> Vec<TcpStream> {
+async fn many(scene: &Scene, to: &str, count: usize, greeting: &[u8]) -> Vec<TcpStream> {
     let mut streams = Vec::with_capacity(count);
     let mut tries = JoinSet::new();
     for _ in 0..count {
-        let (to, greeting) = (to.to_owned(), greeting.to_vec());
+        let (scene, to, greeting) = (scene.clone(), to.to_owned(), greeting.to_vec());
         tries.spawn(async move {
-            let mut stream = connect(&to, from).await?;
+            let mut stream = connect(&to, scene.source).await?;
             stream.write_all(&greeting).await?;
+            scene.did();
             Result::Ok(stream)
         });
         if tries.len() >= AT_A_TIME
@@ -67,7 +63,7 @@ pub(super) fn login_head(more: &str) -> Vec<u8> {
 /// on each every five seconds.
 pub(super) async fn hold(scene: Scene, to: String, count: usize, greeting: Vec<u8>, drop: &[u8]) {
     loop {
-        let mut held = many(&to, scene.source, count, &greeting).await;
+        let mut held = many(&scene, &to, count, &greeting).await;
         sleep(Duration::from_secs(5)).await;
         for stream in &mut held {
             // One that was closed by the server is made anew with the others.
@@ -83,7 +79,7 @@ pub(super) async fn hold(scene: Scene, to: String, count: usize, greeting: Vec<u
 /// Sends whole requests on connections that are closed at once, again and again.
 pub(super) async fn leave(scene: Scene, at_a_time: usize, request: Vec<u8>) {
     loop {
-        let left = many(&scene.gateway, scene.source, at_a_time, &request).await;
+        let left = many(&scene, &scene.gateway, at_a_time, &request).await;
         sleep(Duration::from_millis(20)).await;
         drop(left);
     }
@@ -98,7 +94,9 @@ pub(super) async fn repeat(scene: Scene, clients: usize, times: usize, request: 
         running.spawn(async move {
             for _ in 0..times {
                 // A refusal is as good an answer as any: what others see is what counts.
-                let _ = once(&scene, &request).await;
+                if once(&scene, &request).await.is_ok() {
+                    scene.did();
+                }
             }
         });
     }
@@ -112,7 +110,7 @@ async fn once(scene: &Scene, request: &[u8]) -> Result<()> {
         Result::Ok(write)
     };
     let mut answer = Vec::new();
-    // Read beside writing: who is refused early has not sent everything.
+    // Read beside writing: who is refused early has not sent everything, and has had an answer.
     let (sent, _) = tokio::join!(sending, timeout(CONNECT_MAX, read.read_to_end(&mut answer)));
-    sent.map(drop)
+    if answer.is_empty() { sent.map(drop) } else { Ok(()) }
 }

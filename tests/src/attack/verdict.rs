@@ -25,11 +25,14 @@ pub struct Row {
     what: String,
     right: usize,
     tries: usize,
+    done: usize,
+    least: usize,
     wrong: BTreeMap<String, usize>,
     p99: Option<(Kind, Duration, Duration)>,
     growth_kib: u64,
     cpu_s: f64,
     log_bytes: usize,
+    leaks: bool,
     faults: Vec<String>,
 }
 
@@ -38,7 +41,7 @@ impl Row {
         attack: &Attack,
         smaller: usize,
         [alone, beside]: [Tallies; 2],
-        [before, during]: [Cost; 2],
+        [cost, during]: [Cost; 2],
     ) -> Row {
         let tries = beside.values().map(|tally| tally.took.len()).sum();
         let mut wrong = BTreeMap::new();
@@ -53,16 +56,19 @@ impl Row {
             what: format!("{}{part}", attack.what),
             right: tries - wrong.values().sum::<usize>(),
             tries,
+            done: 0,
+            least: 0,
             wrong,
             p99: None,
             growth_kib: during.growth_kib,
             cpu_s: during.cpu_s,
             log_bytes: during.log_bytes,
+            leaks: false,
             faults: Vec::new(),
         };
         row.judge_answers(&alone);
         row.judge_times(attack.wanted, &alone, &beside);
-        row.judge_costs(attack.wanted, before, during);
+        row.judge_costs(attack.wanted, cost);
         row
     }
 
@@ -72,12 +78,38 @@ impl Row {
         self
     }
 
+    /// The same with how much of the attack happened. One that did less than it is called for
+    /// proves nothing.
+    pub(super) fn with_effort(mut self, done: usize, least: usize) -> Row {
+        (self.done, self.least) = (done, least);
+        if !self.happened() {
+            self.faults.push(format!("the attack came to {done} of {least} only"));
+        }
+        self
+    }
+
     /// The same with what ward's log holds of a client's token.
     pub fn with_log_of(mut self, ward: &Ward) -> Row {
-        if ward.last_log().contains(&METHOD_LETTER.repeat(TOKEN_CHARS_MAX + 1)) {
+        self.leaks = ward.last_log().contains(&METHOD_LETTER.repeat(TOKEN_CHARS_MAX + 1));
+        if self.leaks {
             self.faults.push("the log holds a method as it came".to_owned());
         }
         self
+    }
+
+    /// Whether the log holds what a client sent.
+    pub fn leaks(&self) -> bool {
+        self.leaks
+    }
+
+    /// What others got, times aside: how many answers, and what the wrong ones were.
+    pub fn answers(&self) -> (usize, &BTreeMap<String, usize>) {
+        (self.tries, &self.wrong)
+    }
+
+    /// Whether the attack happened as it is described.
+    pub fn happened(&self) -> bool {
+        self.done >= self.least
     }
 
     /// Whether ward did as is wanted.
@@ -117,15 +149,14 @@ impl Row {
         }
     }
 
-    fn judge_costs(&mut self, wanted: Wanted, before: Cost, during: Cost) {
+    fn judge_costs(&mut self, wanted: Wanted, cost: Cost) {
         if self.growth_kib > GROWTH_KIB_MAX {
             self.faults.push("memory".to_owned());
         }
-        let usual_s = before.cpu_s * during.wall_s / before.wall_s;
         if let Wanted::CpuMax(most_s) = wanted
-            && during.cpu_s - usual_s > most_s
+            && cost.cpu_s > most_s
         {
-            self.faults.push(format!("{:.1} s of CPU more", during.cpu_s - usual_s));
+            self.faults.push(format!("{:.1} s of CPU by itself", cost.cpu_s));
         }
     }
 }
@@ -144,10 +175,11 @@ impl fmt::Display for Row {
         let (kind, then, now) = self.p99.unwrap_or((Kind::Health, Duration::ZERO, Duration::ZERO));
         write!(
             to,
-            "{verdict:<4} {:<12} {:<34} {:>4}/{:<4} p99 {:>6.1} -> {:>6.1} ms {kind:<9?} \
+            "{verdict:<4} {:<12} {:<34} {:>6} done, {:>4}/{:<4} right, p99 {:>6.1} -> {:>6.1} ms {kind:<9?} \
              {:>+5} MiB {:>5.1} s CPU {:>6} KiB log",
             self.name,
             self.what,
+            self.done,
             self.right,
             self.tries,
             then.as_secs_f64() * 1e3,

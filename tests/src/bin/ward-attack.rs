@@ -8,8 +8,7 @@
 
 use std::process::ExitCode;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use ward_tests::attack::{ATTACKS, lock, ward};
+use ward_tests::attack::{ATTACKS, Scale, lock, raise_descriptors, ward};
 
 /// The attack that has no honest clients beside it.
 const LOCK: &str = "lock";
@@ -35,7 +34,7 @@ async fn main() -> ExitCode {
     let mut right = true;
     let mut ward = ward();
     for attack in ATTACKS.iter().filter(|attack| wanted(attack.name)) {
-        let row = attack.run(&ward, smaller).await.with_log_of(&ward);
+        let row = attack.run(&ward, Scale { smaller, ..Scale::WHOLE }).await.with_log_of(&ward);
         println!("{row}");
         right &= row.is_right();
         // What one attack left behind is not held against the next.
@@ -53,11 +52,4 @@ async fn main() -> ExitCode {
 fn known() -> String {
     let names = ATTACKS.iter().map(|attack| attack.name).chain([LOCK]);
     names.collect::<Vec<_>>().join(", ")
-}
-
-/// Thousands of connections are as many files, here as there.
-fn raise_descriptors() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    setrlimit(Resource::Nofile, raised).expect("the soft limit goes up to the hard one");
 }

@@ -10,6 +10,7 @@
 
 mod analytics;
 mod analytics_stream;
+mod attack;
 mod audit_outbox;
 mod authz;
 mod billing;
