@@ -14,7 +14,7 @@
 
 #![forbid(unsafe_code)]
 
-mod access;
+mod builtin;
 mod caller;
 mod codec;
 mod head;
@@ -22,7 +22,7 @@ mod invoke;
 mod limits;
 mod offer;
 mod options;
-mod own;
+mod request_log;
 mod server;
 mod service;
 mod status;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use ward_manifest::{App, GrpcTrigger};
 use ward_wire::{Contract, Method, Naming, Service};
 
-use crate::access::Label;
 use crate::caller;
+use crate::request_log::Label;
 
 /// A trigger that cannot be served.
 #[derive(Debug, Clone, PartialEq, Eq)]

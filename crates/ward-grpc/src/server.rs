@@ -10,11 +10,11 @@ use thiserror::Error;
 use token::Trust;
 use ward_serve::{Door, Drained, Protocol};
 
+use crate::builtin::Builtin;
 use crate::invoke::Invoke;
 use crate::limits::Limits;
 use crate::offer::{Endpoint, Offer};
 use crate::options::Options;
-use crate::own::Own;
 
 /// Why a server was not started.
 #[derive(Debug, Error)]
@@ -32,7 +32,7 @@ pub enum BindError {
 pub(crate) struct Services<I> {
     pub(crate) limits: Limits,
     pub(crate) endpoints: HashMap<Box<str>, Arc<Endpoint<I>>>,
-    pub(crate) own: Own,
+    pub(crate) builtin: Builtin,
     pub(crate) trust: Option<Arc<Trust>>,
 }
 
@@ -50,8 +50,9 @@ impl<I: Invoke> Server<I> {
     /// # Errors
     /// [`BindError`] when the address cannot be had, or the services cannot be described together.
     pub async fn bind(offer: Offer<I>, options: Options) -> Result<Self, BindError> {
-        let own =
-            Own::new(&offer.services, options.reflection).await.map_err(BindError::Descriptors)?;
+        let builtin = Builtin::new(&offer.services, options.reflection)
+            .await
+            .map_err(BindError::Descriptors)?;
         let Options { address, limits, trust, tls, proxies, .. } = options;
         let of_server = ward_serve::Options {
             limits: limits.of_server(),
@@ -59,7 +60,7 @@ impl<I: Invoke> Server<I> {
             tls,
             proxies,
         };
-        let service = Arc::new(Services { limits, endpoints: offer.endpoints, own, trust });
+        let service = Arc::new(Services { limits, endpoints: offer.endpoints, builtin, trust });
         let server = ward_serve::Server::bind(vec![Door { address, service }], of_server)
             .map_err(|(address, error)| BindError::Address(address, error))?;
         let address = server.addresses().first().copied().unwrap_or(address);

@@ -22,14 +22,14 @@ use ward_runtime::{CallContext, RequestId, X_REQUEST_ID};
 use ward_serve::{Answer, Connection, Inbound, Limit, Phase, Place};
 use ward_wire::{Argument, Failure, Value};
 
-use crate::access::{self, Kind, Line};
+use crate::builtin;
 use crate::caller::Caller;
 use crate::codec::MethodCodec;
 use crate::head::{self, NoCall};
 use crate::invoke::Invoke;
 use crate::limits::{COMPRESSED_BYTES_MIN, MESSAGE_BYTES};
 use crate::offer::Endpoint;
-use crate::own;
+use crate::request_log::{self, Kind, Line};
 use crate::server::Services;
 use crate::status;
 use crate::timeout::timeout;
@@ -56,13 +56,16 @@ impl<I: Invoke> ward_serve::Service for Services<I> {
         let (parts, body) = request.into_parts();
         let body = Inbound::new(body, &parts, connection.limits());
         let id = RequestId::of(&parts.headers);
-        let kind = if self.own.find(parts.uri.path()).is_some() { Kind::Own } else { Kind::Call };
+        let kind =
+            if self.builtin.find(parts.uri.path()).is_some() { Kind::Builtin } else { Kind::Call };
         let line = Line { id, kind, label: None, code: None };
         let mut ticket = Ticket::begin(connection, &parts, line, kind == Kind::Call);
         let mut limit = Limit::default();
         let mut response = match head::check(&parts, connection.limits().head_bytes_max) {
             Err(refusal) => no_call(refusal, &mut ticket),
-            Ok(()) if kind == Kind::Own => self.own(parts, body, &mut ticket, &mut limit).await,
+            Ok(()) if kind == Kind::Builtin => {
+                self.builtin(parts, body, &mut ticket, &mut limit).await
+            }
             Ok(()) => match self.admit(&parts, &mut ticket) {
                 Ok(admitted) => self.call(admitted, parts, body, &mut ticket).await,
                 Err(status) => status.into_http(),
@@ -70,7 +73,7 @@ impl<I: Invoke> ward_serve::Service for Services<I> {
         };
         response.headers_mut().insert(X_REQUEST_ID, id.header_value());
         // Without a message the status comes with the head; there are no trailers then.
-        if let Some(code) = access::code(response.headers()) {
+        if let Some(code) = request_log::code(response.headers()) {
             ticket.line.code = Some(code);
         }
         response.map(|body| Answer::body(body, ticket, limit))
@@ -79,26 +82,26 @@ impl<I: Invoke> ward_serve::Service for Services<I> {
     async fn entering(&self, phase: Phase) {
         match phase {
             Phase::Serving | Phase::Cut => {}
-            Phase::Draining => self.own.stop_serving().await,
-            Phase::Closing => self.own.end_watches().await,
+            Phase::Draining => self.builtin.stop_serving().await,
+            Phase::Closing => self.builtin.end_watches().await,
         }
     }
 }
 
 impl<I: Invoke> Services<I> {
     /// Has one of the host's own services answer, within bounds.
-    async fn own(
+    async fn builtin(
         &self,
         parts: Parts,
         body: Inbound,
         ticket: &mut Ticket,
         limit: &mut Limit,
     ) -> Response<Body> {
-        let Some(answerer) = self.own.find(parts.uri.path()) else {
+        let Some(answerer) = self.builtin.find(parts.uri.path()) else {
             return Status::unimplemented("there is no such method").into_http();
         };
         let longest = self.limits.reflection_time_max;
-        if own::is_stream(parts.uri.path()) {
+        if builtin::is_stream(parts.uri.path()) {
             let seat = if ticket.connection().is_spare() { None } else { ticket.last(None) };
             let Some(lost) = seat else {
                 let problem = "too many streams of this kind at once";
@@ -111,7 +114,7 @@ impl<I: Invoke> Services<I> {
                 gone.add_header(&mut trailers).ok().map(|()| trailers)
             }));
         }
-        if !own::is_watch(parts.uri.path()) {
+        if !builtin::is_watch(parts.uri.path()) {
             ticket.watch(longest + self.limits.server.response_stall_max);
         }
         let stopping = ticket.connection().reached(Phase::Closing);
@@ -285,7 +288,7 @@ fn no_call(refusal: NoCall, ticket: &mut Ticket) -> Response<Body> {
 }
 
 fn is(headers: &HeaderMap, code: Code) -> bool {
-    access::code(headers) == Some(code)
+    request_log::code(headers) == Some(code)
 }
 
 /// Seconds of the Unix epoch; a clock before it reads as 0, when no token is good.

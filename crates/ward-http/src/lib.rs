@@ -15,12 +15,12 @@
 
 #![forbid(unsafe_code)]
 
-mod access;
 mod gather;
 mod handler;
 mod pattern;
 mod problem;
 mod request;
+mod request_log;
 mod router;
 mod server;
 mod service;

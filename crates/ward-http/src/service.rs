@@ -15,11 +15,11 @@ use tokio::time::Instant;
 use ward_runtime::{BodyError, CallContext, HandleError, RequestId, X_REQUEST_ID};
 use ward_serve::{Answer, Connection, Inbound, Limit, Phase, Refusal};
 
-use crate::access::Line;
 use crate::gather::{Gathered, gather};
 use crate::handler::Handler;
 use crate::problem::Problem;
 use crate::request;
+use crate::request_log::Line;
 use crate::table::{Table, Target};
 use crate::well_known::WellKnown;
 

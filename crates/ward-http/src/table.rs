@@ -10,8 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use thiserror::Error;
 use ward_manifest::{Action, App, HttpTrigger, Route, StaticResponse};
 
-use crate::access::Label;
 use crate::pattern::Pattern;
+use crate::request_log::Label;
 use crate::router::Router;
 use crate::well_known::WellKnown;
 

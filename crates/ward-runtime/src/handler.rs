@@ -17,10 +17,10 @@ use wasmtime_wasi_http::handler::{
     TrapOrPanicError, WorkerExpiration, WorkerState, WorkerStatus,
 };
 
-use crate::alarm::Alarm;
 use crate::call::CallContext;
 use crate::error::{HandleError, LoadError};
 use crate::exports;
+use crate::moving_timer::MovingTimer;
 use crate::state::{ComponentShared, State};
 use crate::underway::Underway;
 use crate::whole::{self, Failed};
@@ -224,18 +224,23 @@ impl WorkerState for Worker {
 
 /// Ends an instance that has been idle for long, or busy for longer than any deadline allows: with
 /// requests that wait for a response, or with what goes on after the last response began. One
-/// alarm serves all, which looks whether the end has come once an idle interval.
+/// timer serves all, which looks whether the end has come once an idle interval.
 pub(crate) struct Expiration {
     idle: Duration,
     deadline: Duration,
     stream_deadline: Duration,
-    alarm: Alarm,
+    timer: MovingTimer,
 }
 
 impl Expiration {
     fn new(settings: &ComponentSettings) -> Self {
         let (idle, deadline) = (settings.instance_idle, settings.deadline);
-        Self { idle, deadline, stream_deadline: settings.stream_deadline, alarm: Alarm::new(idle) }
+        Self {
+            idle,
+            deadline,
+            stream_deadline: settings.stream_deadline,
+            timer: MovingTimer::new(idle),
+        }
     }
 
     fn limit(&self, status: WorkerStatus) -> Duration {
@@ -255,6 +260,6 @@ impl WorkerExpiration for Expiration {
         start: Instant,
     ) -> Poll<()> {
         let end = start + self.limit(status);
-        self.alarm.poll(cx, end.into())
+        self.timer.poll(cx, end.into())
     }
 }

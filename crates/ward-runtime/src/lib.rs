@@ -4,7 +4,6 @@
 //! It is the only crate that names wasmtime; it opens no listener and knows no route.
 //! Start at [`Runtime::load`], then [`HttpHandler::handle`] and [`Function::call`].
 
-mod alarm;
 mod cache;
 mod call;
 mod capabilities;
@@ -19,6 +18,7 @@ mod link;
 mod linker;
 mod load;
 mod loader;
+mod moving_timer;
 mod outbound;
 mod request_id;
 mod scheduler;

@@ -10,8 +10,8 @@ use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Val};
 
 use super::pool::Pool;
-use super::worker::{Job, Worker};
-use super::{CallContext, CallError, Site, course};
+use super::worker::{Invocation, Worker};
+use super::{CallContext, CallError, invoke};
 use crate::state::{ComponentShared, State};
 
 /// Interfaces that are called in another way, or by nobody.
@@ -78,7 +78,6 @@ impl Callee {
         function: &Exported,
         arguments: Vec<Val>,
         context: CallContext,
-        site: Site,
     ) -> Result<Vec<Val>, CallError> {
         let (context, until) = context.within(self.component.settings.deadline);
         if until <= Instant::now() {
@@ -86,8 +85,8 @@ impl Callee {
         }
         let permit = self.pool.admit(until).await?;
         let (function, results) = (function.index, function.ty.results().len());
-        let job = Job { function, arguments, results, context };
-        course::run(self, job, (until, permit), site).await
+        let invocation = Invocation { function, arguments, results, context };
+        invoke::run(self, invocation, (until, permit)).await
     }
 
     /// A warm instance, if there is one.

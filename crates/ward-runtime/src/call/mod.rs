@@ -1,11 +1,10 @@
 //! Calls into components other than HTTP requests: from triggers, and over live links from other
 //! components. A call has an instance for itself, out of a pool of warm ones. It begins on the task
 //! of its caller, also where that is another instance, and has one of its own once it waits.
-//! Start at [`Function::call`], then `Callee::call` and `course`.
+//! Start at [`Function::call`], then `Callee::call` and `invoke`.
 
 mod callee;
-mod course;
-mod errand;
+mod invoke;
 mod pool;
 mod registry;
 mod value;
@@ -50,15 +49,6 @@ impl CallContext {
 /// What is kept for as long as somebody works for a request, whoever waits for that: dropped when
 /// the last work is done.
 pub type Held = Arc<dyn std::fmt::Debug + Send + Sync>;
-
-/// Where a call is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Site {
-    /// Inside the event loop of a store.
-    Store,
-    /// Outside of all.
-    Outside,
-}
 
 /// Why a call came to nothing. The texts are for the log: none holds a value of the call, and none
 /// is for the caller of the application.
@@ -138,7 +128,7 @@ impl Function {
             .zip(arguments)
             .map(|((_, ty), argument)| value::lower(argument, &ty).map_err(CallError::Arguments))
             .collect::<Result<_, _>>()?;
-        let called = callee.call(function, arguments, context.clone(), Site::Outside).await;
+        let called = callee.call(function, arguments, context.clone()).await;
         let mut results = called?.into_iter();
         match (results.next(), function.ty.results().next()) {
             (Some(result), Some(ty)) => {

@@ -17,7 +17,7 @@ use crate::serving::Serving;
 use crate::state::State;
 
 /// One call, on its way into an instance.
-pub(super) struct Job {
+pub(super) struct Invocation {
     pub(super) function: ComponentExportIndex,
     pub(super) arguments: Vec<Val>,
     /// How many results the function has.
@@ -29,7 +29,7 @@ pub(super) struct Job {
 pub(super) struct Worker {
     /// Ends with the instance, and says what of.
     life: Pin<Box<dyn Future<Output = wasmtime::Error> + Send>>,
-    desk: Arc<Desk>,
+    mailbox: Arc<Mailbox>,
     calls: u32,
 }
 
@@ -46,13 +46,13 @@ impl Worker {
     /// wasmtime 48 refuses to begin one loop inside another, though it lets one that has begun go
     /// on there, and sees no harm in it where the stores are two (its pull request 14302).
     pub(super) fn open(mut store: Store<State>, instance: Instance) -> wasmtime::Result<Self> {
-        let desk = Arc::new(Desk::default());
+        let mailbox = Arc::new(Mailbox::default());
         let serving = store.data().serving().clone();
         let life = {
-            let desk = desk.clone();
+            let mailbox = mailbox.clone();
             async move {
                 let work = async move |accessor: &Accessor<State>| {
-                    desk.serve(accessor, instance, &serving).await
+                    mailbox.serve(accessor, instance, &serving).await
                 };
                 store.run_concurrent(work).await.unwrap_or_else(|error| error)
             }
@@ -61,17 +61,17 @@ impl Worker {
         let life = AssertUnwindSafe(life)
             .catch_unwind()
             .map(|end| end.unwrap_or_else(|_| wasmtime::Error::msg("the host panicked inside it")));
-        let mut worker = Self { life: Box::pin(life), desk, calls: 0 };
+        let mut worker = Self { life: Box::pin(life), mailbox, calls: 0 };
         worker.advance(&mut Context::from_waker(Waker::noop()))?;
         Ok(worker)
     }
 
     /// Puts a call before the instance, which begins when it is driven next.
-    pub(super) fn give(&mut self, job: Job) {
+    pub(super) fn give(&mut self, invocation: Invocation) {
         self.calls = self.calls.saturating_add(1);
-        let mut papers = self.desk.lock();
-        papers.job = Some(job);
-        papers.busy = true;
+        let mut mail = self.mailbox.lock();
+        mail.next = Some(invocation);
+        mail.busy = true;
     }
 
     /// How many calls it has been given.
@@ -84,23 +84,23 @@ impl Worker {
         if let Poll::Ready(error) = self.life.as_mut().poll(cx) {
             return Err(error);
         }
-        let mut papers = self.desk.lock();
-        Ok(Progress { results: papers.results.take(), idle: !papers.busy })
+        let mut mail = self.mailbox.lock();
+        Ok(Progress { results: mail.results.take(), idle: !mail.busy })
     }
 }
 
 /// What passes between the inside of an instance's event loop and the outside.
 #[derive(Default)]
-struct Desk(Mutex<Papers>);
+struct Mailbox(Mutex<Mail>);
 
 #[derive(Default)]
-struct Papers {
-    job: Option<Job>,
+struct Mail {
+    next: Option<Invocation>,
     results: Option<Vec<Val>>,
     busy: bool,
 }
 
-impl Desk {
+impl Mailbox {
     /// Takes one call after the other, inside the event loop; returns what ended it.
     async fn serve(
         &self,
@@ -109,10 +109,10 @@ impl Desk {
         serving: &Serving,
     ) -> wasmtime::Error {
         loop {
-            let job = poll_fn(|_| self.next()).await;
-            let (function, arguments) = (job.function, job.arguments);
-            let served = serving.begin(None, job.context);
-            match call(accessor, instance, function, &arguments, job.results).await {
+            let Invocation { function, arguments, results, context } =
+                poll_fn(|_| self.next()).await;
+            let served = serving.begin(None, context);
+            match call(accessor, instance, function, &arguments, results).await {
                 Ok(results) => self.lock().results = Some(results),
                 Err(error) => return error,
             }
@@ -123,11 +123,11 @@ impl Desk {
     }
 
     /// The next call. Nobody has to be woken for it: who puts one there drives the instance.
-    fn next(&self) -> Poll<Job> {
-        self.lock().job.take().map_or(Poll::Pending, Poll::Ready)
+    fn next(&self) -> Poll<Invocation> {
+        self.lock().next.take().map_or(Poll::Pending, Poll::Ready)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Papers> {
+    fn lock(&self) -> MutexGuard<'_, Mail> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

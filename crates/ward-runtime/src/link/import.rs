@@ -9,7 +9,7 @@ use wasmtime::component::{Component, Linker, LinkerInstance, Val};
 
 use super::plan::LiveLink;
 use super::refusal;
-use crate::call::{CallContext, CallError, Registry, Site, Slot};
+use crate::call::{CallContext, CallError, Registry, Slot};
 use crate::state::State;
 
 /// Defines every function of `links` in the linker that will make instances of `component`, which
@@ -139,7 +139,7 @@ impl Target {
         let found = callee.as_ref().and_then(|c| c.function(&self.interface, &self.function));
         match (&callee, found) {
             (Some(callee), Some(function)) => {
-                callee.call(function, arguments.to_vec(), context, Site::Store).await
+                callee.call(function, arguments.to_vec(), context).await
             }
             _ => Err(CallError::Instantiate("the export is gone".to_owned())),
         }

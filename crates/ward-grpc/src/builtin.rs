@@ -23,14 +23,14 @@ type Answer = Pin<Box<dyn Future<Output = Response<TonicBody>> + Send>>;
 type Answerer = Box<dyn Fn(Request<Inbound>) -> Answer + Send + Sync>;
 
 /// The host's own services.
-pub(crate) struct Own {
+pub(crate) struct Builtin {
     /// By the name of the service.
     services: Vec<(&'static str, Answerer)>,
     health: HealthReporter,
     names: Vec<String>,
 }
 
-impl Own {
+impl Builtin {
     /// Health for these services, and reflection if it is wanted. The error says what is wrong with
     /// the descriptors.
     pub(crate) async fn new(services: &[Service], reflection: bool) -> Result<Self, String> {
@@ -39,11 +39,11 @@ impl Own {
         let server = HealthServer::new(HealthService::from_health_reporter(health.clone()))
             .max_decoding_message_size(QUESTION_BYTES_MAX);
         set_all(&mut health, &names, ServingStatus::Serving).await;
-        let mut own = Self { services: vec![answerer(server)], health, names };
+        let mut builtin = Self { services: vec![answerer(server)], health, names };
         if reflection {
-            own.reflect(services)?;
+            builtin.reflect(services)?;
         }
-        Ok(own)
+        Ok(builtin)
     }
 
     fn reflect(&mut self, services: &[Service]) -> Result<(), String> {
@@ -83,9 +83,9 @@ impl Own {
     }
 }
 
-impl std::fmt::Debug for Own {
+impl std::fmt::Debug for Builtin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Own").field("names", &self.names).finish_non_exhaustive()
+        f.debug_struct("Builtin").field("names", &self.names).finish_non_exhaustive()
     }
 }
 

@@ -12,13 +12,13 @@ use tokio::time::{Instant, Sleep};
 const LOOK_MIN: Duration = Duration::from_millis(1);
 
 /// Goes off at an end that is given anew each time it is polled.
-pub(crate) struct Alarm {
+pub(crate) struct MovingTimer {
     timer: Pin<Box<Sleep>>,
     look: Duration,
 }
 
-impl Alarm {
-    /// An alarm that looks at the end every `look`.
+impl MovingTimer {
+    /// A timer that looks at the end every `look`.
     pub(crate) fn new(look: Duration) -> Self {
         let look = look.max(LOOK_MIN);
         Self { timer: Box::pin(tokio::time::sleep(look)), look }
@@ -46,17 +46,17 @@ mod tests {
 
     use super::*;
 
-    async fn wait(alarm: &mut Alarm, end: Instant) {
-        poll_fn(|cx| alarm.poll(cx, end)).await;
+    async fn wait(timer: &mut MovingTimer, end: Instant) {
+        poll_fn(|cx| timer.poll(cx, end)).await;
         assert!(Instant::now() >= end);
     }
 
     #[tokio::test]
     async fn it_goes_off_at_an_end_before_and_after_its_next_look() {
-        let mut alarm = Alarm::new(Duration::from_secs(60));
-        wait(&mut alarm, Instant::now() + Duration::from_millis(5)).await;
-        let mut alarm = Alarm::new(Duration::from_millis(2));
-        wait(&mut alarm, Instant::now() + Duration::from_millis(9)).await;
-        wait(&mut alarm, Instant::now()).await;
+        let mut timer = MovingTimer::new(Duration::from_secs(60));
+        wait(&mut timer, Instant::now() + Duration::from_millis(5)).await;
+        let mut timer = MovingTimer::new(Duration::from_millis(2));
+        wait(&mut timer, Instant::now() + Duration::from_millis(9)).await;
+        wait(&mut timer, Instant::now()).await;
     }
 }

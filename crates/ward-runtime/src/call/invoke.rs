@@ -1,7 +1,9 @@
-//! The course of one call. It begins on the caller's own task, in a warm instance, and most calls
-//! end there: handing them to another task and the answer back would cost more than they do. Where
-//! there is none, making one is an errand. What has to wait, for the outside or because it computes
-//! for long, goes on in a task of its own, which nothing that happens to the caller can end.
+//! One call, from its arguments to its answer. It begins on the caller's own task, in a warm
+//! instance, and most calls end there: handing them to another task and the answer back would cost
+//! more than they do. Where there is no such instance a task of its own makes one, because wasmtime
+//! begins no store's event loop inside another's. What has to wait, for the outside or because it
+//! computes for long, goes on in a task of its own, too, which nothing that happens to the caller
+//! can end.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -13,28 +15,27 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::field::display;
 use wasmtime::component::Val;
 
-use super::worker::{Job, Progress, Worker};
-use super::{CallError, Callee, Site, errand};
+use super::worker::{Invocation, Worker};
+use super::{CallError, Callee};
 use crate::request_id::RequestId;
 
 type Answer = Result<Vec<Val>, CallError>;
 
-/// Makes the call `job`, which has a place among the calls and has to end by `until`.
+/// Makes a call, which has a place among the calls and has to end by `until`.
 pub(super) async fn run(
     callee: &Arc<Callee>,
-    job: Job,
+    invocation: Invocation,
     (until, permit): (Instant, OwnedSemaphorePermit),
-    site: Site,
 ) -> Answer {
-    let request_id = job.context.request_id;
+    let request_id = invocation.context.request_id;
     let Some(mut worker) = callee.take() else {
         let (call, answer) = Call::new(until, request_id, permit);
-        let beginning = begin(callee.clone(), job, call);
-        between(site, || errand::send(beginning));
+        tokio::spawn(begin(callee.clone(), invocation, call));
         return answer.await.unwrap_or_else(gone);
     };
-    worker.give(job);
-    let progress = advance(&mut worker, site);
+    worker.give(invocation);
+    // A waker is not needed: what is still going on after this is polled again at once.
+    let progress = worker.advance(&mut Context::from_waker(Waker::noop()));
     let progress = progress.map_err(|error| failed(callee, request_id, &error))?;
     match progress.results {
         Some(results) if progress.idle => {
@@ -49,27 +50,6 @@ pub(super) async fn run(
             let (call, answer) = Call::new(until, request_id, permit);
             tokio::spawn(go_on(callee.clone(), worker, Some(call)));
             answer.await.unwrap_or_else(gone)
-        }
-    }
-}
-
-/// Does something, and the errands that come of it, where that may be done here.
-fn between<T>(site: Site, what: impl FnOnce() -> T) -> (T, bool) {
-    match site {
-        Site::Outside => errand::poll(what),
-        Site::Store => (what(), false),
-    }
-}
-
-/// Drives an instance for as long as it does not wait, or only for errands of its own. A waker is
-/// not needed: what is still going on after this is polled again at once.
-fn advance(worker: &mut Worker, site: Site) -> wasmtime::Result<Progress> {
-    let mut cx = Context::from_waker(Waker::noop());
-    loop {
-        let (progress, again) = between(site, || worker.advance(&mut cx));
-        let progress = progress?;
-        if progress.results.is_some() || !again {
-            return Ok(progress);
         }
     }
 }
@@ -104,10 +84,10 @@ impl Call {
 }
 
 /// Makes an instance for a call.
-async fn begin(callee: Arc<Callee>, job: Job, call: Call) {
+async fn begin(callee: Arc<Callee>, invocation: Invocation, call: Call) {
     match timeout_at(call.until, callee.make()).await {
         Ok(Ok(mut worker)) => {
-            worker.give(job);
+            worker.give(invocation);
             go_on(callee, worker, Some(call)).await;
         }
         Ok(Err(error)) => call.answer(Err(error)),
@@ -122,30 +102,25 @@ async fn go_on(callee: Arc<Callee>, mut worker: Worker, mut call: Option<Call>) 
     let mut until = call.as_ref().map_or_else(|| Instant::now() + rest, |call| call.until);
     let mut timer = pin!(sleep_until(until));
     let end = poll_fn(|cx| {
-        loop {
-            // The clock is asked before the guest: one that computes without end would otherwise
-            // have one more turn, and with many of them the last one's turn comes late.
-            if until <= Instant::now() {
-                return Poll::Ready(Err(End::Late));
-            }
-            let (progress, again) = errand::poll(|| worker.advance(cx));
-            match progress {
-                Err(error) => return Poll::Ready(Err(End::Failed(error))),
-                Ok(progress) if progress.idle => return Poll::Ready(Ok(progress.results)),
-                Ok(progress) => {
-                    if let Some(results) = progress.results
-                        && let Some(call) = call.take()
-                    {
-                        call.answer(Ok(results));
-                        until = Instant::now() + rest;
-                        timer.as_mut().reset(until);
-                    }
+        // The clock is asked before the guest: one that computes without end would otherwise
+        // have one more turn, and with many of them the last one's turn comes late.
+        if until <= Instant::now() {
+            return Poll::Ready(Err(End::Late));
+        }
+        match worker.advance(cx) {
+            Err(error) => return Poll::Ready(Err(End::Failed(error))),
+            Ok(progress) if progress.idle => return Poll::Ready(Ok(progress.results)),
+            Ok(progress) => {
+                if let Some(results) = progress.results
+                    && let Some(call) = call.take()
+                {
+                    call.answer(Ok(results));
+                    until = Instant::now() + rest;
+                    timer.as_mut().reset(until);
                 }
             }
-            if !again {
-                return timer.as_mut().poll(cx).map(|()| Err(End::Late));
-            }
         }
+        timer.as_mut().poll(cx).map(|()| Err(End::Late))
     })
     .await;
     let mut spent = None;

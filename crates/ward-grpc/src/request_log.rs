@@ -26,7 +26,7 @@ pub(crate) enum Kind {
     /// One for the application, or for nothing that is here.
     Call,
     /// One that the host answers itself: a health check, a reflection stream.
-    Own,
+    Builtin,
 }
 
 /// The line of one call.
@@ -48,7 +48,7 @@ impl ward_serve::Line for Line {
         let code = code_name(self.code.unwrap_or(Code::Cancelled));
         let request_id = self.id;
         match self.kind {
-            Kind::Own => tracing::debug!(rpc, component, code, duration_us, %request_id),
+            Kind::Builtin => tracing::debug!(rpc, component, code, duration_us, %request_id),
             Kind::Call => tracing::info!(rpc, component, code, duration_us, %request_id),
         }
     }
