@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio_postgres::types::ToSql;
 
 use super::parts::Known;
 use super::{Shared, headers};
@@ -137,11 +138,7 @@ impl Columns {
 async fn insert(shared: &Shared, columns: &Columns) -> Result<Vec<(i32, i64)>, DatabaseError> {
     let (ids, counts): (Vec<i32>, Vec<i64>) = columns.counts.iter().unzip();
     let Columns { parts, numbers, keys, values, headers, .. } = columns;
-    let store = &shared.writing;
-    let session = store.session().await?;
-    let append = &session.append;
-    let rows = store
-        .run(&session, append, &[&ids, &counts, parts, numbers, keys, values, headers])
-        .await?;
+    let columns: [&(dyn ToSql + Sync); 7] = [&ids, &counts, parts, numbers, keys, values, headers];
+    let rows = shared.writing.query(APPEND, &columns).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }

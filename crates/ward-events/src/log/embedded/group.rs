@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::lease::{Identity, Lease, Seen};
+use super::lease::{Identity, Lease, READ, Seen};
 use super::parts::Part;
 use super::tides::Watching;
 use super::{Shared, headers};
@@ -332,9 +333,8 @@ impl Membered {
         ids: &[i32],
         starts: &[i64],
     ) -> Result<Vec<(i32, Incoming)>, DatabaseError> {
-        let store = &self.shared.reading;
-        let session = store.session().await?;
-        let rows = store.run(&session, &session.read, &[&ids, &starts, &self.records_max]).await?;
+        let values: [&(dyn ToSql + Sync); 3] = [&ids, &starts, &self.records_max];
+        let rows = self.shared.reading.query(READ, &values).await?;
         let mut records = Vec::with_capacity(rows.len());
         for row in &rows {
             let id: i32 = row.try_get(0)?;

@@ -1,23 +1,42 @@
-//! A connection to the log's database that is made when it is needed, and again when it was lost,
-//! with the statements that are worth preparing.
+//! A connection to the log's database that is made when it is needed, and again when it was lost.
+//! A statement is prepared the first time a connection runs it: there are two dozen of them.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 
 use tokio::sync::Mutex;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
-use super::append::APPEND;
-use super::lease::READ;
 use super::schema::{CHANNEL, SCHEMA};
 use crate::database::{Connect, DatabaseError, Link, in_time, own_name};
 use crate::limits::{OUTAGE_PAUSE_MAX, OUTAGE_PAUSE_MIN, pause};
 
 /// An open connection.
-pub(super) struct Session {
+struct Session {
     link: Link,
-    pub(super) append: Statement,
-    pub(super) read: Statement,
+    prepared: StdMutex<HashMap<String, Statement>>,
+}
+
+impl Session {
+    async fn prepared(&self, sql: &str) -> Result<Statement, DatabaseError> {
+        let known = || self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(statement) = known().get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = in_time(self.link.client.prepare(sql)).await?;
+        known().insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    async fn query(
+        &self,
+        sql: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let statement = self.prepared(sql).await?;
+        in_time(self.link.client.query(&statement, values)).await
+    }
 }
 
 /// A connection, or the way to one.
@@ -35,7 +54,7 @@ impl Store {
     }
 
     /// The connection.
-    pub(super) async fn session(&self) -> Result<Arc<Session>, DatabaseError> {
+    async fn session(&self) -> Result<Arc<Session>, DatabaseError> {
         let mut current = self.session.lock().await;
         if let Some(session) = current.as_ref().filter(|session| !session.link.client.is_closed()) {
             return Ok(session.clone());
@@ -55,9 +74,7 @@ impl Store {
             let sql = format!("SET synchronous_commit = off; LISTEN {CHANNEL}");
             in_time(client.batch_execute(&sql)).await?;
         }
-        let (append, read) =
-            (in_time(client.prepare(APPEND)).await?, in_time(client.prepare(READ)).await?);
-        Ok(Session { link, append, read })
+        Ok(Session { link, prepared: StdMutex::default() })
     }
 
     /// Runs a statement.
@@ -67,17 +84,8 @@ impl Store {
         values: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, DatabaseError> {
         let session = self.session().await?;
-        self.outcome(&session, in_time(session.link.client.query(sql, values)).await).await
-    }
-
-    /// Runs a prepared statement of a session.
-    pub(super) async fn run(
-        &self,
-        session: &Arc<Session>,
-        statement: &Statement,
-        values: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, DatabaseError> {
-        self.outcome(session, in_time(session.link.client.query(statement, values)).await).await
+        let result = session.query(sql, values).await;
+        self.outcome(&session, result).await
     }
 
     /// A server that did not answer in time has failed, and so has its connection.

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 
 use super::Shared;
 use super::group::incoming;
+use super::lease::READ;
 use super::parts::{self, Part};
 use crate::database::DatabaseError;
 use crate::limits::READ_RECORDS_MAX;
@@ -62,10 +63,8 @@ impl EmbeddedView {
     }
 
     async fn read(&mut self) -> Result<Vec<Incoming>, DatabaseError> {
-        let store = &self.shared.reading;
-        let session = store.session().await?;
         let (ids, starts): (Vec<i32>, Vec<i64>) = self.next.iter().unzip();
-        let rows = store.run(&session, &session.read, &[&ids, &starts, &READ_RECORDS_MAX]).await?;
+        let rows = self.shared.reading.query(READ, &[&ids, &starts, &READ_RECORDS_MAX]).await?;
         let mut records = Vec::with_capacity(rows.len());
         for row in &rows {
             let id: i32 = row.try_get(0)?;
