@@ -28,7 +28,7 @@ pub use log::{
     TopicShape, Trouble, View, deliver,
 };
 pub use relay::{EncodeEvent, RelayHandle, RelayOptions};
-pub use stats::{Counter, RelayStats, TriggerStats};
+pub use stats::{LogUp, Metrics, RelayStats, TriggerStats};
 pub use tools::{ReadFrom, Reader};
 pub use trigger::{CallError, Consume, DeadLetter, Outcome, TriggerHandle, TriggerOptions};
 pub use wire::EventType;

@@ -20,6 +20,7 @@ mod codec;
 mod head;
 mod invoke;
 mod limits;
+mod metrics;
 mod offer;
 mod options;
 mod request_log;
@@ -31,6 +32,7 @@ mod trace;
 
 pub use invoke::Invoke;
 pub use limits::Limits;
+pub use metrics::Metrics;
 pub use offer::{Offer, OfferError};
 pub use options::{Options, OptionsError};
 pub use server::{BindError, Server};

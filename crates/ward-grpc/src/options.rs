@@ -10,6 +10,7 @@ use ward_manifest::{GrpcSettings, TlsFiles, TokenSettings, VariableError, Variab
 use ward_serve::{Certificate, Proxies};
 
 use crate::limits::Limits;
+use crate::metrics::Metrics;
 
 /// How the server behaves.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct Options {
     pub proxies: Proxies,
     /// Whether clients may ask for the services' descriptors.
     pub reflection: bool,
+    /// Where calls are counted.
+    pub metrics: Metrics,
 }
 
 /// A setting of `[application.trigger.grpc]` that is of no use. Never a part of a value.
@@ -52,6 +55,7 @@ impl Options {
             tls: settings.tls.as_ref().map(certificate).transpose()?,
             proxies: Proxies::default(),
             reflection: settings.reflection,
+            metrics: Metrics::default(),
         })
     }
 }

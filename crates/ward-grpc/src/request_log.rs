@@ -2,17 +2,19 @@
 //! the client sent in its place.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
 use tonic::Code;
 use ward_runtime::RequestId;
 
+use crate::metrics::Metrics;
 use crate::status::code_name;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// What the log calls a method.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Label {
     /// `/service/Method`.
     pub(crate) rpc: Box<str>,
@@ -36,16 +38,24 @@ pub(crate) struct Line {
     pub(crate) kind: Kind,
     pub(crate) label: Option<Arc<Label>>,
     pub(crate) code: Option<Code>,
+    pub(crate) metrics: Metrics,
 }
 
 impl ward_serve::Line for Line {
-    fn log(&self, duration_us: u64, _whole: bool) {
+    fn ended(&self, took: Duration, _whole: bool) {
+        // A client that left before there was a status has cancelled.
+        let code = code_name(self.code.unwrap_or(Code::Cancelled));
+        if self.kind == Kind::Call {
+            self.metrics.called(self.label.as_ref(), code, took);
+        }
+        if !tracing::enabled!(tracing::Level::INFO) {
+            return;
+        }
+        let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let (rpc, component) = match &self.label {
             Some(label) => (&*label.rpc, &*label.component),
             None => ("", ""),
         };
-        // A client that left before there was a status has cancelled.
-        let code = code_name(self.code.unwrap_or(Code::Cancelled));
         let request_id = self.id;
         match self.kind {
             Kind::Builtin => tracing::debug!(rpc, component, code, duration_us, %request_id),

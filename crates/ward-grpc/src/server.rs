@@ -13,6 +13,7 @@ use ward_serve::{Door, Drained, Protocol};
 use crate::builtin::Builtin;
 use crate::invoke::Invoke;
 use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::offer::{Endpoint, Offer};
 use crate::options::Options;
 
@@ -34,6 +35,7 @@ pub(crate) struct Services<I> {
     pub(crate) endpoints: HashMap<Box<str>, Arc<Endpoint<I>>>,
     pub(crate) builtin: Builtin,
     pub(crate) trust: Option<Arc<Trust>>,
+    pub(crate) metrics: Metrics,
 }
 
 /// A listener that is open, and what is served on it.
@@ -53,14 +55,15 @@ impl<I: Invoke> Server<I> {
         let builtin = Builtin::new(&offer.services, options.reflection)
             .await
             .map_err(BindError::Descriptors)?;
-        let Options { address, limits, trust, tls, proxies, .. } = options;
+        let Options { address, limits, trust, tls, proxies, metrics, .. } = options;
         let of_server = ward_serve::Options {
             limits: limits.of_server(),
             protocol: Protocol::Http2,
             tls,
             proxies,
         };
-        let service = Arc::new(Services { limits, endpoints: offer.endpoints, builtin, trust });
+        let endpoints = offer.endpoints;
+        let service = Arc::new(Services { limits, endpoints, builtin, trust, metrics });
         let server = ward_serve::Server::bind(vec![Door { address, service }], of_server)
             .map_err(|(address, error)| BindError::Address(address, error))?;
         let address = server.addresses().first().copied().unwrap_or(address);

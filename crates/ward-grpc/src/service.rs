@@ -58,7 +58,8 @@ impl<I: Invoke> ward_serve::Service for Services<I> {
         let id = RequestId::of(&parts.headers);
         let kind =
             if self.builtin.find(parts.uri.path()).is_some() { Kind::Builtin } else { Kind::Call };
-        let line = Line { id, kind, label: None, code: None };
+        let metrics = self.metrics.clone();
+        let line = Line { id, kind, label: None, code: None, metrics };
         let mut ticket = Ticket::begin(connection, &parts, line, kind == Kind::Call);
         let mut limit = Limit::default();
         let mut response = match head::check(&parts, connection.limits().head_bytes_max) {

@@ -17,6 +17,7 @@
 
 mod gather;
 mod handler;
+mod metrics;
 mod pattern;
 mod problem;
 mod request;
@@ -28,6 +29,7 @@ mod table;
 mod well_known;
 
 pub use handler::Handler;
+pub use metrics::Metrics;
 pub use server::{Bound, Options, Server};
 pub use table::{Listener, RouteError, listeners};
 pub use ward_serve::{Drained, Limits};

@@ -1,14 +1,18 @@
-//! What the log is told of a request. The line has the route's pattern and never the path, which
+//! What the log is told of a request, and counted. The line has the route's pattern and never the path, which
 //! may identify a patient, and a method that is known or none: it is a client's text, too.
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
+use http::request::Parts;
 use http::{Method, StatusCode, Version};
 use ward_runtime::RequestId;
 
+use crate::metrics::Metrics;
+
 /// What the log calls a route.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Label {
     /// The pattern as the manifest has it.
     pub(crate) route: Box<str>,
@@ -26,12 +30,13 @@ pub(crate) struct Line {
     pub(crate) status: Option<StatusCode>,
     /// Whether it is a health probe, whose line is for debugging only.
     pub(crate) is_probe: bool,
+    metrics: Metrics,
 }
 
 impl Line {
-    pub(crate) fn new(id: RequestId, version: Version, method: &Method) -> Self {
-        let method = name(method);
-        Self { id, version, method, label: None, status: None, is_probe: false }
+    pub(crate) fn new(id: RequestId, head: &Parts, metrics: &Metrics) -> Self {
+        let (version, method, metrics) = (head.version, name(&head.method), metrics.clone());
+        Self { id, version, method, label: None, status: None, is_probe: false, metrics }
     }
 
     /// Whether the response must have no body.
@@ -46,7 +51,12 @@ impl Line {
 }
 
 impl ward_serve::Line for Line {
-    fn log(&self, duration_us: u64, whole: bool) {
+    fn ended(&self, took: Duration, whole: bool) {
+        self.metrics.served(self.method, self.label.as_ref(), self.status, took);
+        if !tracing::enabled!(tracing::Level::INFO) {
+            return;
+        }
+        let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let (method, (route, component)) = (self.method, self.names());
         let status = self.status.map(|status| status.as_u16());
         let request_id = self.id;

@@ -9,6 +9,7 @@ use http::uri::Scheme;
 use ward_serve::{Certificate, Door, Drained, Limits, Protocol, Proxies};
 
 use crate::handler::Handler;
+use crate::metrics::Metrics;
 use crate::service::Service;
 use crate::table::Listener;
 
@@ -21,6 +22,8 @@ pub struct Options {
     pub tls: Option<Arc<Certificate>>,
     /// The proxies that are believed about whom they speak for.
     pub proxies: Proxies,
+    /// Where requests are counted.
+    pub metrics: Metrics,
 }
 
 /// A listener that is open.
@@ -48,12 +51,13 @@ impl<H: Handler> Server<H> {
     /// # Errors
     /// The first address that cannot be had: which, for whom, and why.
     pub fn bind(listeners: Vec<Listener<H>>, options: Options) -> io::Result<Self> {
-        let Options { limits, tls, proxies } = options;
+        let Options { limits, tls, proxies, metrics } = options;
         let scheme = if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
         let (mut doors, mut whose) = (Vec::new(), Vec::new());
         for Listener { component, address, table } in listeners {
             whose.push((address, component));
-            let service = Arc::new(Service { table, scheme: scheme.clone() });
+            let (scheme, metrics) = (scheme.clone(), metrics.clone());
+            let service = Arc::new(Service { table, scheme, metrics });
             doors.push(Door { address, service });
         }
         let protocol = Protocol::Any;

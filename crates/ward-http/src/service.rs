@@ -17,6 +17,7 @@ use ward_serve::{Answer, Connection, Inbound, Limit, Phase, Refusal};
 
 use crate::gather::{Gathered, gather};
 use crate::handler::Handler;
+use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::request;
 use crate::request_log::Line;
@@ -34,6 +35,7 @@ pub(crate) struct Service<H> {
     pub(crate) table: Arc<Table<H>>,
     /// What clients call the way they come by.
     pub(crate) scheme: Scheme,
+    pub(crate) metrics: Metrics,
 }
 
 /// Where a request goes that is not refused.
@@ -53,7 +55,7 @@ impl<H: Handler> ward_serve::Service for Service<H> {
         let (mut parts, body) = request.into_parts();
         let body = Inbound::new(body, &parts, connection.limits());
         let id = RequestId::of(&parts.headers);
-        let line = Line::new(id, parts.version, &parts.method);
+        let line = Line::new(id, &parts, &self.metrics);
         let mut ticket = Ticket::begin(connection, &parts, line, true);
         let mut response = match self.admit(&mut parts, &body, &mut ticket) {
             Ok(Step::Component(handler)) => call(handler, parts, body, ticket).await,

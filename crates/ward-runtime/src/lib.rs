@@ -18,6 +18,7 @@ mod link;
 mod linker;
 mod load;
 mod loader;
+mod metrics;
 mod moving_timer;
 mod outbound;
 mod request_id;

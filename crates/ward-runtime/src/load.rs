@@ -16,6 +16,7 @@ use crate::error::LoadError;
 use crate::handler::HttpHandler;
 use crate::link;
 use crate::loader::{Loader, Part};
+use crate::metrics::{Connections, LinkMetrics};
 
 /// What the runtime needs beside the application itself.
 #[derive(Debug, Clone, Default)]
@@ -89,6 +90,8 @@ pub struct Runtime {
     handlers: BTreeMap<String, Arc<HttpHandler>>,
     registry: Registry,
     loaded: Vec<LoadedComponent>,
+    links: LinkMetrics,
+    connections: Arc<Connections>,
 }
 
 impl Runtime {
@@ -106,7 +109,13 @@ impl Runtime {
         let parts: BTreeMap<&str, Part> = parts.collect::<Result<_, LoadError>>()?;
         link::check_depth(parts.iter().map(|(id, part)| (*id, part.links.as_slice())))?;
         let registry = Registry::new(used);
-        let mut runtime = Self { handlers: BTreeMap::new(), registry, loaded: Vec::new() };
+        let mut runtime = Self {
+            handlers: BTreeMap::new(),
+            registry,
+            loaded: Vec::new(),
+            links: LinkMetrics::default(),
+            connections: Arc::new(loader.connections()),
+        };
         runtime.load_handlers(app, &loader, &parts)?;
         runtime.load_others(&loader, &parts)?;
         for (id, part) in &parts {
@@ -149,7 +158,7 @@ impl Runtime {
         part: &Part,
         chain: &[Dependency],
     ) -> Result<HttpHandler, LoadError> {
-        let (pre, loaded) = loader.assemble(part, chain, &self.registry)?;
+        let (pre, loaded) = loader.assemble(part, chain, (&self.registry, &self.links))?;
         let revision = loaded.revision.clone();
         self.loaded.push(loaded);
         // Calls other than HTTP go to the same compiled component; what middleware stands around
@@ -170,7 +179,7 @@ impl Runtime {
         for part in parts.values() {
             let slot = self.registry.slot(part.id());
             if let Some(slot) = slot.filter(|slot| slot.current().is_none()) {
-                let (pre, loaded) = loader.assemble(part, &[], &self.registry)?;
+                let (pre, loaded) = loader.assemble(part, &[], (&self.registry, &self.links))?;
                 let revision = loaded.revision.clone();
                 self.loaded.push(loaded);
                 slot.put(Arc::new(Callee::new(part.shared.clone(), pre, revision)));
@@ -189,6 +198,12 @@ impl Runtime {
     /// `None` where the component has no such function, or is not in use.
     pub fn function(&self, component: &str, interface: &str, name: &str) -> Option<Function> {
         Function::find(self.registry.slot(component)?, interface, name)
+    }
+
+    /// Has shown what is counted.
+    pub fn register(&self, registry: &mut prometheus_client::registry::Registry) {
+        self.links.register(registry);
+        registry.register_collector(Box::new(self.connections.clone()));
     }
 
     /// What was loaded: what HTTP triggers name in the order of the manifest, then the others.

@@ -20,6 +20,7 @@ use crate::compose::{self, DeniedImport, Layer};
 use crate::error::LoadError;
 use crate::link::{self, LiveLink, Plan};
 use crate::load::{Link, LoadedComponent, RuntimeOptions};
+use crate::metrics::{Connections, LinkMetrics};
 use crate::outbound::{Outbound, OutboundClient};
 use crate::scheduler::Scheduler;
 use crate::services::Services;
@@ -93,6 +94,11 @@ impl<'a> Loader<'a> {
         })
     }
 
+    /// The connections to databases.
+    pub(crate) fn connections(&self) -> Connections {
+        self.services.connections()
+    }
+
     /// Reads a component, and composes the dependencies into it that are no live links.
     pub(crate) fn part(&self, id: &str) -> Result<Part, LoadError> {
         let entry = self
@@ -127,7 +133,7 @@ impl<'a> Loader<'a> {
         &self,
         part: &Part,
         chain: &[Dependency],
-        registry: &Registry,
+        links: (&Registry, &LinkMetrics),
     ) -> Result<(InstancePre<State>, LoadedComponent), LoadError> {
         let start = Instant::now();
         let id = part.id();
@@ -138,9 +144,9 @@ impl<'a> Loader<'a> {
         let layers: Vec<Layer<'_>> = layers
             .map(|(layer, bytes)| Layer { name: &layer.name, bytes, inherit: &layer.inherit })
             .collect();
-        let links: Vec<&str> = part.links.iter().map(|link| link.import.as_str()).collect();
+        let linked: Vec<&str> = part.links.iter().map(|link| link.import.as_str()).collect();
         let composed =
-            compose::middleware(id, &part.bytes, &layers, &links).map_err(|e| fail(&e))?;
+            compose::middleware(id, &part.bytes, &layers, &linked).map_err(|e| fail(&e))?;
         let compiled = self
             .cache
             .compile(&self.engine, &composed.bytes)
@@ -149,9 +155,7 @@ impl<'a> Loader<'a> {
         let mut linker = self.linker.clone();
         let denied: Vec<DeniedImport> = [part.denied.as_slice(), &composed.denied].concat();
         compose::link_denied(&mut linker, &compiled.component, &denied)
-            .and_then(|()| {
-                link::define(&mut linker, &compiled.component, id, &part.links, registry)
-            })
+            .and_then(|()| link::define(&mut linker, &compiled.component, id, &part.links, links))
             .map_err(|e| fail(&format!("{e:#}")))?;
         let pre = linker.instantiate_pre(&compiled.component).map_err(|error| {
             fail(&format!("cannot be linked: {error:#}")).help(

@@ -10,6 +10,7 @@ use ward_manifest::{AllowedHosts, OutboundNetworking, RuntimeConfig, Variables};
 use crate::capabilities::key_value::{KeyValueCtx, KeyValueService};
 use crate::capabilities::postgres::{Grants, OutboxBell, PostgresCtx, PostgresService};
 use crate::capabilities::variables::VariablesCtx;
+use crate::metrics::Connections;
 
 /// The store every component may be granted without any configuration, as in Spin.
 const DEFAULT_STORE: &str = "default";
@@ -37,6 +38,11 @@ impl Services {
             key_value: Arc::new(KeyValueService::new(stores(state_dir, config))),
             variables,
         }
+    }
+
+    /// The connections to databases.
+    pub(crate) fn connections(&self) -> Connections {
+        Connections(self.postgres.clone())
     }
 
     /// What `id` may do with databases.

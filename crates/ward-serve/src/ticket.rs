@@ -20,8 +20,9 @@ use crate::seats::{Lost, Seat};
 /// What the log is told of a request. Nothing in it is what a client sent: patterns, names of the
 /// application's own, codes.
 pub trait Line: Send + Unpin + 'static {
-    /// Writes the line. `whole` is whether the answer was handed over to its end.
-    fn log(&self, duration_us: u64, whole: bool);
+    /// The request has ended after so long: writes the line, and counts it. `whole` is whether the
+    /// answer was handed over to its end.
+    fn ended(&self, took: Duration, whole: bool);
 
     /// The answer's trailers are on their way.
     fn trailers(&mut self, _trailers: &HeaderMap) {}
@@ -163,9 +164,6 @@ impl<L: Line> Drop for Ticket<L> {
             self.connection.house().requests.fetch_sub(1, Relaxed);
         }
         self.connection.clocks.end(self.works);
-        if tracing::enabled!(tracing::Level::INFO) {
-            let elapsed = self.started.elapsed().as_micros();
-            self.line.log(u64::try_from(elapsed).unwrap_or(u64::MAX), self.whole);
-        }
+        self.line.ended(self.started.elapsed(), self.whole);
     }
 }

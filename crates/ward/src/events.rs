@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use tokio::sync::Notify;
 use ward_events::{
     CallError, Connection, Consume, EmbeddedLog, EventType, Events, EventsOptions, KafkaLog, Log,
-    RelayOptions, StartAt, TopicShape, TriggerOptions,
+    RelayOptions, RelayStats, StartAt, TopicShape, TriggerOptions, TriggerStats,
 };
 use ward_manifest::{App, KafkaSettings, KafkaTrigger, Outbox, StartFrom, Variables};
 use ward_runtime::{CallContext, Function, OutboxBell, RequestId, Runtime};
@@ -87,17 +87,20 @@ pub(crate) fn prepare(
     variables: &Variables,
     runtime: &Runtime,
     written: &Written,
-    embedded: Option<&str>,
+    (embedded, metrics): (Option<&str>, &ward_events::Metrics),
 ) -> Result<Option<EventsOptions>, Failure> {
     let Some(settings) = &app.kafka else { return Ok(None) };
     let contract = contract(settings)?;
     let relays = settings.outboxes.iter().map(|outbox| {
-        relay(app, variables, &contract, (settings, outbox, written.by(&outbox.component)))
+        let stats = Arc::new(metrics.relay(&outbox.component, &outbox.topic));
+        let parts = (settings, outbox, written.by(&outbox.component), stats);
+        relay(app, variables, &contract, parts)
             .map_err(Failure::because(format!("the outbox of {}", outbox.component)))
     });
     let relays = relays.collect::<Result<Vec<_>, Failure>>()?;
     let triggers = app.kafka_triggers.iter().map(|trigger| {
-        consumer(&contract, runtime, trigger)
+        let stats = Arc::new(metrics.trigger(&trigger.id, &trigger.group));
+        consumer(&contract, runtime, (trigger, stats))
             .map_err(Failure::because(format!("the trigger {}", trigger.id)))
     });
     let triggers = triggers.collect::<Result<Vec<_>, Failure>>()?;
@@ -188,7 +191,7 @@ fn relay(
     app: &App,
     variables: &Variables,
     contract: &Contract,
-    (settings, outbox, written): (&KafkaSettings, &Outbox, Arc<Notify>),
+    (settings, outbox, written, stats): (&KafkaSettings, &Outbox, Arc<Notify>, Arc<RelayStats>),
 ) -> Result<RelayOptions, String> {
     let encoder = EventType::derive(contract, &outbox.interface, &outbox.record)?;
     let component = app.components.get(&outbox.component);
@@ -204,14 +207,14 @@ fn relay(
         topic: outbox.topic.clone(),
         keep_published: settings.keep_published,
         written,
-        stats: Arc::default(),
+        stats,
     })
 }
 
 fn consumer(
     contract: &Contract,
     runtime: &Runtime,
-    trigger: &KafkaTrigger,
+    (trigger, stats): (&KafkaTrigger, Arc<TriggerStats>),
 ) -> Result<TriggerOptions, String> {
     let KafkaTrigger { component, interface, function, .. } = trigger;
     let event = EventType::of_consumer(contract, interface, function)?;
@@ -237,7 +240,7 @@ fn consumer(
         dead_letter_of: Box::new(move |topic| dead.dead_letter_of(topic)),
         event,
         consume: Arc::new(Component(function)),
-        stats: Arc::default(),
+        stats,
     })
 }
 

@@ -31,7 +31,7 @@ pub(crate) async fn bind(
     app: &App,
     runtime: &Runtime,
     variables: &Variables,
-    serving: &Serving,
+    (serving, metrics): (&Serving, &ward_grpc::Metrics),
 ) -> Result<Option<Server<Function>>, Failure> {
     if app.grpc_triggers.is_empty() {
         return Ok(None);
@@ -40,6 +40,7 @@ pub(crate) async fn bind(
     options.limits.server = serving.limits(options.limits.server);
     options.tls = options.tls.or_else(|| serving.tls.clone());
     options.proxies = serving.proxies.clone();
+    options.metrics = metrics.clone();
     let function =
         |component: &str, interface: &str, name: &str| runtime.function(component, interface, name);
     let offer = Offer::new(app, |component| contract(app, component), function)?;

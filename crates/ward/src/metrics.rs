@@ -1,17 +1,20 @@
-//! Numbers for those who run Ward, as Prometheus reads them: `GET /metrics` on a listener of its
-//! own, which is not the gateway's and opens only when asked for. Numbers and the names that the
-//! manifest gives, nothing of what any event is about.
+//! Numbers for those who run Ward, in the format of OpenMetrics, which Prometheus reads: `GET
+//! /metrics` on a listener of its own, which is not the gateway's and opens only when asked for.
+//! Numbers and the names that the manifest gives, nothing of what a request or an event is about.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use ward_events::{Counter, EventsOptions, Log, RelayStats, TriggerStats};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use ward_events::{Log, LogUp};
+use ward_runtime::Runtime;
 use ward_serve::{
     Answer, Certificate, Connection, Door, Limits, Line, Options, Protocol, Proxies, Service,
     Ticket,
@@ -20,113 +23,27 @@ use ward_serve::{
 use crate::failure::Failure;
 use crate::limits::METRICS_CONNECTIONS_MAX;
 
-/// What is counted.
+/// What is counted, wherever that happens.
 #[derive(Default)]
-pub(crate) struct Numbers {
-    log: Option<Arc<dyn Log>>,
-    /// With labels.
-    relays: Vec<(String, Arc<RelayStats>)>,
-    consumers: Vec<(String, Arc<TriggerStats>)>,
+pub(crate) struct Metrics {
+    pub(crate) http: ward_http::Metrics,
+    pub(crate) grpc: ward_grpc::Metrics,
+    pub(crate) events: ward_events::Metrics,
 }
 
-impl Numbers {
-    /// Those of an application's events; none where it has none.
-    pub(crate) fn of(events: Option<&EventsOptions>) -> Self {
-        let Some(events) = events else { return Self::default() };
-        let relay = |relay: &ward_events::RelayOptions| {
-            let labels = [("outbox", &*relay.name), ("topic", &*relay.topic)];
-            (self::labels(&labels), relay.stats.clone())
-        };
-        let consumer = |trigger: &ward_events::TriggerOptions| {
-            let labels = [("trigger", &*trigger.id), ("group", &*trigger.group)];
-            (self::labels(&labels), trigger.stats.clone())
-        };
-        Self {
-            log: Some(events.log.clone()),
-            relays: events.relays.iter().map(relay).collect(),
-            consumers: events.triggers.iter().map(consumer).collect(),
+impl Metrics {
+    /// All of it, with what the runtime and the event log know.
+    pub(crate) fn registry(&self, runtime: &Runtime, log: Option<&Arc<dyn Log>>) -> Registry {
+        let mut registry = Registry::default();
+        self.http.register(&mut registry);
+        self.grpc.register(&mut registry);
+        self.events.register(&mut registry);
+        runtime.register(&mut registry);
+        if let Some(log) = log {
+            registry.register_collector(Box::new(LogUp(log.clone())));
         }
+        registry
     }
-
-    /// The text format of Prometheus, version 0.0.4.
-    fn text(&self) -> String {
-        let mut page = Text::default();
-        if let Some(log) = &self.log {
-            let help = "Whether the event log could be used by the last event.";
-            page.family("ward_log_up", "gauge", help);
-            let labels = self::labels(&[("log", log.name())]);
-            page.sample("ward_log_up", &labels, u64::from(log.is_up()));
-        }
-        for (name, help, counter) in RELAY {
-            page.counters(name, help, &self.relays, counter);
-        }
-        for (name, help, counter) in CONSUMER {
-            page.counters(name, help, &self.consumers, counter);
-        }
-        let waiting = "ward_consumer_waiting";
-        page.family(waiting, "gauge", "Records here that are not answered for.");
-        for (labels, stats) in &self.consumers {
-            page.sample(waiting, labels, stats.waiting.get());
-        }
-        page.0
-    }
-}
-
-/// What is counted of something: the name, what it means, and where it is.
-type Family<T> = (&'static str, &'static str, fn(&T) -> &Counter);
-
-const RELAY: [Family<RelayStats>; 4] = [
-    ("ward_outbox_sent_total", "Events that the broker has acknowledged.", |s| &s.sent),
-    ("ward_outbox_send_failures_total", "Attempts that failed and are repeated.", |s| &s.failed),
-    ("ward_outbox_set_aside_total", "Events that can never be sent.", |s| &s.set_aside),
-    (
-        "ward_outbox_database_failures_total",
-        "Connections to the outbox's database that were lost or could not be made.",
-        |s| &s.disconnected,
-    ),
-];
-
-const CONSUMER: [Family<TriggerStats>; 5] = [
-    ("ward_consumer_calls_total", "Calls to the component.", |s| &s.calls),
-    ("ward_consumer_call_failures_total", "Calls that came to nothing.", |s| &s.failed),
-    ("ward_consumer_done_total", "Records that were applied or known already.", |s| &s.done),
-    ("ward_consumer_retries_total", "Records that the component asked to have again.", |s| {
-        &s.retried
-    }),
-    ("ward_consumer_dead_letters_total", "Records that were set aside.", |s| &s.dead),
-];
-
-#[derive(Default)]
-struct Text(String);
-
-impl Text {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        // Writing to a text cannot fail.
-        let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
-    }
-
-    fn sample(&mut self, name: &str, labels: &str, value: u64) {
-        let _ = writeln!(self.0, "{name}{labels} {value}");
-    }
-
-    fn counters<T>(
-        &mut self,
-        name: &str,
-        help: &str,
-        all: &[(String, Arc<T>)],
-        counter: fn(&T) -> &Counter,
-    ) {
-        self.family(name, "counter", help);
-        for (labels, stats) in all {
-            self.sample(name, labels, counter(stats).get());
-        }
-    }
-}
-
-fn labels(labels: &[(&str, &str)]) -> String {
-    let escape = |value: &str| value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
-    let labels = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escape(value)));
-    format!("{{{}}}", labels.collect::<Vec<_>>().join(","))
 }
 
 /// The listener of the page.
@@ -136,7 +53,7 @@ pub(crate) type Server = ward_serve::Server<Page>;
 pub(crate) fn bind(
     address: Option<SocketAddr>,
     tls: Option<Arc<Certificate>>,
-    numbers: Numbers,
+    registry: Registry,
 ) -> Result<Option<Server>, Failure> {
     let Some(address) = address else { return Ok(None) };
     let limits = Limits {
@@ -147,13 +64,13 @@ pub(crate) fn bind(
     };
     let proxies = Proxies::default();
     let options = Options { limits, protocol: Protocol::Any, tls, proxies };
-    let door = Door { address, service: Arc::new(Page(numbers)) };
+    let door = Door { address, service: Arc::new(Page(registry)) };
     let bound = Server::bind(vec![door], options).map_err(|(_, error)| error);
     bound.map(Some).map_err(Failure::because(format!("listening on {address} for metrics")))
 }
 
 /// The page as it is served.
-pub(crate) struct Page(Numbers);
+pub(crate) struct Page(Registry);
 
 impl Service for Page {
     type Body = Answer<Full<Bytes>, NoLine>;
@@ -178,22 +95,33 @@ impl Service for Page {
 pub(crate) struct NoLine;
 
 impl Line for NoLine {
-    fn log(&self, duration_us: u64, whole: bool) {
-        tracing::debug!(duration_us, whole, "the page with numbers was read");
+    fn ended(&self, took: Duration, whole: bool) {
+        tracing::debug!(?took, whole, "the page with numbers was read");
     }
 }
 
-fn answer(method: &Method, path: &str, numbers: &Numbers) -> Response<String> {
+fn answer(method: &Method, path: &str, registry: &Registry) -> Response<String> {
     let (status, text) = match (method, path) {
-        (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, numbers.text()),
+        (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, text(registry)),
         (_, "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, "use GET\n".to_owned()),
         _ => (StatusCode::NOT_FOUND, "there is only /metrics here\n".to_owned()),
     };
     let mut response = Response::new(if method == Method::HEAD { String::new() } else { text });
     *response.status_mut() = status;
-    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    response.headers_mut().insert(CONTENT_TYPE, kind);
+    let kind = match status {
+        StatusCode::OK => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        _ => "text/plain; charset=utf-8",
+    };
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
+}
+
+fn text(registry: &Registry) -> String {
+    let mut text = String::new();
+    // Writing to a text does not fail, and no label here refuses to be one.
+    let written = encode(&mut text, registry);
+    debug_assert!(written.is_ok(), "{written:?}");
+    text
 }
 
 #[cfg(test)]
@@ -204,31 +132,33 @@ mod tests {
 
     #[test]
     fn the_page() {
-        let numbers = Numbers {
-            log: None,
-            relays: vec![(labels(&[("outbox", "a\"b\\c\nd"), ("topic", "t")]), Arc::default())],
-            consumers: vec![(labels(&[("trigger", "x")]), Arc::default())],
-        };
-        let page = numbers.text();
+        let (metrics, mut registry) = (Metrics::default(), Registry::default());
+        metrics.events.register(&mut registry);
+        let (relay, trigger) =
+            (metrics.events.relay("a\"b\\c\nd", "t"), metrics.events.trigger("x", "g"));
+        relay.sent.inc_by(3);
+        trigger.waiting.set(2);
+        let page = text(&registry);
         let samples = page.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>();
         expect![[r#"
-            ward_outbox_sent_total{outbox="a\"b\\c\nd",topic="t"} 0
+            ward_outbox_sent_total{outbox="a\"b\\c\nd",topic="t"} 3
             ward_outbox_send_failures_total{outbox="a\"b\\c\nd",topic="t"} 0
             ward_outbox_set_aside_total{outbox="a\"b\\c\nd",topic="t"} 0
+            ward_outbox_removed_total{outbox="a\"b\\c\nd",topic="t"} 0
             ward_outbox_database_failures_total{outbox="a\"b\\c\nd",topic="t"} 0
-            ward_consumer_calls_total{trigger="x"} 0
-            ward_consumer_call_failures_total{trigger="x"} 0
-            ward_consumer_done_total{trigger="x"} 0
-            ward_consumer_retries_total{trigger="x"} 0
-            ward_consumer_dead_letters_total{trigger="x"} 0
-            ward_consumer_waiting{trigger="x"} 0"#]]
+            ward_consumer_calls_total{trigger="x",group="g"} 0
+            ward_consumer_call_failures_total{trigger="x",group="g"} 0
+            ward_consumer_done_total{trigger="x",group="g"} 0
+            ward_consumer_retries_total{trigger="x",group="g"} 0
+            ward_consumer_dead_letters_total{trigger="x",group="g"} 0
+            ward_consumer_waiting{trigger="x",group="g"} 2"#]]
         .assert_eq(&samples.join("\n"));
     }
 
     #[test]
     fn what_is_not_there() {
         let check = |method: &Method, path: &str, status: u16| {
-            assert_eq!(answer(method, path, &Numbers::default()).status(), status);
+            assert_eq!(answer(method, path, &Registry::default()).status(), status);
         };
         check(&Method::GET, "/metrics", 200);
         check(&Method::HEAD, "/metrics", 200);

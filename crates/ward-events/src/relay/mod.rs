@@ -110,7 +110,7 @@ async fn run(mut relay: Relay, connect: Connect, mut stop: watch::Receiver<bool>
             Err(error) => Err(error),
         };
         let Err(error) = ended else { return };
-        relay.stats.disconnected.add(1);
+        relay.stats.disconnected.inc_by(1);
         if failures == 0 {
             report(&relay.name, &error);
         }

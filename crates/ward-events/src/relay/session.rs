@@ -164,7 +164,7 @@ impl Relay {
             Ok(()) => {
                 self.failures = 0;
                 self.resume_at = Instant::now();
-                self.stats.sent.add(1);
+                self.stats.sent.inc_by(1);
                 self.queue.acknowledged(seq);
             }
             Err(SendError::Refused(why)) => self.queue.refused(seq, why),
@@ -174,7 +174,7 @@ impl Relay {
                 self.resume_at = Instant::now() + OUTAGE_PAUSE_MIN;
             }
             Err(SendError::Later(_)) => {
-                self.stats.failed.add(1);
+                self.stats.failed.inc_by(1);
                 self.queue.failed(seq);
                 // Of many that fail together, the first sets the pause.
                 if self.resume_at <= Instant::now() {
@@ -395,12 +395,12 @@ impl Session<'_> {
             }
             Done::SetAside(seq) => {
                 self.setting_aside = false;
-                self.relay.stats.set_aside.add(1);
+                self.relay.stats.set_aside.inc_by(1);
                 self.relay.queue.set_aside(seq);
             }
             Done::KeptHouse { lanes, removed } => {
                 self.housekeeping = false;
-                self.relay.stats.removed.add(removed);
+                self.relay.stats.removed.inc_by(removed);
                 // As many as one statement may: there are more.
                 self.untidy = removed >= RELAY_REMOVE_ROWS_MAX.unsigned_abs();
                 self.share_out(lanes);

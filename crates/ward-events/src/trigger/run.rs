@@ -142,7 +142,7 @@ impl Session<'_> {
     fn start_call(&mut self, call: Call<Shared>) {
         let Call { place, epoch, records } = call;
         let options = self.options.clone();
-        self.options.stats.calls.add(1);
+        self.options.stats.calls.inc_by(1);
         self.calls.spawn(async move {
             // On a task of its own, so that a panic on the way costs this call and no more.
             let called = tokio::spawn(consume(options, records)).await;
@@ -156,7 +156,7 @@ impl Session<'_> {
         match &result {
             Ok(outcomes) => self.count(outcomes),
             Err(error) => {
-                self.options.stats.failed.add(1);
+                self.options.stats.failed.inc_by(1);
                 let (topic, partition) = (&place.0, place.1);
                 tracing::warn!(
                     trigger = self.options.id, topic = %topic, partition, reason = %error,
@@ -172,8 +172,8 @@ impl Session<'_> {
         let count = |which: fn(&&Outcome) -> bool| {
             u64::try_from(outcomes.iter().filter(which).count()).unwrap_or(u64::MAX)
         };
-        self.options.stats.done.add(count(|outcome| **outcome == Outcome::Done));
-        self.options.stats.retried.add(count(|outcome| matches!(outcome, Outcome::Retry(_))));
+        self.options.stats.done.inc_by(count(|outcome| **outcome == Outcome::Done));
+        self.options.stats.retried.inc_by(count(|outcome| matches!(outcome, Outcome::Retry(_))));
     }
 
     /// Sends a record to the dead letters, for as long as it takes.
@@ -200,7 +200,7 @@ impl Session<'_> {
             reason = dead.reason,
             "a record goes to the dead letters"
         );
-        self.options.stats.dead.add(1);
+        self.options.stats.dead.inc_by(1);
         let (record, topic) =
             (dead.wrap(&letter.record.record), (options.dead_letter_of)(&place.0));
         let log = self.log.clone();
@@ -292,7 +292,7 @@ impl Session<'_> {
         if !positions.is_empty() {
             member.commit(positions);
         }
-        self.options.stats.waiting.set(u64::try_from(self.group.len()).unwrap_or(u64::MAX));
+        self.options.stats.waiting.set(i64::try_from(self.group.len()).unwrap_or(i64::MAX));
     }
 
     fn fetch(&mut self) {

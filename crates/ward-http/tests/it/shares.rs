@@ -130,7 +130,7 @@ async fn one_users_streams_leave_room_for_anothers() {
 async fn behind_a_trusted_proxy_a_peer_is_whom_it_speaks_for() {
     let limits = Limits { requests_max: 4, queue_max: 0, ..Limits::default() };
     let proxies = Proxies::new(["127.0.0.1/32".parse().unwrap()]);
-    let site = Site::start(Options { limits, proxies, tls: None }).await;
+    let site = Site::start(Options { limits, proxies, ..Options::default() }).await;
     let get = |path: &str, client_address: &str| {
         client().get(site.url(path)).header("x-forwarded-for", client_address).send()
     };

@@ -10,6 +10,7 @@ use wasmtime::component::{Component, Linker, LinkerInstance, Val};
 use super::plan::LiveLink;
 use super::refusal;
 use crate::call::{CallContext, CallError, Registry, Slot};
+use crate::metrics::{LinkCounts, LinkMetrics};
 use crate::state::State;
 
 /// Defines every function of `links` in the linker that will make instances of `component`, which
@@ -19,7 +20,7 @@ pub(crate) fn define(
     component: &Component,
     id: &str,
     links: &[LiveLink],
-    registry: &Registry,
+    (registry, metrics): (&Registry, &LinkMetrics),
 ) -> wasmtime::Result<()> {
     let engine = component.engine();
     for link in links {
@@ -40,6 +41,7 @@ pub(crate) fn define(
                     interface: link.export.clone(),
                     function: name.to_owned(),
                     refusal: refusal::value(&function),
+                    counts: metrics.of(id, &link.component, &link.export, name),
                 };
                 define_function(&mut instance, name, &function, Arc::new(target))?;
             }
@@ -92,6 +94,7 @@ struct Target {
     function: String,
     /// What the caller reads when there is no answer, if its type can say so.
     refusal: Option<Val>,
+    counts: LinkCounts,
 }
 
 impl Target {
@@ -101,6 +104,7 @@ impl Target {
         arguments: &[Val],
         results: &mut [Val],
     ) -> wasmtime::Result<()> {
+        self.counts.calls.inc();
         let request_id = context.request_id.map(tracing::field::display);
         match (self.attempt(context, arguments).await, results) {
             (Ok(values), results) => {
@@ -110,6 +114,7 @@ impl Target {
                 Ok(())
             }
             (Err(error), results) => {
+                self.counts.failures.inc();
                 let (component, interface) = (self.slot.id(), &*self.interface);
                 let (caller, function) = (&*self.caller, &*self.function);
                 tracing::warn!(

@@ -17,7 +17,7 @@ use crate::application::Application;
 use crate::cli::UpArgs;
 use crate::events::Written;
 use crate::failure::Failure;
-use crate::metrics::{self, Numbers};
+use crate::metrics::{self, Metrics};
 use crate::progress::{Progress, seconds};
 use crate::provision::Provision;
 use crate::serving::Serving;
@@ -138,18 +138,24 @@ impl Up<'_> {
         let runtime = loaded?;
         let listeners = ward_http::listeners(&self.application.app, |id| runtime.http(id))
             .map_err(Failure::new)?;
+        let metrics = Metrics::default();
         let options = ward_http::Options {
             limits: self.serving.limits(ward_http::Limits::default()),
             tls: self.serving.tls.clone(),
             proxies: self.serving.proxies.clone(),
+            metrics: metrics.http.clone(),
         };
         let server = Server::bind(listeners, options)
             .map_err(|error| Failure::new(error).help("choose another address with --listen"))?;
-        let grpc = grpc::bind(&self.application.app, &runtime, &variables, &self.serving).await?;
+        let grpc =
+            grpc::bind(&self.application.app, &runtime, &variables, (&self.serving, &metrics.grpc))
+                .await?;
         let log = provision.event_log.as_deref();
-        let events = events::prepare(&self.application.app, &variables, &runtime, &written, log)?;
-        let numbers = Numbers::of(events.as_ref());
-        let metrics = metrics::bind(self.args.metrics, self.serving.tls.clone(), numbers)?;
+        let events = (log, &metrics.events);
+        let events =
+            events::prepare(&self.application.app, &variables, &runtime, &written, events)?;
+        let registry = metrics.registry(&runtime, events.as_ref().map(|events| &events.log));
+        let metrics = metrics::bind(self.args.metrics, self.serving.tls.clone(), registry)?;
         Ok(Ready { server, grpc, events, metrics, _runtime: runtime })
     }
 

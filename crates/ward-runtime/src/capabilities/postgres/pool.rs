@@ -49,6 +49,12 @@ pub(crate) struct PostgresService {
     own: Weak<PostgresService>,
 }
 
+impl std::fmt::Debug for PostgresService {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresService").finish_non_exhaustive()
+    }
+}
+
 /// How long things may take.
 #[derive(Clone, Copy)]
 pub(super) struct Times {
@@ -199,6 +205,12 @@ impl PostgresService {
         });
     }
 
+    /// How many connections there are to each server.
+    pub(crate) fn counts(&self) -> Vec<(String, Counts)> {
+        let servers = lock(&self.servers);
+        servers.iter().map(|(name, server)| (name.clone(), server.counts())).collect()
+    }
+
     /// Closes what has been idle for long, and forgets servers and parts that nobody uses.
     fn sweep(&self) {
         let mut servers = lock(&self.servers);
@@ -236,7 +248,19 @@ struct Idle {
     since: Instant,
 }
 
+/// The connections to one server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) used: usize,
+    pub(crate) idle: usize,
+}
+
 impl Server {
+    fn counts(&self) -> Counts {
+        let used = |share: &Share| share.limit.saturating_sub(share.permits.available_permits());
+        Counts { used: self.share.get().map_or(0, used), idle: lock(&self.idle).len() }
+    }
+
     /// The permits of what one address reaches, out of `limit` for all.
     fn part(&self, target: &Arc<Target>, limit: usize) -> Arc<Semaphore> {
         let mut parts = lock(&self.parts);
