@@ -63,7 +63,7 @@ async fn one_line_per_request_with_the_pattern_and_not_the_path() {
         .unwrap();
     let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
     response.bytes().await.unwrap();
-    let lines = sink.lines("ward_http::access", 1).await;
+    let lines = sink.lines("ward_http::request_log", 1).await;
     assert_eq!(lines.len(), 1, "{lines:?}");
     for part in [
         r#"method="GET""#,
@@ -87,7 +87,7 @@ async fn a_probe_is_not_worth_a_line() {
     let site = Site::new().await;
     site.text("/.well-known/spin/health").await;
     site.text("/robots.txt").await;
-    let lines = sink.lines("ward_http::access", 1).await;
+    let lines = sink.lines("ward_http::request_log", 1).await;
     assert!(lines[0].contains(r#"route="/robots.txt""#), "{lines:?}");
 }
 
