@@ -10,6 +10,7 @@
 
 mod analytics;
 mod analytics_stream;
+mod application;
 mod audit_outbox;
 mod authz;
 mod billing;
@@ -36,5 +37,6 @@ mod races;
 mod reports;
 mod restart;
 mod tidy;
+mod tidy_names;
 mod validate;
 mod wit;

@@ -184,3 +184,12 @@ fn what_is_wrong_with_settings() {
           10 | grpc = 'x'"#]],
     );
 }
+
+#[test]
+fn the_record_of_the_caller_is_named_without_a_version() {
+    let trigger = "[[trigger.grpc]]\ncomponent = 'billing'\ninterface = 'a:b/c'\npublic = true\n";
+    let settings = |caller: &str| format!("[application.trigger.grpc]\ncaller = '{caller}'\n{trigger}");
+    check(&settings("a:b/c.who-asks"), expect![[r#""#]]);
+    check(&settings("a:b/c@1.0.0.who"), expect![[r#""#]]);
+    check(&settings("a:b/c"), expect![[r#""#]]);
+}

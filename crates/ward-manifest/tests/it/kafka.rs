@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use expect_test::{Expect, expect};
-use ward_manifest::App;
+use ward_manifest::{App, KafkaSettings};
 
 use crate::fold::fold;
 
@@ -356,6 +356,11 @@ fn the_variables_of_a_broker_are_known() {
     let text = format!("{BASE}{client}\n{ENTRIES}");
     let kafka = App::read(Path::new("spin.toml"), &text).unwrap().kafka.unwrap();
     assert_eq!(Vec::from_iter(kafka.broker_variables()), ["kafka_brokers"]);
+    assert_eq!(kafka.broker_variable().as_deref(), Some("kafka_brokers"));
+    for brokers in ["{{ kafka_brokers }}:9092", "{{ kafka_brokers }},{{ kafka_brokers }}", "a:1"] {
+        let settings = KafkaSettings { brokers: brokers.to_owned(), ..kafka.clone() };
+        assert_eq!(settings.broker_variable(), None, "{brokers}");
+    }
     assert_eq!(Vec::from_iter(kafka.client_variables()), ["password"]);
 }
 
