@@ -93,18 +93,60 @@ fn what_a_start_cannot_use_is_refused_with_its_place() {
     check_refused(
         "guide = 'guides/none.txt'\ndemo_guide = 'guides/second.txt'\ndatabase_host = 'hosts'\n\
          generate = { ed25519 = [{ private_key = 'check', public_key = 'check' }], rsa = [] }",
-        expect![[r#""#]],
+        expect![[r#"
+            spin.toml:14:9: "guides/none.txt" is not there
+              14 | guide = 'guides/none.txt'
+            spin.toml:15:14: "guides/second.txt" names `{{ url }}` in line 2; there is `{{
+            … gateway }}` and `{{ grpc }}`
+              15 | demo_guide = 'guides/second.txt'
+            spin.toml:16:17: there is no variable `hosts` in [variables]
+              16 | database_host = 'hosts'
+              help: did you mean `host`?
+            spin.toml:17:41: `check` is to hold a private key
+              17 | generate = { ed25519 = [{ private_key = 'check', public_key = 'check'
+            … }], rsa = [] }
+              help: say `secret = true` where it is declared, so that it is never shown
+            spin.toml:17:63: `check` would be filled in twice
+              17 | generate = { ed25519 = [{ private_key = 'check', public_key = 'check'
+            … }], rsa = [] }
+            spin.toml:17:75: unknown key `rsa`
+              17 | generate = { ed25519 = [{ private_key = 'check', public_key = 'check'
+            … }], rsa = [] }
+              help: the keys here are ed25519"#]],
     );
     check_refused(
         "guide = '../secret.txt'\ndemo_guide = 'guides/link.txt'\n\
          generate.ed25519 = [{ private_key = 'seal', key = 'check' }]",
-        expect![[r#""#]],
+        expect![[r#"
+            spin.toml:14:9: "../secret.txt" leads out of the application's directory
+              14 | guide = '../secret.txt'
+            spin.toml:15:14: "guides/link.txt" leads out of the application's directory
+              15 | demo_guide = 'guides/link.txt'
+            spin.toml:16:21: `public_key` is missing here; it must be a string
+              16 | generate.ed25519 = [{ private_key = 'seal', key = 'check' }]
+            spin.toml:16:45: unknown key `key`
+              16 | generate.ed25519 = [{ private_key = 'seal', key = 'check' }]
+              help: the keys here are private_key, public_key"#]],
     );
     check_refused(
         "guide = '/etc/passwd'\ndemo_guide = 'guides/binary'\ngenerate.ed25519 = 'seal'",
-        expect![[r#""#]],
+        expect![[r#"
+            spin.toml:14:9: "/etc/passwd" leads out of the application's directory
+              14 | guide = '/etc/passwd'
+            spin.toml:15:14: "guides/binary" is no text in UTF-8
+              15 | demo_guide = 'guides/binary'
+            spin.toml:16:20: `ed25519` must be a list of { private_key = …, public_key = …
+            … }, and this is a string
+              16 | generate.ed25519 = 'seal'"#]],
     );
-    check_refused("guide = 'guides'\ndemo_guide = ''", expect![[r#""#]]);
+    check_refused(
+        "guide = 'guides'\ndemo_guide = ''",
+        expect![[r#"
+        spin.toml:14:9: "guides" cannot be read (is a directory)
+          14 | guide = 'guides'
+        spin.toml:15:14: "" cannot be read (is a directory)
+          15 | demo_guide = ''"#]],
+    );
 }
 
 #[test]
