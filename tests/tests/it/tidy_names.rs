@@ -68,8 +68,8 @@ fn a_planted_name_is_seen() {
 
 /// What the manifest names.
 struct Names {
-    /// Found as a part of any longer name, in any case: `patientId` has `patient`. A name of several
-    /// words is found with all of them in a row.
+    /// Found as a part of any longer name, in any case: `patientId` has `patient`. A name of
+    /// several words is found with all of them in a row.
     words: BTreeSet<Vec<String>>,
     /// Found whole and as they are written: variables are.
     identifiers: BTreeSet<String>,

@@ -44,7 +44,7 @@ fn the_manifest_of_this_repository_is_in_order() -> Result<(), ward_manifest::Fi
     Ok(())
 }
 
-/// A manifest with these settings of Ward's, beside two guides, a directory that is none, and a link
+/// A manifest with these settings of Ward's, beside two guides, a file that is no text, and a link
 /// that leads out.
 fn application(settings: &str) -> std::io::Result<tempfile::TempDir> {
     let directory = tempfile::tempdir()?;
