@@ -220,7 +220,10 @@ fn application(consumers: Consumers) -> Result<String> {
     let root = tools::root().display().to_string();
     let text = std::fs::read_to_string(tools::root().join("spin.toml"))?;
     let events = "[application.trigger.kafka]";
-    let text = text
+    // Guides have to be in the application's own directory.
+    let lines = text.split_inclusive('\n').filter(|line| !line.contains("guide = \""));
+    let text = lines
+        .collect::<String>()
         .replace("\"target/", &format!("\"{root}/target/"))
         .replace("\"components/", &format!("\"{root}/components/"))
         .replace(events, &format!("{events}\ncontracts = \"{root}/wit\""));

@@ -88,6 +88,7 @@ fn ward(directory: &Path) -> Result<Command> {
     let source = tools::guest("clerk")?.display().to_string();
     let text = format!(
         "spin_manifest_version = 2\n[application]\nname = \"clerk\"\n\
+         [application.trigger.grpc]\ncaller = \"pms:common/types.caller\"\n\
          [[trigger.grpc]]\ncomponent = \"clerk\"\npublic = true\n\
          interface = \"pms:billing/billing-service@1.0.0\"\npackage = \"\"\n\
          [component.clerk]\nsource = {source:?}\n"

@@ -27,11 +27,15 @@ impl Repository {
         std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    /// The application's manifest, with paths that hold wherever it is put. It has to have events.
+    /// The application's manifest, with paths that hold wherever it is put, and without its guides,
+    /// which have to be in the application's own directory. It has to have events.
     pub fn manifest_for_anywhere(&self) -> String {
         let root = self.root.display();
         let events = "[application.trigger.kafka]";
-        self.read("spin.toml")
+        let manifest = self.read("spin.toml");
+        let lines = manifest.split_inclusive('\n').filter(|line| !line.contains("guide = \""));
+        lines
+            .collect::<String>()
             .replace("\"target/", &format!("\"{root}/target/"))
             .replace("\"components/", &format!("\"{root}/components/"))
             .replace(events, &format!("{events}\ncontracts = \"{root}/wit\""))

@@ -18,7 +18,7 @@ use crate::provision::generate_password;
 /// The superuser of every cluster made here.
 pub(crate) const SUPERUSER: &str = "postgres";
 
-/// Settings every server gets. Patient data must not reach the log, so neither statements nor
+/// Settings every server gets. Personal data must not reach the log, so neither statements nor
 /// details of errors do: `log` ranks above `error` there, and terse drops what quotes values.
 const SETTINGS: [&str; 9] = [
     "listen_addresses=127.0.0.1",

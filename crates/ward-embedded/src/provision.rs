@@ -102,8 +102,8 @@ mod tests {
     #[test]
     fn urls_are_escaped() {
         assert_eq!(
-            database_url("127.0.0.1:5433", "patients", "p@ss/wörd", "patients"),
-            "postgres://patients:p%40ss%2Fw%C3%B6rd@127.0.0.1:5433/patients"
+            database_url("127.0.0.1:5433", "shop", "p@ss/wörd", "shop"),
+            "postgres://shop:p%40ss%2Fw%C3%B6rd@127.0.0.1:5433/shop"
         );
     }
 

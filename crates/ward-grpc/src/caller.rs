@@ -1,20 +1,19 @@
-//! Who is calling, as the component is told: the record `pms:common/types.caller`, made from the
-//! token that was verified. What the client merely said are the ids by which its call is followed.
+//! Who is calling, as the component is told: the record that the manifest names as `caller`, made
+//! from the token that was verified. What the client merely said are the ids by which its call is
+//! followed.
 //!
 //! A contract may get further fields at its end, and a component knows those it was built with: its
 //! own contract says which it is given.
 
 use token::Identity;
+use ward_manifest::CallerRecord;
 use ward_runtime::RequestId;
 use ward_wire::{Argument, Contract, Value};
 
-/// The record's interface and name.
-const CALLER: [&str; 2] = ["pms:common/types", "caller"];
-
-/// The record by its full name.
-pub(crate) fn name() -> String {
-    CALLER.join(".")
-}
+/// What the record is usually called.
+const USUAL_NAME: &str = "caller";
+/// The field by which it is recognised where nobody has named it.
+const USER: &str = "user-id";
 
 /// One field of the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,23 +28,44 @@ pub(crate) enum Field {
 /// The fields of the record in a component's contract, in order; none where it does not have it.
 ///
 /// # Errors
-/// A field that nobody here knows how to fill in, or several versions of the record.
-pub(crate) fn fields(contract: &Contract) -> Result<Box<[Field]>, String> {
-    let [interface, record] = CALLER;
+/// A field that nobody here knows how to fill in, several versions of the record, or one that
+/// looks like it and was not named.
+pub(crate) fn fields(
+    caller: Option<&CallerRecord>,
+    contract: &Contract,
+) -> Result<Box<[Field]>, String> {
+    let Some(caller) = caller else { return refuse_unnamed(contract) };
+    let CallerRecord { interface, record } = caller;
     let known = |name: String| match name.as_str() {
-        "user-id" => Ok(Field::User),
+        USER => Ok(Field::User),
         "role" => Ok(Field::Role),
         "token-id" => Ok(Field::Token),
         "request-id" => Ok(Field::Request),
         "traceparent" => Ok(Field::Trace),
-        _ => Err(format!("`{}` has a field `{name}`, which this host does not know", self::name())),
+        _ => Err(format!("`{caller}` has a field `{name}`, which this host does not know")),
     };
     let versions = contract.interfaces();
-    let is = |name: &&String| name.split('@').next() == Some(interface);
-    match versions.iter().filter(is).collect::<Vec<_>>().as_slice() {
-        [] => Ok(Box::default()),
-        [one] => contract.fields(one, record).into_iter().flatten().map(known).collect(),
-        _ => Err(format!("there are several versions of `{interface}`")),
+    let is = |name: &&String| name.split('@').next() == Some(interface.as_str());
+    let found = match versions.iter().filter(is).collect::<Vec<_>>().as_slice() {
+        [] => None,
+        [one] => contract.fields(one, record),
+        _ => return Err(format!("there are several versions of `{interface}`")),
+    };
+    found.map_or_else(|| refuse_unnamed(contract), |fields| fields.into_iter().map(known).collect())
+}
+
+/// Left a part of messages, the record would be the client's to fill in: it could say who it is.
+fn refuse_unnamed(contract: &Contract) -> Result<Box<[Field]>, String> {
+    let has_it = |interface: &&String| {
+        let fields = contract.fields(interface, USUAL_NAME).unwrap_or_default();
+        fields.iter().any(|field| field == USER)
+    };
+    match contract.interfaces().iter().find(has_it) {
+        None => Ok(Box::default()),
+        Some(interface) => Err(format!(
+            "clients would fill in `{USUAL_NAME}` of `{interface}` themselves; name it as `caller` \
+             in [application.trigger.grpc]"
+        )),
     }
 }
 

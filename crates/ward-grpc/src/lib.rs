@@ -7,8 +7,8 @@
 //! [`Server::bind`] and [`Server::run`]; the module `service` has the life of one call in order.
 //!
 //! What a component may rely on:
-//! - the record `pms:common/types.caller` was filled in from a token that was verified, or is empty
-//!   where the trigger is public;
+//! - the record that the manifest names as `caller` was filled in from a token that was verified,
+//!   or is empty where the trigger is public;
 //! - its `request-id` is always there, a UUID: the client's `x-request-id` or a new one;
 //! - its `traceparent` is the client's, if that is one. It is a claim, like any metadata.
 

@@ -94,7 +94,7 @@ impl<I> Offer<I> {
         let naming = Naming {
             package: trigger.package.clone(),
             service: trigger.service.clone(),
-            ambient: vec![caller::name()],
+            ambient: app.grpc.caller.iter().map(ToString::to_string).collect(),
         };
         let service = Service::derive(contract, &trigger.interface, &naming)
             .map_err(|refusals| refusals.iter().map(ToString::to_string).collect::<Vec<_>>())?;
@@ -102,7 +102,9 @@ impl<I> Offer<I> {
             let name = service.full_name();
             return Err(vec![format!("another trigger serves `{name}`; give one of them a name")]);
         }
-        let caller: Arc<[_]> = caller::fields(contract).map_err(|problem| vec![problem])?.into();
+        let caller: Arc<[_]> = caller::fields(app.grpc.caller.as_ref(), contract)
+            .map_err(|problem| vec![problem])?
+            .into();
         let settings = app.components.get(&trigger.component).map(|found| &found.settings);
         let deadline = settings.map_or(Duration::ZERO, |settings| settings.deadline);
         let mut missing = Vec::new();

@@ -1,5 +1,5 @@
-//! What the log is told of a request, and counted. The line has the route's pattern and never the path, which
-//! may identify a patient, and a method that is known or none: it is a client's text, too.
+//! What the log is told of a request, and counted. The line has the route's pattern and never the
+//! path, which may identify a person, and a method that is known or none: it is a client's text.
 
 use std::error::Error;
 use std::sync::Arc;

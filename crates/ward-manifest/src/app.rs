@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use crate::finding::Finding;
 use crate::grpc::{GrpcSettings, GrpcTrigger, TlsFiles};
 use crate::kafka::{KafkaSettings, KafkaTrigger};
+use crate::start::{Guide, KeyPair};
 
 /// One application, as `spin.toml` describes it.
 #[derive(Debug, Clone)]
@@ -136,7 +137,7 @@ impl HttpTrigger {
 /// The `route` of an HTTP trigger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
-    /// A path pattern as written, such as `/api/patients/...` or `/users/:id`.
+    /// A path pattern as written, such as `/api/orders/...` or `/users/:id`.
     Public(String),
     /// `{ private = true }`: never reached from the outside.
     Private,
@@ -277,6 +278,15 @@ pub struct Settings {
     /// `peer_share_percent`: how much of what clients can hold one network address may have; 25 by
     /// default.
     pub peer_share_percent: u8,
+    /// `database_host`: the variable that is given PostgreSQL's `host:port`, several with commas
+    /// between where it has several hosts.
+    pub database_host: Option<String>,
+    /// `generate.ed25519`: key pairs that are made once where nobody gives them.
+    pub key_pairs: Vec<KeyPair>,
+    /// `guide`: what is printed when the application is ready (TOML: the path of a file).
+    pub guide: Option<Guide>,
+    /// `demo_guide`: what is printed in its place when demo data was asked for.
+    pub demo_guide: Option<Guide>,
 }
 
 /// `[component.<id>.tool.ward]`.

@@ -1,6 +1,7 @@
 //! What the gRPC trigger is told: which interfaces it serves, where, and whom it believes. Plain
 //! data that has passed every check, like the rest of [`App`](crate::App).
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -11,7 +12,7 @@ pub struct GrpcTrigger {
     pub id: String,
     /// The id of a component of this application.
     pub component: String,
-    /// The interface it exports, such as `pms:billing/accounts@1.0.0`; the version may be missing.
+    /// The interface it exports, such as `shop:orders/orders@1.0.0`; the version may be missing.
     pub interface: String,
     /// The protobuf package; `None` to have it derived, empty for none.
     pub package: Option<String>,
@@ -28,6 +29,9 @@ pub struct GrpcSettings {
     pub listen: SocketAddr,
     /// `token`: what tokens are verified with. There whenever a trigger is not public.
     pub token: Option<TokenSettings>,
+    /// `caller`: the record that tells a component who calls. The trigger fills it in, and it is
+    /// no part of messages; without it there is none.
+    pub caller: Option<CallerRecord>,
     /// `max_message_size` in bytes (TOML: an integer, or a string such as `"4MiB"`), for requests
     /// and answers, after decompression; 4 MiB by default.
     pub message_bytes_max: u64,
@@ -35,6 +39,21 @@ pub struct GrpcSettings {
     pub tls: Option<TlsFiles>,
     /// `reflection`: whether clients may ask for the services' descriptors; true by default.
     pub reflection: bool,
+}
+
+/// `caller`: a record of the contracts, in every version of its package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallerRecord {
+    /// The interface that has it, such as `shop:common/types`.
+    pub interface: String,
+    /// Its name there, such as `caller`.
+    pub record: String,
+}
+
+impl fmt::Display for CallerRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.interface, self.record)
+    }
 }
 
 /// `token`: templates over the application's variables.

@@ -38,6 +38,13 @@ impl KafkaSettings {
         names(std::iter::once(&self.brokers))
     }
 
+    /// The one variable that `brokers` consists of, if that is all it is: whoever starts the
+    /// application says with it where the broker is.
+    #[must_use]
+    pub fn broker_variable(&self) -> Option<String> {
+        Template::parse(&self.brokers).ok()?.only_name().map(str::to_owned)
+    }
+
     /// The application's variables that `client` is made from.
     #[must_use]
     pub fn client_variables(&self) -> BTreeSet<String> {
@@ -74,9 +81,9 @@ pub struct Outbox {
     pub component: String,
     /// The topic.
     pub topic: String,
-    /// The WIT interface with the event's record, such as `pms:patients/events@1.0.0`.
+    /// The WIT interface with the event's record, such as `shop:orders/events@1.0.0`.
     pub interface: String,
-    /// The record's name in WIT, such as `patient-event`.
+    /// The record's name in WIT, such as `order-event`.
     pub record: String,
     /// The record's field that holds the aggregate's id, by its name in WIT.
     pub key: String,
@@ -91,7 +98,7 @@ pub struct KafkaTrigger {
     pub id: String,
     /// The component that consumes.
     pub component: String,
-    /// The WIT interface with `function`, such as `pms:patients/consumer@1.0.0`.
+    /// The WIT interface with `function`, such as `shop:orders/consumer@1.0.0`.
     pub interface: String,
     /// The function that is called; `consume` by default.
     pub function: String,

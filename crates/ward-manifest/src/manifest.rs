@@ -10,6 +10,7 @@ mod grpc;
 mod kafka;
 mod links;
 mod rings;
+mod start;
 mod tool;
 mod trigger;
 mod variables;

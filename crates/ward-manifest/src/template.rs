@@ -43,6 +43,14 @@ impl Template {
         })
     }
 
+    /// The variable, where the template is one and nothing else.
+    pub(crate) fn only_name(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [Part::Name(name)] => Some(name),
+            _ => None,
+        }
+    }
+
     /// Fills in each name by `value`; stops at the first name `value` has no answer for.
     pub(crate) fn expand<E>(
         &self,

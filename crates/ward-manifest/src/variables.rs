@@ -191,8 +191,8 @@ impl Variables {
     }
 }
 
-/// A variable may hold several hosts, as `db_host` does where a database has replicas: `a:1,b:2`
-/// after the scheme is an entry for each.
+/// A variable may hold several hosts, as that of `database_host` does where a database has
+/// replicas: `a:1,b:2` after the scheme is an entry for each.
 fn each_host(entry: &str) -> Vec<String> {
     match entry.split_once("://") {
         Some((scheme, hosts)) if hosts.contains(',') => {

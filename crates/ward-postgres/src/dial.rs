@@ -92,7 +92,7 @@ pub async fn connect(address: &Address, within: Duration) -> Result<Client, Dial
     let mut connection = dialled.connection;
     tokio::spawn(async move {
         // Polled by hand: the library's own loop logs the server's notices, and what a trigger
-        // raises as a notice may hold a patient's data. A failure shows at the client.
+        // raises as a notice may hold personal data. A failure shows at the client.
         while let Some(Ok(_)) = poll_fn(|cx| connection.poll_message(cx)).await {}
     });
     Ok(dialled.client)

@@ -193,7 +193,7 @@ impl Runtime {
         self.handlers.get(trigger_id).cloned()
     }
 
-    /// A function that a component exports, such as `open-account` of `ns:billing/accounts@1.0.0`.
+    /// A function that a component exports, such as `place-order` of `shop:orders/orders@1.0.0`.
     /// An interface that is named without a version is found where there is one of that name.
     /// `None` where the component has no such function, or is not in use.
     pub fn function(&self, component: &str, interface: &str, name: &str) -> Option<Function> {

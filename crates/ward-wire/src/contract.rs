@@ -60,7 +60,7 @@ impl Contract {
         }))
     }
 
-    /// The interfaces of all packages by their full names, such as `pms:billing/accounts@1.0.0`;
+    /// The interfaces of all packages by their full names, such as `shop:orders/orders@1.0.0`;
     /// packages in order of their names, interfaces in order of declaration.
     pub fn interfaces(&self) -> Vec<String> {
         let mut packages: Vec<_> =
@@ -152,7 +152,7 @@ impl Contract {
         Some(self.resolve.render_location(span))
     }
 
-    /// `pms:billing/accounts`, for messages.
+    /// `shop:orders/orders`, for messages.
     pub(crate) fn path(&self, interface: InterfaceId) -> String {
         let Some(found) = self.resolve.interfaces.get(interface) else { return String::new() };
         let name = found.name.as_deref().unwrap_or_default();
@@ -163,7 +163,7 @@ impl Contract {
     }
 }
 
-/// `pms:billing/accounts`.
+/// `shop:orders/orders`.
 pub(crate) fn unversioned(package: &PackageName, interface: &str) -> String {
     format!("{}:{}/{interface}", package.namespace, package.name)
 }

@@ -16,11 +16,11 @@ pub(crate) struct Document {
 /// A .proto file: what was derived from one WIT package.
 #[derive(Debug, Clone)]
 pub(crate) struct File {
-    /// `pms/billing/v1/billing.proto`
+    /// `shop/orders/v1/orders.proto`
     pub(crate) name: String,
-    /// `pms.billing.v1`, or empty.
+    /// `shop.orders.v1`, or empty.
     pub(crate) package: String,
-    /// `pms:billing@1.0.0`
+    /// `shop:orders@1.0.0`
     pub(crate) source: String,
     pub(crate) docs: Option<String>,
     pub(crate) services: Vec<ServiceItem>,

@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Refusal {
     /// Where in a source file, as `file:line:column`; unknown for contracts from a component.
     pub position: Option<String>,
-    /// Where in the contract, such as `pms:billing/accounts.money.currency`.
+    /// Where in the contract, such as `shop:orders/items.price.currency`.
     pub path: String,
     /// Why it is refused, and what would be taken instead.
     pub reason: String,

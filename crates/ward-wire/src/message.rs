@@ -18,8 +18,8 @@ pub struct Message {
 }
 
 impl Message {
-    /// Derives the message of a record of an interface: `pms:patients/events@1.0.0` and
-    /// `patient-event`. [`Naming::service`] is not used. What has no faithful form is refused, all
+    /// Derives the message of a record of an interface: `shop:orders/events@1.0.0` and
+    /// `order-event`. [`Naming::service`] is not used. What has no faithful form is refused, all
     /// of it at once.
     pub fn derive(
         contract: &Contract,
@@ -37,7 +37,7 @@ impl Message {
         }
     }
 
-    /// The message's name with its package: `pms.patients.v1.PatientEvent`.
+    /// The message's name with its package: `shop.orders.v1.OrderEvent`.
     pub fn full_name(&self) -> &str {
         &self.plan.full_name
     }

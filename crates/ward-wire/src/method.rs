@@ -44,17 +44,17 @@ pub enum Argument {
 }
 
 impl Method {
-    /// The rpc's name: `CreateBillingAccount`.
+    /// The rpc's name: `PlaceOrder`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The path it is called by over HTTP/2: `/BillingService/CreateBillingAccount`.
+    /// The path it is called by over HTTP/2: `/OrderService/PlaceOrder`.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The function's name in WIT: `create-billing-account`.
+    /// The function's name in WIT: `place-order`.
     pub fn function(&self) -> &str {
         &self.function
     }

@@ -7,17 +7,17 @@ use wit_parser::PackageName;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Naming {
     /// The protobuf package of the interface's WIT package. `None`: derived from its name and
-    /// version, `pms:billing@1.0.0` → `pms.billing.v1`. Empty: no package. Types that are used from
+    /// version, `shop:orders@1.0.0` → `shop.orders.v1`. Empty: no package. Types that are used from
     /// other WIT packages are always in the package derived from theirs.
     pub package: Option<String>,
     /// The service's name. `None`: the interface's name in UpperCamel.
     pub service: Option<String>,
     /// Record types that the trigger supplies and that are left out of messages, such as
-    /// `pms:common/types.caller`. Without a version they are meant in every version.
+    /// `shop:common/types.caller`. Without a version they are meant in every version.
     pub ambient: Vec<String>,
 }
 
-/// `billing-service` → `BillingService`.
+/// `order-service` → `OrderService`.
 pub(crate) fn upper_camel(kebab: &str) -> String {
     let mut name = String::with_capacity(kebab.len());
     for word in kebab.split('-') {
@@ -28,7 +28,7 @@ pub(crate) fn upper_camel(kebab: &str) -> String {
     name
 }
 
-/// `patient-id` → `patient_id`.
+/// `order-id` → `order_id`.
 pub(crate) fn lower_snake(kebab: &str) -> String {
     kebab.replace('-', "_").to_ascii_lowercase()
 }
@@ -38,7 +38,7 @@ pub(crate) fn upper_snake(kebab: &str) -> String {
     kebab.replace('-', "_").to_ascii_uppercase()
 }
 
-/// `patient_id` → `patientId`, by protoc's own rule, so that the text need not say it.
+/// `order_id` → `orderId`, by protoc's own rule, so that the text need not say it.
 pub(crate) fn json_name(snake: &str) -> String {
     let mut name = String::with_capacity(snake.len());
     let mut upper = false;
@@ -53,7 +53,7 @@ pub(crate) fn json_name(snake: &str) -> String {
     name
 }
 
-/// `pms:billing@1.2.0` → `pms.billing.v1`. Versions that may break each other get packages of their
+/// `shop:orders@1.2.0` → `shop.orders.v1`. Versions that may break each other get packages of their
 /// own: below 1.0 the minor version counts, below 0.1 the patch, and so does a pre-release.
 pub(crate) fn package(name: &PackageName) -> String {
     let mut package = format!("{}.{}", lower_snake(&name.namespace), lower_snake(&name.name));
@@ -66,7 +66,7 @@ pub(crate) fn package(name: &PackageName) -> String {
 }
 
 /// Where the .proto file of a WIT package in this protobuf package is, as protobuf's tools like it:
-/// `pms/billing/v1/billing.proto`.
+/// `shop/orders/v1/orders.proto`.
 pub(crate) fn file(name: &PackageName, package: &str) -> String {
     let mut file = package.replace('.', "/");
     if !file.is_empty() {
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn names_follow_protobufs_style() {
-        check("patient-id", ["PatientId", "patient_id", "PATIENT_ID", "patientId"]);
+        check("order-id", ["OrderId", "order_id", "ORDER_ID", "orderId"]);
         check("get-HTTP-url", ["GetHttpUrl", "get_http_url", "GET_HTTP_URL", "getHttpUrl"]);
         check("x", ["X", "x", "X", "x"]);
         check("line2-b", ["Line2B", "line2_b", "LINE2_B", "line2B"]);

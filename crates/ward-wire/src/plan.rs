@@ -59,11 +59,11 @@ pub(crate) enum Shape {
 /// A field of a message.
 #[derive(Debug)]
 pub(crate) struct FieldPlan {
-    /// As the contract names it: `patient-id`.
+    /// As the contract names it: `order-id`.
     pub(crate) wit: String,
-    /// As the .proto file names it: `patient_id`.
+    /// As the .proto file names it: `order_id`.
     pub(crate) proto: String,
-    /// As JSON names it: `patientId`.
+    /// As JSON names it: `orderId`.
     pub(crate) json: String,
     pub(crate) number: u32,
     pub(crate) label: Label,

@@ -12,7 +12,7 @@ use crate::{Contract, Method, Naming, Refusal, descriptor, text};
 ///
 /// | WIT | protobuf |
 /// |---|---|
-/// | package `pms:billing@1.0.0` | package `pms.billing.v1`, file `pms/billing/v1/billing.proto` |
+/// | package `shop:orders@1.0.0` | package `shop.orders.v1`, file `shop/orders/v1/orders.proto` |
 /// | interface, function | service, rpc, in UpperCamel |
 /// | the only parameter, if it is a record | the request |
 /// | other parameters | `<Rpc>Request`, a field for each |
@@ -45,7 +45,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Derives the service of `interface`, such as `pms:billing/accounts@1.0.0`; the version may be
+    /// Derives the service of `interface`, such as `shop:orders/orders@1.0.0`; the version may be
     /// left out where the contract has only one. Everything without a faithful form is refused, and
     /// all of it at once.
     pub fn derive(
@@ -62,7 +62,7 @@ impl Service {
         Ok(Service { full_name, interface, methods, document })
     }
 
-    /// The name that clients call it by: `BillingService` or `pms.billing.v1.Accounts`.
+    /// The name that clients call it by: `OrderService` or `shop.orders.v1.Orders`.
     pub fn full_name(&self) -> &str {
         &self.full_name
     }

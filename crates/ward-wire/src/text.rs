@@ -141,8 +141,8 @@ fn scalar(field: &FieldPlan) -> &'static str {
 }
 
 /// How a file refers to a type: by its own name in its own package, otherwise in full. Protobuf
-/// looks a name's first part up from the inside out, so that `pms.…` inside of `a.pms.b` would be
-/// sought in `a.pms`: a dot in front says that it is meant from the top.
+/// looks a name's first part up from the inside out, so that `shop.…` inside of `a.shop.b` would be
+/// sought in `a.shop`: a dot in front says that it is meant from the top.
 fn reference(file: &File, full_name: &str) -> String {
     let local = file.local(full_name);
     if !local.contains('.') {

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use ward_manifest::{App, Database, RuntimeConfig, Source, Variables, read_overrides};
+use ward_manifest::{
+    App, Database, KafkaSettings, RuntimeConfig, Source, Variables, read_overrides,
+};
 
 use crate::cli::{ConfigArgs, FromArgs};
-use crate::events::BROKERS;
 use crate::failure::Failure;
 
 /// What the runtime configuration beside a manifest is called.
@@ -29,8 +30,8 @@ impl Application {
         let app = App::load(&from.from)?;
         let mut overrides = read_overrides(&config.variables)
             .map_err(|error| Failure::new(format!("--variable: {error}")))?;
-        if let Some(brokers) = &config.kafka_brokers {
-            overrides.insert(BROKERS.to_owned(), brokers.clone());
+        if let Some(brokers) = &config.brokers {
+            overrides.insert(broker_variable(&app)?, brokers.clone());
         }
         let runtime_config = match runtime_config_file(&app, config) {
             Some(path) => RuntimeConfig::load(&path)?,
@@ -84,17 +85,20 @@ impl Application {
         }
         Ok(Variables::new(&app, self.overrides.clone(), &self.config, &self.environment)?)
     }
-
-    /// Whether the application has this variable.
-    pub(crate) fn has_variable(&self, name: &str) -> bool {
-        self.app.variables.contains_key(name)
-    }
 }
 
 /// The runtime configuration: the file that was named, or the one beside the manifest.
 pub(crate) fn runtime_config_file(app: &App, config: &ConfigArgs) -> Option<PathBuf> {
     let beside = || Some(app.root.join(RUNTIME_CONFIG)).filter(|path| path.is_file());
     config.runtime_config_file.clone().or_else(beside)
+}
+
+/// The variable that `--kafka-brokers` gives a value.
+fn broker_variable(app: &App) -> Result<String, Failure> {
+    app.kafka.as_ref().and_then(KafkaSettings::broker_variable).ok_or_else(|| {
+        Failure::new("--kafka-brokers: the application has no variable for the address of a broker")
+            .help("write brokers = \"{{ NAME }}\" in [application.trigger.kafka], and declare NAME")
+    })
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {

@@ -21,7 +21,7 @@ const UP_EXAMPLES: &str = "\
 Examples:
   ward up --build --demo
   ward up --listen 127.0.0.1:8080 --no-listeners
-  ward up --variable jwt_issuer=https://example.org --variable @variables.toml
+  ward up --variable issuer=https://example.org --variable @variables.toml
   WARD_DATABASE_URL=postgres://admin:…@db.example.org/postgres ward up
 
 PostgreSQL: unless the application's database variables are all given, ward runs a
@@ -91,8 +91,8 @@ pub(crate) struct ConfigArgs {
 
     /// Kafka brokers for events: HOST:PORT, several with commas between [default: tables in
     /// PostgreSQL]
-    #[arg(long, value_name = "ADDRESSES", env = "WARD_KAFKA_BROKERS")]
-    pub(crate) kafka_brokers: Option<String>,
+    #[arg(long = "kafka-brokers", value_name = "ADDRESSES", env = "WARD_KAFKA_BROKERS")]
+    pub(crate) brokers: Option<String>,
 
     /// A PostgreSQL database that several wards keep events in [default: `events` beside the
     /// others]
@@ -296,7 +296,7 @@ pub(crate) struct WitCheckArgs {
 /// `ward wit proto`
 #[derive(Debug, Args)]
 pub(crate) struct WitProtoArgs {
-    /// Such as pms:billing/accounts@1.0.0; the version may be left out where there is only one
+    /// Such as shop:orders/orders@1.0.0; the version may be left out where there is only one
     /// [default: every interface that has functions]
     #[arg(value_name = "INTERFACE")]
     pub(crate) interfaces: Vec<String>,
@@ -314,7 +314,8 @@ pub(crate) struct WitProtoArgs {
     pub(crate) service: Option<String>,
 
     /// A record that is no part of messages, because the trigger supplies it; may be repeated
-    #[arg(long, value_name = "TYPE", default_value = "pms:common/types.caller")]
+    /// [default: `caller` of the gRPC trigger, where spin.toml is beside the contracts]
+    #[arg(long, value_name = "TYPE")]
     pub(crate) ambient: Vec<String>,
 }
 
@@ -334,7 +335,7 @@ pub(crate) struct EventsArgs {
 /// What to do with events.
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventsCommand {
-    /// Print events as they come, one JSON object a line, with patient data masked
+    /// Print events as they come, one JSON object a line, with what may be about a person masked
     Tail(TailArgs),
     /// Send one event, given as JSON
     Produce(ProduceArgs),
@@ -358,7 +359,7 @@ pub(crate) struct TailArgs {
     #[arg(long)]
     pub(crate) once: bool,
 
-    /// Show patient data
+    /// Show what may be about a person, too
     #[arg(long)]
     pub(crate) reveal: bool,
 }
@@ -405,7 +406,7 @@ pub(crate) struct DeadLettersArgs {
     #[arg(long)]
     pub(crate) resend: bool,
 
-    /// Show patient data
+    /// Show what may be about a person, too
     #[arg(long)]
     pub(crate) reveal: bool,
 }

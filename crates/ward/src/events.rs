@@ -20,9 +20,6 @@ use crate::application::Application;
 use crate::database;
 use crate::failure::Failure;
 
-/// The variable with the broker's address.
-pub(crate) const BROKERS: &str = "kafka_brokers";
-
 /// Which log an application's events go through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogKind {
@@ -33,18 +30,20 @@ pub(crate) enum LogKind {
 }
 
 impl LogKind {
-    /// Which log it is: Kafka where the manifest has an address, or a variable is given one. The
-    /// one place where that is decided.
+    /// Which log it is: Kafka where the manifest has an address, or its variable for one is given a
+    /// value. The one place where that is decided.
     pub(crate) fn of(
         application: &Application,
         settings: &KafkaSettings,
     ) -> Result<LogKind, Failure> {
+        let Some(name) = settings.broker_variable() else { return Ok(LogKind::Kafka) };
+        let declared = application.app.variables.get(&name);
+        let default = declared.and_then(|variable| variable.default.as_deref()).unwrap_or_default();
         let names = application.app.variables.keys().cloned().collect();
-        let is_asked_for = settings.broker_variables().contains(BROKERS);
-        let is_given = application.given(&names)?.contains(BROKERS);
-        Ok(match is_asked_for && application.has_variable(BROKERS) && !is_given {
-            true => LogKind::Embedded,
-            false => LogKind::Kafka,
+        let is_given = application.given(&names)?.contains(&name);
+        Ok(match is_given || !default.trim().is_empty() {
+            true => LogKind::Kafka,
+            false => LogKind::Embedded,
         })
     }
 }

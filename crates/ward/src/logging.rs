@@ -28,7 +28,7 @@ pub(crate) fn start(output: &OutputArgs) -> Result<(), Failure> {
 }
 
 /// Below INFO only Ward's own crates speak, whatever the filter asks: libraries write paths, with
-/// their query strings, and statement parameters there, and those are patients' data.
+/// their query strings, and statement parameters there, and those are personal data.
 fn is_sayable(metadata: &Metadata<'_>) -> bool {
     *metadata.level() <= Level::INFO || metadata.target().starts_with("ward")
 }

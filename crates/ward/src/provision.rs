@@ -1,24 +1,21 @@
 //! Where the services' databases come from: addresses the user gives, a server the user names, or
-//! the embedded one. The result is a value for each database variable that nobody gave, and for
-//! `db_host`, which the components' allowed hosts are written with.
+//! the embedded one. The result is a value for each database variable that nobody gave, and for the
+//! others that the manifest has ward fill in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ward_embedded::{ExistingRole, Options, Origin, Postgres, StateLock, ensure_database};
-use ward_manifest::Database;
+use ward_manifest::{Database, KafkaSettings};
 use ward_postgres::{Address, Endpoint};
 
 use crate::application::Application;
 use crate::cli::ConfigArgs;
 use crate::database::{address, connect};
-use crate::events::{BROKERS, LogKind};
+use crate::events::LogKind;
 use crate::failure::Failure;
 use crate::keys;
 use crate::progress::Progress;
 use crate::secrets::Secrets;
-
-/// The variable with the database server's `host:port`.
-const DB_HOST: &str = "db_host";
 
 /// The database and role of the embedded event log.
 pub(crate) const EVENT_LOG: &str = "events";
@@ -53,6 +50,7 @@ impl Provision {
         let databases = application.databases();
         let names = wanted_names(application, &databases);
         let given = application.given(&names)?;
+        let pairs = keys::missing(application, &given)?;
         let missing: Vec<_> =
             databases.iter().copied().filter(|d| !given.contains(&d.variable)).collect();
         let (mut values, backing) = match (missing.is_empty(), admin_url) {
@@ -60,11 +58,12 @@ impl Provision {
             (false, Some(url)) => on_server(application, &missing, url, progress).await?,
             (false, None) => embedded(application, &missing, progress).await?,
         };
-        if names.contains(keys::PRIVATE) && !given.contains(keys::PRIVATE) {
-            values.extend(keys::load_or_generate(&application.state)?);
-        }
-        let event_log = match event_log(application, &backing, config).await {
-            Ok(event_log) => event_log,
+        let made = match keys::load_or_generate_all(&application.state, &pairs) {
+            Ok(keys) => event_log(application, &backing, config).await.map(|log| (keys, log)),
+            Err(failure) => Err(failure),
+        };
+        let (keys, event_log) = match made {
+            Ok(made) => made,
             Err(failure) => {
                 if let Backing::Embedded(server) = backing {
                     server.stop().await?;
@@ -72,9 +71,12 @@ impl Provision {
                 return Err(failure);
             }
         };
+        values.extend(keys);
         if event_log.is_some() {
             // It has a variable for another log's address, which is not asked for.
-            values.insert(BROKERS.to_owned(), String::new());
+            let kafka = application.app.kafka.as_ref();
+            let brokers = kafka.and_then(KafkaSettings::broker_variable);
+            values.extend(brokers.map(|variable| (variable, String::new())));
         }
         Ok(Self { values, event_log, backing })
     }
@@ -133,13 +135,18 @@ async fn event_log(
     Ok(Some(url))
 }
 
-/// The variables ward can fill in: the databases', their host, and the key pair where the
-/// application has both and nothing else would fill half of it.
+/// The variables ward can fill in: the databases', their host, and the key pairs.
 fn wanted_names(application: &Application, databases: &[&Database]) -> BTreeSet<String> {
     let mut names: BTreeSet<_> = databases.iter().map(|d| d.variable.clone()).collect();
-    names.extend([DB_HOST, keys::PRIVATE, keys::PUBLIC].map(str::to_owned));
-    names.retain(|name| application.has_variable(name));
+    names.extend(application.app.settings.database_host.clone());
+    names.extend(keys::variables(application));
     names
+}
+
+/// The variable for the server's hosts with its value, where the application has one.
+fn host_value(application: &Application, hosts: String) -> BTreeMap<String, String> {
+    let variable = application.app.settings.database_host.clone();
+    variable.map(|variable| (variable, hosts)).into_iter().collect()
 }
 
 fn lock(application: &Application) -> Result<Backing, Failure> {
@@ -155,18 +162,15 @@ fn given_host(
     databases: &[&Database],
     given: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, String>, Failure> {
-    let Some(first) = databases.first().filter(|_| !given.contains(DB_HOST)) else {
-        return Ok(BTreeMap::new());
-    };
-    let names: BTreeMap<_, _> = [keys::PRIVATE, keys::PUBLIC]
-        .map(|name| (name.to_owned(), String::new()))
-        .into_iter()
-        .collect();
-    let variables = application.variables(&names)?;
+    let host = application.app.settings.database_host.as_ref();
+    let wanted = host.is_some_and(|variable| !given.contains(variable));
+    let Some(first) = databases.first().filter(|_| wanted) else { return Ok(BTreeMap::new()) };
+    let names = host.cloned().into_iter().chain(keys::variables(application));
+    let variables = application.variables(&names.map(|name| (name, String::new())).collect())?;
     // What is no address is reported where it is first used.
     let first = variables.app_value(&first.variable).and_then(|url| Address::parse(url).ok());
     let hosts = first.and_then(|address| hosts(&address));
-    Ok(hosts.map(|hosts| (DB_HOST.to_owned(), hosts)).into_iter().collect())
+    Ok(hosts.map(|hosts| host_value(application, hosts)).unwrap_or_default())
 }
 
 async fn embedded(
@@ -199,7 +203,7 @@ async fn roles(
     server: &Postgres,
 ) -> Result<BTreeMap<String, String>, Failure> {
     let mut secrets = Secrets::load(&application.state)?;
-    let mut values = BTreeMap::from([(DB_HOST.to_owned(), server.host())]);
+    let mut values = host_value(application, server.host());
     let client = server.client().await?;
     for database in databases {
         let name = &database.name;
@@ -235,7 +239,7 @@ async fn on_server(
     let admin = connect(admin_url).await?;
     check_version(&admin).await?;
     let mut secrets = Secrets::load(&application.state)?;
-    let mut values = BTreeMap::from([(DB_HOST.to_owned(), host.clone())]);
+    let mut values = host_value(application, host.clone());
     for database in databases {
         let name = &database.name;
         let password = secrets.password(name)?;

@@ -116,7 +116,7 @@ mod tests {
         let password = Secrets::load(state.path()).unwrap().password("auth").unwrap();
         let mut again = Secrets::load(state.path()).unwrap();
         assert_eq!(again.password("auth").unwrap(), password);
-        assert_ne!(again.password("patients").unwrap(), password);
+        assert_ne!(again.password("shop").unwrap(), password);
         again.remember_url("auth", "postgres://auth:x@127.0.0.1:1/auth").unwrap();
         let path = state.path().join("secrets.toml");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);

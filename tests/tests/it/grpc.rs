@@ -37,6 +37,8 @@ fn manifest_text() -> String {
         [variables]
         jwt_private_key = {{ required = true, secret = true }}
         jwt_public_key = {{ required = true }}
+        [application.trigger.grpc]
+        caller = "pms:common/types.caller"
         [application.trigger.grpc.token]
         public_key = "{{{{ jwt_public_key }}}}"
         issuer = "https://ward.local/auth"

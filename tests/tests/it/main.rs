@@ -10,6 +10,7 @@
 
 mod analytics;
 mod analytics_stream;
+mod application;
 mod attack;
 mod audit_outbox;
 mod authz;
@@ -37,5 +38,6 @@ mod races;
 mod reports;
 mod restart;
 mod tidy;
+mod tidy_names;
 mod validate;
 mod wit;

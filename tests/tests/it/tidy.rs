@@ -329,7 +329,7 @@ fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// Numbered lines outside items that are only there for tests.
-fn without_tests(text: &str) -> Vec<(usize, &str)> {
+pub(crate) fn without_tests(text: &str) -> Vec<(usize, &str)> {
     let mut kept = Vec::new();
     let mut until: Option<String> = None;
     for (number, line) in numbered(text) {

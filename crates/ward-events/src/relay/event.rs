@@ -110,7 +110,7 @@ fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
-/// `patient-id` as proto3's JSON writes it: `patientId`.
+/// `order-id` as proto3's JSON writes it: `orderId`.
 fn json_name(wit: &str) -> String {
     let mut words = wit.split('-');
     let mut name = words.next().unwrap_or_default().to_ascii_lowercase();
@@ -150,7 +150,7 @@ mod tests {
             id: Uuid::from_u128(1),
             aggregate: Uuid::from_u128(2),
             version: 3,
-            kind: "PATIENT_CREATED".to_owned(),
+            kind: "ORDER_PLACED".to_owned(),
             payload,
             occurred_at: "2026-01-02T03:04:05.000006Z".parse().unwrap(),
             traceparent: None,
@@ -158,10 +158,10 @@ mod tests {
     }
 
     const FIELDS: &[&str] =
-        &["patientId", "name", "eventType", "eventId", "version", "occurredAt", "dateOfBirth"];
+        &["orderId", "name", "eventType", "eventId", "version", "occurredAt", "dateOfBirth"];
 
     fn mapping(fields: &'static [&'static str]) -> Mapping {
-        Mapping::new(Arc::new(Plain(fields)), "patient-id", "/patients")
+        Mapping::new(Arc::new(Plain(fields)), "order-id", "/shop")
     }
 
     #[test]
@@ -171,9 +171,9 @@ mod tests {
         let record = mapping(FIELDS).record(&row(payload)).unwrap();
         let event: Value = serde_json::from_slice(&record.value.unwrap()).unwrap();
         let expected = json!({
-            "patientId": "00000000-0000-0000-0000-000000000002",
+            "orderId": "00000000-0000-0000-0000-000000000002",
             "name": "Jane",
-            "eventType": "PATIENT_CREATED",
+            "eventType": "ORDER_PLACED",
             "eventId": "00000000-0000-0000-0000-000000000001",
             "version": "3",
             "occurredAt": "2026-01-02T03:04:05.000006Z",
@@ -204,8 +204,8 @@ mod tests {
         let expected = [
             "ce_specversion=1.0",
             "ce_id=00000000-0000-0000-0000-000000000001",
-            "ce_type=PATIENT_CREATED",
-            "ce_source=/patients",
+            "ce_type=ORDER_PLACED",
+            "ce_source=/shop",
             "ce_time=2026-01-02T03:04:05.000006Z",
             "ce_subject=00000000-0000-0000-0000-000000000002",
             "content-type=application/protobuf",
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn names_in_json() {
-        for (wit, json) in [("patient-id", "patientId"), ("id", "id"), ("a-URL-of", "aUrlOf")] {
+        for (wit, json) in [("order-id", "orderId"), ("id", "id"), ("a-URL-of", "aUrlOf")] {
             assert_eq!(json_name(wit), json);
         }
     }

@@ -1,7 +1,5 @@
 //! The outbox table and the table of its lanes: every statement of the relay's, and the connection
-//! they run on. What they have to look like is in `docs/events.md`;
-//! `components/patients/migrations`
-//! has both.
+//! they run on. What they have to look like is in `docs/events.md`.
 //!
 //! A lane is a relay's until a deadline, which it moves while it is well; the server's clock
 //! counts.

@@ -12,7 +12,7 @@ const PREFIX: &str = "ward-dead-";
 /// Why a record was set aside, and where it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Why; written by Ward or by the component, without patient data.
+    /// Why; written by Ward or by the component, without personal data.
     pub reason: String,
     /// The component that could not consume it.
     pub component: String,
@@ -129,10 +129,10 @@ mod tests {
     fn letter(reason: &str) -> DeadLetter {
         DeadLetter {
             reason: reason.to_owned(),
-            component: "analytics".to_owned(),
+            component: "shop".to_owned(),
             revision: "abc".to_owned(),
             group: "g".to_owned(),
-            topic: "patient".to_owned(),
+            topic: "order".to_owned(),
             partition: 2,
             offset: 7,
             attempts: 3,
@@ -142,7 +142,7 @@ mod tests {
 
     fn record(headers: Vec<(String, Option<Vec<u8>>)>) -> Incoming {
         Incoming {
-            topic: Arc::from("patient.dead-letter"),
+            topic: Arc::from("order.dead-letter"),
             partition: 0,
             offset: 0,
             key: Some(b"k".to_vec()),

@@ -60,3 +60,17 @@ fn the_callers_fields_are_those_of_the_components_own_contract() {
                     `shoe-size`, which this host does not know";
     assert_eq!(errors[0], expected);
 }
+
+/// A client must not be able to say who it is because a line is missing in the manifest.
+#[test]
+fn a_caller_that_nobody_named_is_no_part_of_a_message() {
+    let unnamed = MANIFEST.replace("caller = ", "# caller = ");
+    let misspelt = MANIFEST.replace("types.caller", "types.callers");
+    let elsewhere = MANIFEST.replace("pms:common/types.caller", "shop:common/types.caller");
+    let expected = "trigger `desk-grpc-trigger`: clients would fill in `caller` of \
+                    `pms:common/types@1.0.0` themselves; name it as `caller` in \
+                    [application.trigger.grpc]";
+    for manifest in [unnamed, misspelt, elsewhere] {
+        assert_eq!(check(&manifest).unwrap_err()[0], expected);
+    }
+}

@@ -52,6 +52,7 @@ pub(crate) const MANIFEST: &str = r#"
     application.name = "clinic"
     [application.trigger.grpc]
     listen = "127.0.0.1:0"
+    caller = "pms:common/types.caller"
     token = { public_key = "key", issuer = "https://ward.local/auth", audience = "ward" }
     [[trigger.grpc]]
     component = "desk"

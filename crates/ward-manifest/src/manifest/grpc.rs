@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use crate::grpc::{GrpcSettings, GrpcTrigger, TokenSettings};
+use crate::grpc::{CallerRecord, GrpcSettings, GrpcTrigger, TokenSettings};
+use crate::names::kebab_flaw;
 use crate::toml_file::{Section, Span, Text};
 
 use super::dependency::is_interface_name;
@@ -65,6 +66,7 @@ fn defaults() -> GrpcSettings {
     GrpcSettings {
         listen: LISTEN,
         token: None,
+        caller: None,
         message_bytes_max: MESSAGE_BYTES_MAX,
         tls: None,
         reflection: true,
@@ -83,7 +85,7 @@ fn settings_section<'a>(root: &Section<'a>) -> Option<Section<'a>> {
 }
 
 fn read_settings<'a>(section: &Section<'a>, directory: &Path, draft: &mut GrpcDraft<'a>) {
-    section.only(&["listen", "token", "max_message_size", "tls", "reflection"]);
+    section.only(&["listen", "token", "caller", "max_message_size", "tls", "reflection"]);
     let settings = &mut draft.settings;
     if let Some(text) = section.text("listen") {
         settings.listen = address(section, &text).unwrap_or(LISTEN);
@@ -91,6 +93,7 @@ fn read_settings<'a>(section: &Section<'a>, directory: &Path, draft: &mut GrpcDr
     if let Some(bytes) = size_at(section, "max_message_size", MESSAGE_BYTES, "1KiB and 4MiB") {
         settings.message_bytes_max = bytes;
     }
+    settings.caller = section.text("caller").and_then(|text| read_caller(section, &text));
     settings.reflection = section.flag("reflection").unwrap_or(true);
     settings.tls = section.section("tls").and_then(|tls| read_tls(&tls, directory));
     if let Some(token) = section.section("token") {
@@ -105,6 +108,19 @@ fn read_settings<'a>(section: &Section<'a>, directory: &Path, draft: &mut GrpcDr
             });
         }
     }
+}
+
+fn read_caller(section: &Section<'_>, text: &Text<'_>) -> Option<CallerRecord> {
+    let record = text.value.rsplit_once('.').filter(|(interface, record)| {
+        is_interface_name(interface) && !interface.contains('@') && kebab_flaw(record).is_none()
+    });
+    if record.is_none() {
+        let problem = format!("{:?} is not the name of a record", text.value);
+        let help = "write it as in WIT and without a version: \"ns:package/interface.record\"";
+        section.report.error_help(&text.span, problem, help.to_owned());
+    }
+    let (interface, record) = record?;
+    Some(CallerRecord { interface: interface.to_owned(), record: record.to_owned() })
 }
 
 fn ask_for_token(trigger: &Section<'_>) {
@@ -126,13 +142,13 @@ fn read_trigger<'a>(section: &Section<'a>) -> GrpcTriggerDraft<'a> {
     let package = section.text("package");
     if let Some(name) = package.as_ref().filter(|name| !is_package(name.value)) {
         let problem = format!("{:?} is not a protobuf package", name.value);
-        let help = "write words with dots between, as in \"billing.v1\", or \"\" for none";
+        let help = "write words with dots between, as in \"orders.v1\", or \"\" for none";
         section.report.error_help(&name.span, problem, help.to_owned());
     }
     let service = section.text("service");
     if let Some(name) = service.as_ref().filter(|name| !is_identifier(name.value)) {
         let problem = format!("{:?} is not the name of a protobuf service", name.value);
-        let help = "use letters, digits and underscores, a letter first, as in \"BillingService\"";
+        let help = "use letters, digits and underscores, a letter first, as in \"OrderService\"";
         section.report.error_help(&name.span, problem, help.to_owned());
     }
     let owned = |text: &Text<'_>| text.value.to_owned();

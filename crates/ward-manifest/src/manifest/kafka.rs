@@ -97,7 +97,7 @@ pub(super) fn read<'a>(root: &Section<'a>, directory: &Path) -> KafkaDraft<'a> {
     if let Some(types) = table("trigger").filter(|types| types.has("kafka")) {
         if settings.is_none() {
             let problem = "there are kafka triggers and no [application.trigger.kafka]";
-            let help = "add it, with brokers = \"{{ kafka_brokers }}\"";
+            let help = "add it, with brokers = \"{{ brokers }}\"";
             root.report.error_help(&types.key_span("kafka"), problem, help.to_owned());
         }
         for item in types.list("kafka", "written as [[trigger.kafka]]") {
@@ -285,7 +285,7 @@ fn check_interface(section: &Section<'_>, interface: &Text<'_>) {
     });
     if package.is_none() {
         let problem = format!("{:?} is no WIT interface", interface.value);
-        let help = "write package, interface and version, as in \"pms:patients/events@1.0.0\"";
+        let help = "write package, interface and version, as in \"shop:orders/events@1.0.0\"";
         section.report.error_help(&interface.span, problem, help.to_owned());
     }
 }

@@ -19,6 +19,7 @@ use super::dependency::{DependencyDraft, Target};
 use super::grpc::{GrpcDraft, GrpcTriggerDraft};
 use super::kafka::KafkaDraft;
 use super::rings::{self, Link};
+use super::start::Filled;
 use super::trigger::{ActionDraft, TriggerDraft};
 
 /// A manifest, read table by table.
@@ -40,7 +41,7 @@ pub(super) fn settle(mut parts: Parts<'_>) -> Option<App> {
     lift_inline_components(&mut parts, &ids);
     let grpc_ids = grpc_trigger_ids(&parts, &ids);
     let linker = Linker::new(&parts);
-    linker.check_settings(&parts.application);
+    linker.check_settings(&parts.application, !parts.grpc.triggers.is_empty());
     parts.components.iter().for_each(|draft| linker.check_component(draft));
     parts.grpc.templates.iter().for_each(|template| linker.check_template(template));
     parts.kafka.templates.iter().for_each(|template| linker.check_template(template));
@@ -216,9 +217,29 @@ impl<'a> Linker<'a> {
         }
     }
 
-    fn check_settings(&self, application: &Application<'_>) {
+    fn check_settings(&self, application: &Application<'_>, has_grpc: bool) {
         for (id, _) in &application.settings.listeners {
             self.find(id);
+        }
+        let start = &application.settings.start;
+        let mut filled = BTreeSet::new();
+        for Filled { variable, secret } in &start.filled {
+            self.check_name(variable.value, &variable.span);
+            if !filled.insert(variable.value) {
+                let problem = format!("`{}` would be filled in twice", variable.value);
+                self.report.error(&variable.span, problem);
+            }
+            let declared = self.variables.get(variable.value);
+            if *secret && declared.is_some_and(|declared| !declared.secret) {
+                let problem = format!("`{}` is to hold a private key", variable.value);
+                let help = "say `secret = true` where it is declared, so that it is never shown";
+                self.report.error_help(&variable.span, problem, help.to_owned());
+            }
+        }
+        for guide in start.grpc_guides.iter().filter(|_| !has_grpc) {
+            let problem = format!("{:?} names `{{{{ grpc }}}}`", guide.value);
+            let help = "there is no [[trigger.grpc]], and so no such address";
+            self.report.error_help(&guide.span, problem, help.to_owned());
         }
     }
 

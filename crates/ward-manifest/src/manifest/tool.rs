@@ -15,13 +15,15 @@ use crate::toml_file::{Section, Span, Text};
 use crate::units::{duration, size_bytes};
 
 use super::application::tool_ward;
+use super::start::{self, StartDraft};
 
-/// `[application.tool.ward]`, with component ids not looked up yet.
+/// `[application.tool.ward]`, with what it refers to not looked up yet.
 #[derive(Default)]
 pub(super) struct SettingsDraft<'a> {
     /// Everything but `listeners`.
     pub(super) settings: Settings,
     pub(super) listeners: Vec<(Text<'a>, SocketAddr)>,
+    pub(super) start: StartDraft<'a>,
 }
 
 impl Default for Settings {
@@ -32,6 +34,10 @@ impl Default for Settings {
             tls: None,
             trusted_proxies: Vec::new(),
             peer_share_percent: PEER_SHARE_PERCENT,
+            database_host: None,
+            key_pairs: Vec::new(),
+            guide: None,
+            demo_guide: None,
         }
     }
 }
@@ -76,7 +82,8 @@ pub(super) fn read_application_settings<'a>(
 ) -> SettingsDraft<'a> {
     let mut draft = SettingsDraft::default();
     let Some(ward) = tool_ward(application) else { return draft };
-    ward.only(&["listen", "listeners", "tls", "trusted_proxies", "peer_share_percent"]);
+    let keys = ["listen", "listeners", "tls", "trusted_proxies", "peer_share_percent"];
+    ward.only(&[&keys[..], &start::KEYS].concat());
     if let Some(text) = ward.text("listen") {
         draft.settings.listen = address(&ward, &text).unwrap_or(LISTEN);
     }
@@ -92,6 +99,7 @@ pub(super) fn read_application_settings<'a>(
     if let Some(percent) = percent(&ward, "peer_share_percent") {
         draft.settings.peer_share_percent = percent;
     }
+    draft.start = start::read(&ward, root, &mut draft.settings);
     draft
 }
 

@@ -51,9 +51,9 @@ fn a_trigger_with_everything_and_one_with_the_least() {
             GrpcTrigger { id: "billing-grpc-trigger", component: "billing", interface:
             … "pms:billing/accounts", package: None, service: None, public: false }
             GrpcSettings { listen: 0.0.0.0:9443, token: Some(TokenSettings { public_key:
-            … "{{ jwt_public_key }}", issuer: "us", audience: "ward" }), message_bytes_max:
-            … 65536, tls: Some(TlsFiles { cert: "dir/tls/cert.pem", key: "dir/tls/key.pem"
-            … }), reflection: false }"#]],
+            … "{{ jwt_public_key }}", issuer: "us", audience: "ward" }), caller: None,
+            … message_bytes_max: 65536, tls: Some(TlsFiles { cert: "dir/tls/cert.pem", key:
+            … "dir/tls/key.pem" }), reflection: false }"#]],
     );
 }
 
@@ -63,12 +63,12 @@ fn triggers_without_ids_get_those_of_spin() {
     check(
         &trigger.repeat(2),
         expect![[r#"
-        GrpcTrigger { id: "billing-grpc-trigger", component: "billing", interface:
-        … "a:b/c", package: None, service: None, public: true }
-        GrpcTrigger { id: "grpc-trigger1", component: "billing", interface: "a:b/c",
-        … package: None, service: None, public: true }
-        GrpcSettings { listen: 127.0.0.1:9001, token: None, message_bytes_max: 4194304,
-        … tls: None, reflection: true }"#]],
+            GrpcTrigger { id: "billing-grpc-trigger", component: "billing", interface:
+            … "a:b/c", package: None, service: None, public: true }
+            GrpcTrigger { id: "grpc-trigger1", component: "billing", interface: "a:b/c",
+            … package: None, service: None, public: true }
+            GrpcSettings { listen: 127.0.0.1:9001, token: None, caller: None,
+            … message_bytes_max: 4194304, tls: None, reflection: true }"#]],
     );
 }
 
@@ -119,11 +119,11 @@ fn what_is_wrong_with_triggers() {
               help: write it as in WIT: "ns:package/interface", with or without "@1.2.3"
             dir/spin.toml:12:11: "billing..v1" is not a protobuf package
               12 | package = 'billing..v1'
-              help: write words with dots between, as in "billing.v1", or "" for none
+              help: write words with dots between, as in "orders.v1", or "" for none
             dir/spin.toml:13:11: "2nd" is not the name of a protobuf service
               13 | service = '2nd'
               help: use letters, digits and underscores, a letter first, as in
-            … "BillingService"
+            … "OrderService"
             dir/spin.toml:14:10: `public` must be true or false, and this is a string
               14 | public = 'yes'
             dir/spin.toml:15:1: `interface` is missing here; it must be a string
@@ -182,5 +182,35 @@ fn what_is_wrong_with_settings() {
         expect![[r#"
         dir/spin.toml:10:8: `grpc` must be a table, and this is a string
           10 | grpc = 'x'"#]],
+    );
+}
+
+#[test]
+fn the_record_of_the_caller_is_named_without_a_version() {
+    let trigger = "[[trigger.grpc]]\ncomponent = 'billing'\ninterface = 'a:b/c'\npublic = true\n";
+    let settings =
+        |caller: &str| format!("[application.trigger.grpc]\ncaller = '{caller}'\n{trigger}");
+    check(
+        &settings("a:b/c.who-asks"),
+        expect![[r#"
+        GrpcTrigger { id: "billing-grpc-trigger", component: "billing", interface:
+        … "a:b/c", package: None, service: None, public: true }
+        GrpcSettings { listen: 127.0.0.1:9001, token: None, caller: Some(CallerRecord {
+        … interface: "a:b/c", record: "who-asks" }), message_bytes_max: 4194304, tls:
+        … None, reflection: true }"#]],
+    );
+    check(
+        &settings("a:b/c@1.0.0.who"),
+        expect![[r#"
+        dir/spin.toml:8:10: "a:b/c@1.0.0.who" is not the name of a record
+          8 | caller = 'a:b/c@1.0.0.who'
+          help: write it as in WIT and without a version: "ns:package/interface.record""#]],
+    );
+    check(
+        &settings("a:b/c"),
+        expect![[r#"
+        dir/spin.toml:8:10: "a:b/c" is not the name of a record
+          8 | caller = 'a:b/c'
+          help: write it as in WIT and without a version: "ns:package/interface.record""#]],
     );
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use expect_test::{Expect, expect};
-use ward_manifest::App;
+use ward_manifest::{App, KafkaSettings};
 
 use crate::fold::fold;
 
@@ -57,8 +57,9 @@ fn defaults_are_filled_in() {
                     brokers: "{{ kafka_brokers }}",
                     client: [],
                     contracts: "dir/wit",
-                    partitions: None,
+                    partitions: 6,
                     replicas: 1,
+                    keep_records: 604800s,
                     keep_published: 86400s,
                     outboxes: [
                         Outbox {
@@ -135,10 +136,9 @@ fn everything_can_be_said() {
                         "security.protocol",
                     ],
                     contracts: "dir/contracts",
-                    partitions: Some(
-                        12,
-                    ),
+                    partitions: 12,
                     replicas: 3,
+                    keep_records: 604800s,
                     keep_published: 3600s,
                     outboxes: [],
                 },
@@ -278,7 +278,7 @@ fn names_and_numbers_are_checked() {
             dir/spin.toml:17:64: "events" is no WIT interface
               17 | outbox = [{ component = "patients", topic = "a/b", interface = "events",
             … record = "A", key = "" }]
-              help: write package, interface and version, as in "pms:patients/events@1.0.0"
+              help: write package, interface and version, as in "shop:orders/events@1.0.0"
             dir/spin.toml:17:94: "" is no name in WIT: it must not be empty
               17 | outbox = [{ component = "patients", topic = "a/b", interface = "events",
             … record = "A", key = "" }]
@@ -290,7 +290,7 @@ fn names_and_numbers_are_checked() {
               21 | group = " "
             dir/spin.toml:23:13: "pms:patients" is no WIT interface
               23 | interface = "pms:patients"
-              help: write package, interface and version, as in "pms:patients/events@1.0.0"
+              help: write package, interface and version, as in "shop:orders/events@1.0.0"
             dir/spin.toml:24:8: `from` cannot be "now"
               24 | from = "now"
               help: write "earliest" (the default) or "latest"
@@ -332,7 +332,7 @@ fn a_trigger_needs_to_know_its_broker() {
           12 | [[trigger.kafka]]
         spin.toml:12:11: there are kafka triggers and no [application.trigger.kafka]
           12 | [[trigger.kafka]]
-          help: add it, with brokers = "{{ kafka_brokers }}""#]]
+          help: add it, with brokers = "{{ brokers }}""#]]
     .assert_eq(&fold(&findings.to_string()));
 }
 
@@ -356,6 +356,11 @@ fn the_variables_of_a_broker_are_known() {
     let text = format!("{BASE}{client}\n{ENTRIES}");
     let kafka = App::read(Path::new("spin.toml"), &text).unwrap().kafka.unwrap();
     assert_eq!(Vec::from_iter(kafka.broker_variables()), ["kafka_brokers"]);
+    assert_eq!(kafka.broker_variable().as_deref(), Some("kafka_brokers"));
+    for brokers in ["{{ kafka_brokers }}:9092", "{{ kafka_brokers }},{{ kafka_brokers }}", "a:1"] {
+        let settings = KafkaSettings { brokers: brokers.to_owned(), ..kafka.clone() };
+        assert_eq!(settings.broker_variable(), None, "{brokers}");
+    }
     assert_eq!(Vec::from_iter(kafka.client_variables()), ["password"]);
 }
 

@@ -17,7 +17,7 @@ use crate::contract::{definition, unversioned};
 pub struct Incompatibility {
     /// Where in a source file of the current contract, as `file:line:column`, where that is known.
     pub position: Option<String>,
-    /// Which item: `pms:billing/accounts.money.currency`.
+    /// Which item: `shop:orders/items.price.currency`.
     pub item: String,
     /// What changed.
     pub change: String,

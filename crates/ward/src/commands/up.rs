@@ -221,7 +221,7 @@ fn summary(runtime: &Runtime) -> String {
     }
 }
 
-/// `patients calls billing`, or what became a part of what and why; each said once.
+/// `shop calls stock`, or what became a part of what and why; each said once.
 fn link_lines(runtime: &Runtime) -> Vec<String> {
     let mut lines = Vec::new();
     for component in runtime.loaded() {

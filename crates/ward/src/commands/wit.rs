@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use ward_manifest::App;
 use ward_wire::{Contract, Naming, compat, proto_text};
 
 use crate::cli::{WitCheckArgs, WitCommand, WitProtoArgs};
@@ -50,11 +51,22 @@ fn proto(args: &WitProtoArgs) -> Result<ExitCode, Failure> {
     let naming = Naming {
         package: args.package.clone(),
         service: args.service.clone(),
-        ambient: args.ambient.clone(),
+        ambient: ambient(args)?,
     };
     let text = proto_text(&contract, &interfaces, &naming).map_err(Failure::all)?;
     output::print(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The records that are no part of messages: those that were named, or what the manifest beside the
+/// contracts says of gRPC.
+fn ambient(args: &WitProtoArgs) -> Result<Vec<String>, Failure> {
+    let manifest = args.wit.parent().unwrap_or(&args.wit).join("spin.toml");
+    if !args.ambient.is_empty() || !manifest.is_file() {
+        return Ok(args.ambient.clone());
+    }
+    let caller = App::load(&manifest)?.grpc.caller;
+    Ok(caller.iter().map(ToString::to_string).collect())
 }
 
 /// The packages in the directories directly in `directory`, without the one at `except`.

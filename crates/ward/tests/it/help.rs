@@ -100,7 +100,7 @@ fn up() {
             Examples:
               ward up --build --demo
               ward up --listen 127.0.0.1:8080 --no-listeners
-              ward up --variable jwt_issuer=https://example.org --variable @variables.toml
+              ward up --variable issuer=https://example.org --variable @variables.toml
               WARD_DATABASE_URL=postgres://admin:…@db.example.org/postgres ward up
 
             PostgreSQL: unless the application's database variables are all given, ward runs a

@@ -59,7 +59,9 @@ impl ConnectionError {
     #[must_use]
     pub fn help(&self) -> Option<&'static str> {
         match self {
-            Self::NoBroker => Some("give it as host:port in the variable kafka_brokers"),
+            Self::NoBroker => {
+                Some("give it as host:port, as `brokers` of the manifest or with --kafka-brokers")
+            }
             Self::NoTls { .. } => Some(
                 "build ward with `--features kafka-tls` (on Debian with libssl-dev and \
                  pkg-config); without it there are plain connections, with SASL PLAIN or no \

@@ -82,10 +82,10 @@ mod tests {
         let rung = Arc::new(AtomicU32::new(0));
         let count = rung.clone();
         let bell = OutboxBell::new(move |component| {
-            assert_eq!(component, "patients");
+            assert_eq!(component, "shop");
             count.fetch_add(1, Ordering::Relaxed);
         });
-        let watch = OutboxWatch::new(bell, "patients".into());
+        let watch = OutboxWatch::new(bell, "shop".into());
         assert!(!watch.concerns("SELECT 1") && !watch.concerns("COMMIT"));
         assert!(watch.concerns("WITH p AS (INSERT …) INSERT INTO outbox SELECT …"));
         assert!(watch.concerns(" commit;") && watch.concerns("END") && !watch.concerns("SELECT 1"));
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn without_anybody_who_listens_nothing_is_looked_for() {
-        let watch = OutboxWatch::new(OutboxBell::default(), "patients".into());
+        let watch = OutboxWatch::new(OutboxBell::default(), "shop".into());
         assert!(!watch.concerns("INSERT INTO outbox"));
     }
 }

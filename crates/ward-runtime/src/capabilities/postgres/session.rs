@@ -105,7 +105,7 @@ const DISCARD: Duration = Duration::from_secs(10);
 fn drive(mut connection: Connection) -> JoinHandle<()> {
     tokio::spawn(async move {
         // Polled by hand: the library's own loop logs the server's notices, and what a trigger
-        // raises as a notice may hold a patient's data.
+        // raises as a notice may hold personal data.
         loop {
             match std::future::poll_fn(|cx| connection.poll_message(cx)).await {
                 Some(Ok(AsyncMessage::Notice(_) | AsyncMessage::Notification(_))) => {}

@@ -40,13 +40,13 @@ mod tests {
     #[test]
     fn only_what_tells_which_event_it_is_is_shown() {
         let event = json!({
-            "patientId": "p", "name": "Jane", "email": "jane@example.com", "dateOfBirth": "",
-            "eventType": "PATIENT_CREATED", "version": "3", "occurredAt": "2026-01-01T00:00:00Z",
+            "orderId": "p", "name": "Jane", "email": "jane@example.com", "dateOfBirth": "",
+            "eventType": "ORDER_PLACED", "version": "3", "occurredAt": "2026-01-01T00:00:00Z",
             "registeredDate": "2026-01-01", "nested": [{"age": 7, "id": 1, "sick": true}],
         });
         let expected = json!({
-            "patientId": "p", "name": "…", "email": "…", "dateOfBirth": "",
-            "eventType": "PATIENT_CREATED", "version": "3", "occurredAt": "2026-01-01T00:00:00Z",
+            "orderId": "p", "name": "…", "email": "…", "dateOfBirth": "",
+            "eventType": "ORDER_PLACED", "version": "3", "occurredAt": "2026-01-01T00:00:00Z",
             "registeredDate": "…", "nested": [{"age": "…", "id": 1, "sick": "…"}],
         });
         assert_eq!(mask(event), expected);
