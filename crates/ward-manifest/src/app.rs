@@ -277,6 +277,9 @@ pub struct Settings {
     /// `peer_share_percent`: how much of what clients can hold one network address may have; 25 by
     /// default.
     pub peer_share_percent: u8,
+    /// `guest_memory` in bytes (TOML: an integer, or a string such as `"2GiB"`): what the memories
+    /// of all instances may be together; where there is none, the runtime looks at the machine.
+    pub guest_memory_bytes: Option<u64>,
 }
 
 /// `[component.<id>.tool.ward]`.

@@ -19,6 +19,8 @@ mod link;
 mod linker;
 mod load;
 mod loader;
+mod machine;
+mod memory;
 mod outbound;
 mod request_id;
 mod services;

@@ -20,16 +20,18 @@ use crate::compose::{self, DeniedImport, Layer};
 use crate::error::LoadError;
 use crate::link::{self, LiveLink, Plan};
 use crate::load::{Link, LoadedComponent, RuntimeOptions};
+use crate::memory::GuestMemory;
 use crate::outbound::{Outbound, OutboundClient};
 use crate::services::Services;
 use crate::state::{ComponentShared, State};
-use crate::{engine, files, linker};
+use crate::{engine, files, linker, machine};
 
 /// What loading one component after the other needs.
 pub(crate) struct Loader<'a> {
     app: &'a App,
     options: &'a RuntimeOptions,
     engine: Engine,
+    memory: Arc<GuestMemory>,
     linker: Linker<State>,
     cache: CompileCache,
     variables: Arc<Variables>,
@@ -64,7 +66,9 @@ impl<'a> Loader<'a> {
         options: &'a RuntimeOptions,
     ) -> Result<Self, LoadError> {
         let fail = |problem: &dyn Display| LoadError::new(&app.name, problem);
-        let engine = engine::engine().map_err(|e| fail(&format!("{e:#}")))?;
+        let engine::Made { engine, beside_memory_bytes } =
+            engine::engine().map_err(|e| fail(&format!("{e:#}")))?;
+        let memory = app.settings.guest_memory_bytes.unwrap_or_else(machine::guest_memory);
         let networks = Arc::new(options.config.outbound_networking.clone());
         let cache_dir = options.state_dir.join("cache");
         Ok(Self {
@@ -85,6 +89,7 @@ impl<'a> Loader<'a> {
             ),
             networks,
             engine,
+            memory: GuestMemory::new(memory, beside_memory_bytes),
             variables,
         })
     }
@@ -183,6 +188,7 @@ impl<'a> Loader<'a> {
         Ok(ComponentShared {
             engine: self.engine.clone(),
             settings: self.settings(entry),
+            memory: self.memory.clone(),
             environment: environment.into_iter().collect(),
             files,
             networks: self.networks.clone(),

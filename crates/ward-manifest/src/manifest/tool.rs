@@ -32,6 +32,7 @@ impl Default for Settings {
             tls: None,
             trusted_proxies: Vec::new(),
             peer_share_percent: PEER_SHARE_PERCENT,
+            guest_memory_bytes: None,
         }
     }
 }
@@ -53,6 +54,11 @@ const INSTANCE_IDLE: Duration = Duration::from_secs(1);
 const MEMORY_LIMIT_BYTES_MAX: u64 = 4 << 30;
 /// One page, the least a wasm memory that holds anything has.
 const MEMORY_LIMIT_BYTES_MIN: u64 = 64 << 10;
+
+/// With less there would be no instance: a Rust guest begins with more than this.
+const GUEST_MEMORY_BYTES_MIN: u64 = 1 << 20;
+/// More than instances can have: 1000 of them, at most 1 GiB each on average.
+const GUEST_MEMORY_BYTES_MAX: u64 = 1 << 40;
 
 impl Default for ComponentSettings {
     fn default() -> ComponentSettings {
@@ -76,7 +82,14 @@ pub(super) fn read_application_settings<'a>(
 ) -> SettingsDraft<'a> {
     let mut draft = SettingsDraft::default();
     let Some(ward) = tool_ward(application) else { return draft };
-    ward.only(&["listen", "listeners", "tls", "trusted_proxies", "peer_share_percent"]);
+    ward.only(&[
+        "listen",
+        "listeners",
+        "tls",
+        "trusted_proxies",
+        "peer_share_percent",
+        "guest_memory",
+    ]);
     if let Some(text) = ward.text("listen") {
         draft.settings.listen = address(&ward, &text).unwrap_or(LISTEN);
     }
@@ -92,6 +105,8 @@ pub(super) fn read_application_settings<'a>(
     if let Some(percent) = percent(&ward, "peer_share_percent") {
         draft.settings.peer_share_percent = percent;
     }
+    let memory = GUEST_MEMORY_BYTES_MIN..=GUEST_MEMORY_BYTES_MAX;
+    draft.settings.guest_memory_bytes = size_at(&ward, "guest_memory", memory, "1MiB and 1024GiB");
     draft
 }
 

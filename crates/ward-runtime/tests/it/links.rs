@@ -281,13 +281,21 @@ async fn calls_one_after_the_other_share_an_instance_up_to_its_share() {
     assert_eq!(counts, ["1", "2", "3", "1", "2", "3", "1", "2", "3"]);
 }
 
+/// Each of the instances has had one of two calls then, and ends with the next: so the next ones find
+/// them one after the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_at_once_have_an_instance_each() {
-    let host = host();
-    let answers = join_all((0..20).map(|_| host.text("main", "/perform/plain?sleep=300"))).await;
+    let twice = "max_instance_reuse_count = 2, idle_instance_timeout = '60s'";
+    let host = app("deadline = '30s'", twice).load();
+    let answers = join_all((0..20).map(|_| host.text("main", "/perform/plain?sleep=2000"))).await;
     assert!(answers.iter().all(|answer| answer == "1"), "{answers:?}");
-    let counts = join_all((0..20).map(|_| host.text("main", "/perform/plain?count"))).await;
-    assert!(counts.iter().all(|count| count != "0"), "{counts:?}");
+    let mut counts = Vec::new();
+    for _ in 0..21 {
+        counts.push(host.text("main", "/perform/plain?count").await);
+    }
+    let last = counts.pop();
+    assert!(counts.iter().all(|count| count == "2"), "{counts:?}");
+    assert_eq!(last.as_deref(), Some("1"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
