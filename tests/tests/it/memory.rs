@@ -26,7 +26,8 @@ async fn without_memory_for_an_instance_it_is_503_until_some_is_given_back() {
     std::fs::write(&file, manifest("guest_memory = \"24MiB\"")).expect("a manifest");
     let ward = Ward::start(Options::manifest(&file));
     let api = ward.api();
-    let hold = api.get(&format!("/hold?bytes={}&ms=5000", 100 * MIB));
+    let path = format!("/hold?bytes={}&ms=5000", 100 * MIB);
+    let hold = api.get(&path);
     let others = async {
         let refused = until(503, &ward).await;
         assert_eq!(refused.problem(503)["type"], "urn:ward:problem:overloaded");
