@@ -63,6 +63,12 @@ fn overloaded<T>(answer: &Result<T, HandleError>) -> bool {
     matches!(answer, Err(HandleError::Overloaded))
 }
 
+/// Waits until another instance is refused.
+async fn until_full(host: &Host) {
+    let answer = until(|| small(host), overloaded).await;
+    assert!(overloaded(&answer));
+}
+
 /// It takes more than is kept of an instance, and less: one gives back at its end, the other when
 /// somebody needs it.
 #[tokio::test(flavor = "multi_thread")]
@@ -71,7 +77,7 @@ async fn what_a_guest_holds_is_refused_to_others_until_it_ends() {
         let host = host(bytes);
         for _ in 0..3 {
             let first = host.open("big", &format!("/hold?bytes={}", 100 * MIB));
-            until(|| small(&host), overloaded).await;
+            until_full(&host).await;
             assert_eq!(call(&host).await, Err(CallError::Overloaded));
             let second = host.get("big", "/hold?bytes=65536").await;
             assert!(overloaded(&second), "{second:?}");
@@ -120,7 +126,7 @@ async fn idle_instances_make_room_and_are_kept_where_there_is_some() {
 async fn instances_that_fail_to_be_made_hold_nothing() {
     let host = host(3 * MIB);
     let first = host.open("big", &format!("/hold?bytes={}", 100 * MIB));
-    until(|| small(&host), overloaded).await;
+    until_full(&host).await;
     let more = futures::future::join_all((0..200).map(|_| small(&host))).await;
     assert!(more.iter().all(overloaded), "{more:?}");
     first.end().await.unwrap();
@@ -144,7 +150,7 @@ async fn the_log_says_once_which_setting_it_was() {
     let log = log::capture();
     let host = host(BYTES);
     let first = host.open("big", &format!("/hold?bytes={}", 100 * MIB));
-    until(|| small(&host), overloaded).await;
+    until_full(&host).await;
     for _ in 0..3 {
         assert!(overloaded(&small(&host).await));
     }
