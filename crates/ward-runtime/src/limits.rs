@@ -26,14 +26,15 @@ pub(crate) const TABLE_KEPT_RESIDENT_BYTES: usize = 16 * 1024;
 /// nothing anew.
 pub(crate) const WARM_SLOTS_MAX: u32 = 32;
 
-/// What an instance's memories may have grown by and the instance still be kept for another request:
-/// a memory never shrinks, so what one large request took would stay with a warm instance. Requests
-/// of services take some MiB. Past this, the pages that were touched (8192, at a quarter of a
+/// What an instance's memories may have grown by and the instance still be kept for another
+/// request: a memory never shrinks, so what one large request took would stay with a warm instance.
+/// Requests of services take some MiB. Past this, the pages that were touched (8192, at a quarter of a
 /// microsecond each) have cost far more than the new instance that comes in its place.
 pub(crate) const INSTANCE_GROWTH_KEPT_MAX: usize = 32 << 20;
 
-/// How long what needs memory waits for some to be given back. An instance is gone some milliseconds
-/// after its last answer, or after it was let go; on a busy machine it is tens of turns of 10 ms.
+/// How long what needs memory waits for some to be given back. An instance is gone some
+/// milliseconds after its last answer, or after it was let go; on a busy machine it is tens of
+/// turns of 10 ms.
 pub(crate) const GUEST_MEMORY_WAIT: Duration = Duration::from_millis(500);
 
 /// The memory of a machine that does not say what it has: of a small one.

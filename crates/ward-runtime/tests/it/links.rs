@@ -281,8 +281,8 @@ async fn calls_one_after_the_other_share_an_instance_up_to_its_share() {
     assert_eq!(counts, ["1", "2", "3", "1", "2", "3", "1", "2", "3"]);
 }
 
-/// Each of the instances has had one of two calls then, and ends with the next: so the next ones find
-/// them one after the other.
+/// Each of the instances has had one of two calls then, and ends with the next: so the next ones
+/// find them one after the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_at_once_have_an_instance_each() {
     let twice = "max_instance_reuse_count = 2, idle_instance_timeout = '60s'";
