@@ -315,6 +315,20 @@ mod tests {
         assert_eq!((used(&memory), memory.is_wanted()), (0, false));
     }
 
+    /// Of two memories the second found no room.
+    #[tokio::test(start_paused = true)]
+    async fn an_instance_that_fails_to_be_made_gives_back_what_it_had() {
+        let memory = GuestMemory::new(4 << 16, 0);
+        let mut first = limiter(&memory);
+        assert!(first.memory_growing(0, 2 * PAGE, None).await.unwrap());
+        let mut second = limiter(&memory);
+        assert!(second.memory_growing(0, PAGE, None).await.unwrap());
+        assert!(second.memory_growing(0, 2 * PAGE, None).await.is_err());
+        assert_eq!(used(&memory), 3 * PAGE);
+        drop(second);
+        assert_eq!(used(&memory), 2 * PAGE);
+    }
+
     #[tokio::test]
     async fn idle_instances_go_and_not_for_what_would_not_fit_anyway() {
         let memory = GuestMemory::new(4 << 16, 0);
