@@ -33,6 +33,8 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// Whether ward makes its own token keys, rather than being given the tests'.
     pub own_keys: bool,
+    /// The address space that the process may have, as `ulimit -v` takes it; unlimited for none.
+    pub address_space_kib: Option<u64>,
 }
 
 impl Options {
@@ -132,7 +134,10 @@ impl Ward {
     /// The command line of `ward up` over this state.
     fn command(&self) -> Command {
         let repository = Repository::here();
-        let mut command = Command::new(binary());
+        let mut command = match self.options.address_space_kib {
+            None => Command::new(binary()),
+            Some(kib) => limited(kib),
+        };
         command.arg("up").arg("--listen").arg("127.0.0.1:0").arg("--state-dir").arg(self.state());
         let manifest = self.options.from.clone();
         command.arg("--from").arg(manifest.unwrap_or_else(|| repository.root().join("spin.toml")));
@@ -297,6 +302,13 @@ fn binary() -> PathBuf {
     let mut ward = own.ancestors().skip(1).take(2).map(|directory| directory.join("ward"));
     let missing = "no ward beside the tests: `cargo build --release -p ward` makes one";
     ward.find(|ward| ward.is_file()).expect(missing)
+}
+
+/// The binary, with so much address space. The shell becomes it.
+fn limited(kib: u64) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -v \"$0\" && exec \"$@\"", &kib.to_string()]).arg(binary());
+    command
 }
 
 fn make_passable(home: &Path) {

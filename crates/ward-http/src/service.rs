@@ -234,6 +234,10 @@ fn problem(error: &HandleError) -> Problem {
 }
 
 fn report(ticket: &Ticket, error: &HandleError) {
+    // Nothing failed; the line of the request says what it got, and the runtime what ran out.
+    if matches!(error, HandleError::Overloaded) {
+        return;
+    }
     let (request_id, (route, component)) = (ticket.line.id, ticket.line.names());
     tracing::error!(%request_id, component, route, %error, "a request failed");
 }

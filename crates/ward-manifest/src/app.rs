@@ -287,6 +287,9 @@ pub struct Settings {
     pub guide: Option<Guide>,
     /// `demo_guide`: what is printed in its place when demo data was asked for.
     pub demo_guide: Option<Guide>,
+    /// `guest_memory` in bytes (TOML: an integer, or a string such as `"2GiB"`): what the memories
+    /// of all instances may be together; where there is none, the runtime looks at the machine.
+    pub guest_memory_bytes: Option<u64>,
 }
 
 /// `[component.<id>.tool.ward]`.

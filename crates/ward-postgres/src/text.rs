@@ -137,7 +137,8 @@ impl Reading {
 
     fn put(&mut self, name: &str, value: String) -> Result<(), AddressError> {
         let Some((name, support)) = parameter::find(name) else {
-            let sayable = !self.spilled && is_name(name);
+            // Who forgets the `=` behind `password` has written the password into the name.
+            let sayable = !self.spilled && is_name(name) && !name.contains("pass");
             return Err(AddressError::Unknown(sayable.then(|| name.to_owned())));
         };
         if value.is_empty() {
@@ -287,5 +288,6 @@ mod tests {
         check("postgres://h?password=a&b=c", unnamed);
         check("postgres://u:1/x?y=z@h", unnamed);
         check("host=h Horse=1", unnamed);
+        check("host=h passwordbattery=staple", unnamed);
     }
 }

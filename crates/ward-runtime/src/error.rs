@@ -2,6 +2,9 @@
 //! the log and the operator; what a caller of the application reads is decided by the triggers.
 
 use thiserror::Error;
+use wasmtime::PoolConcurrencyLimitError;
+
+use crate::memory::NoRoom;
 
 /// A component could not be made ready to serve.
 #[derive(Debug, Error)]
@@ -38,10 +41,15 @@ pub enum HandleError {
     /// No instance could be made; the text is for the log only.
     #[error("the component could not be instantiated: {0}")]
     Instantiate(String),
-    /// Every instance slot is in use; trying again later may succeed.
-    #[error("all instance slots are in use")]
+    /// Every instance slot or all memory is in use; trying again later may succeed.
+    #[error("all instance slots or all memory of guests is in use")]
     Overloaded,
     /// The component answered with a `wasi:http` error code in place of a response.
     #[error("the component answered with an error code: {0}")]
     Guest(String),
+}
+
+/// Whether an instance could not be made for want of a place, which others will give back.
+pub(crate) fn is_overload(error: &wasmtime::Error) -> bool {
+    error.is::<PoolConcurrencyLimitError>() || error.is::<NoRoom>()
 }

@@ -4,13 +4,13 @@
 //! called. Nothing here reads a header or a body.
 
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use ward_manifest::ComponentSettings;
+use futures::task::AtomicWaker;
 use wasmtime::component::{GuestTaskId, InstancePre};
-use wasmtime::{PoolConcurrencyLimitError, Store, StoreContextMut};
+use wasmtime::{Store, StoreContextMut};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::handler::{
     HandlerState, Instance, InstantiationError, ProxyHandler, ProxyPre, ShouldAccept,
@@ -18,8 +18,9 @@ use wasmtime_wasi_http::handler::{
 };
 
 use crate::call::CallContext;
-use crate::error::{HandleError, LoadError};
+use crate::error::{HandleError, LoadError, is_overload};
 use crate::exports;
+use crate::memory::{Footprint, Idle};
 use crate::moving_timer::MovingTimer;
 use crate::state::{ComponentShared, State};
 use crate::underway::Underway;
@@ -105,7 +106,7 @@ impl HttpHandler {
 /// What a call that failed in time is called.
 fn classify(error: wasmtime::Error) -> HandleError {
     if let Some(failed) = error.downcast_ref::<InstantiationError<Ticket>>() {
-        return if failed.error.is::<PoolConcurrencyLimitError>() {
+        return if is_overload(&failed.error) {
             HandleError::Overloaded
         } else {
             HandleError::Instantiate(format!("{:#}", failed.error))
@@ -147,15 +148,18 @@ impl HandlerState for Workers {
         let mut store = self.component.store()?;
         let made = self.pre.instantiate_async(&mut store);
         let proxy = tokio::time::timeout(settings.deadline, made).await??;
+        let footprint = store.data().footprint().clone();
+        footprint.made();
         Ok(Instance {
             store,
             proxy,
             view: State::http,
-            expiration: Expiration::new(settings),
+            expiration: Expiration::new(self.component.clone()),
             state: Worker {
                 component: self.component.clone(),
                 failed: Failed::default(),
                 underway: Underway::default(),
+                footprint,
                 requests_max: if self.reusable { settings.instance_reuse_max as usize } else { 1 },
                 concurrent_max: settings.instance_concurrency_max as usize,
             },
@@ -172,6 +176,7 @@ pub(crate) struct Worker {
     component: Arc<ComponentShared>,
     failed: Failed,
     underway: Underway,
+    footprint: Arc<Footprint>,
     requests_max: usize,
     concurrent_max: usize,
 }
@@ -182,7 +187,8 @@ impl WorkerState for Worker {
 
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
         // An instance with a late request is about to be ended, and whoever joins it with it.
-        if total >= self.requests_max || self.underway.is_late() {
+        let spent = total >= self.requests_max || self.footprint.has_outgrown();
+        if spent || self.underway.is_late() {
             ShouldAccept::Never
         } else if concurrent >= self.concurrent_max {
             ShouldAccept::No
@@ -222,32 +228,41 @@ impl WorkerState for Worker {
     }
 }
 
+/// Wakes the worker of an instance, which then sees whether it is to go.
+#[derive(Default)]
+struct Bell(AtomicWaker);
+
+impl Idle for Bell {
+    fn let_go(&self) {
+        self.0.wake();
+    }
+}
+
 /// Ends an instance that has been idle for long, or busy for longer than any deadline allows: with
 /// requests that wait for a response, or with what goes on after the last response began. One
-/// timer serves all, which looks whether the end has come once an idle interval.
+/// timer serves all, which looks whether the end has come once an idle interval. One that is idle
+/// goes at once where its memory is needed.
 pub(crate) struct Expiration {
-    idle: Duration,
-    deadline: Duration,
-    stream_deadline: Duration,
+    component: Arc<ComponentShared>,
+    bell: Arc<Bell>,
     timer: MovingTimer,
 }
 
 impl Expiration {
-    fn new(settings: &ComponentSettings) -> Self {
-        let (idle, deadline) = (settings.instance_idle, settings.deadline);
-        Self {
-            idle,
-            deadline,
-            stream_deadline: settings.stream_deadline,
-            timer: MovingTimer::new(idle),
-        }
+    fn new(component: Arc<ComponentShared>) -> Self {
+        let bell: Arc<Bell> = Arc::default();
+        let idle: Weak<Bell> = Arc::downgrade(&bell);
+        component.memory.register(idle);
+        let timer = MovingTimer::new(component.settings.instance_idle);
+        Self { component, bell, timer }
     }
 
     fn limit(&self, status: WorkerStatus) -> Duration {
+        let settings = &self.component.settings;
         match status {
-            WorkerStatus::Idle => self.idle,
-            WorkerStatus::Requests => self.deadline,
-            WorkerStatus::PostReturn => self.stream_deadline,
+            WorkerStatus::Idle => settings.instance_idle,
+            WorkerStatus::Requests => settings.deadline,
+            WorkerStatus::PostReturn => settings.stream_deadline,
         }
     }
 }
@@ -259,6 +274,13 @@ impl WorkerExpiration for Expiration {
         status: WorkerStatus,
         start: Instant,
     ) -> Poll<()> {
+        if status == WorkerStatus::Idle {
+            // In this order: who comes to want it in between wakes the worker.
+            self.bell.0.register(cx.waker());
+            if self.component.memory.is_wanted() {
+                return Poll::Ready(());
+            }
+        }
         let end = start + self.limit(status);
         self.timer.poll(cx, end.into())
     }

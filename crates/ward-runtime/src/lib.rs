@@ -18,6 +18,8 @@ mod link;
 mod linker;
 mod load;
 mod loader;
+mod machine;
+mod memory;
 mod metrics;
 mod moving_timer;
 mod outbound;

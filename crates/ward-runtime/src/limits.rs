@@ -1,13 +1,10 @@
-//! The bounds on what one instance may take, in one place, and the limiter that holds an instance
-//! to its memory. The numbers are ceilings of the engine; a component's own limits are lower and
-//! come from its settings in the manifest.
+//! The bounds on what one instance may take, in one place. The numbers are ceilings of the engine;
+//! a component's own limits are lower and come from its settings in the manifest.
 
 use std::time::Duration;
 
-use wasmtime::ResourceLimiter;
-
 /// Instances alive at once. Spin's ceiling too; far above what two cores can keep busy, and what
-/// bounds it first is memory: 1000 idle instances of a 2 MiB guest are 2 GiB.
+/// bounds it first is memory (`guest_memory`): 1000 idle instances of a 2 MiB guest are 2 GiB.
 pub(crate) const INSTANCES_MAX: u32 = 1000;
 
 /// Core instances in one component: a composed guest has about five per part (module, shims).
@@ -28,6 +25,27 @@ pub(crate) const TABLE_KEPT_RESIDENT_BYTES: usize = 16 * 1024;
 /// Idle slots that stay as their last instance's component wants them, so that its next one maps
 /// nothing anew.
 pub(crate) const WARM_SLOTS_MAX: u32 = 32;
+
+/// What an instance's memories may have grown by and the instance still be kept for another
+/// request: a memory never shrinks, so what one large request took would stay with a warm instance.
+/// Requests of services take some MiB. Past this, the pages that were touched (8192, at a quarter of a
+/// microsecond each) have cost far more than the new instance that comes in its place.
+pub(crate) const INSTANCE_GROWTH_KEPT_MAX: usize = 32 << 20;
+
+/// How long what needs memory waits for some to be given back. An instance is gone some
+/// milliseconds after its last answer, or after it was let go; on a busy machine it is tens of
+/// turns of 10 ms.
+pub(crate) const GUEST_MEMORY_WAIT: Duration = Duration::from_millis(500);
+
+/// The memory of a machine that does not say what it has: of a small one.
+pub(crate) const MEMORY_UNKNOWN_BYTES: u64 = 4 << 30;
+
+/// Address space of a memory where there is too little to reserve 4 GiB for each: what a service
+/// starts with and some requests take. One that grows past it moves, and has as much again.
+pub(crate) const SMALL_RESERVATION_BYTES: u32 = 4 << 20;
+
+/// Address space after such a memory, which saves some bounds checks: a wasm page.
+pub(crate) const SMALL_GUARD_BYTES: u32 = 64 << 10;
 
 /// Stack of a guest, in bytes. Endless recursion ends here with a trap.
 pub(crate) const GUEST_STACK_BYTES_MAX: usize = 512 * 1024;
@@ -75,63 +93,3 @@ pub(crate) const POSTGRES_PARTS: usize = 4;
 /// Database addresses that are remembered as they were read. A component has one or two; one that
 /// makes up new ones has each read anew.
 pub(crate) const POSTGRES_ADDRESSES_MAX: usize = 256;
-
-/// Holds one store to its component's memory limit, summed over all its linear memories.
-#[derive(Debug)]
-pub(crate) struct MemoryLimiter {
-    used_bytes: usize,
-    max_bytes: usize,
-}
-
-impl MemoryLimiter {
-    /// A limiter that allows `max_bytes` in all.
-    pub(crate) fn new(max_bytes: u64) -> Self {
-        Self { used_bytes: 0, max_bytes: usize::try_from(max_bytes).unwrap_or(usize::MAX) }
-    }
-}
-
-impl ResourceLimiter for MemoryLimiter {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let used_bytes = self.used_bytes.saturating_add(desired.saturating_sub(current));
-        let allowed = used_bytes <= self.max_bytes;
-        if allowed {
-            self.used_bytes = used_bytes;
-        }
-        Ok(allowed)
-    }
-
-    fn table_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS_MAX)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_is_summed_over_all_memories_and_refused_past_the_limit() {
-        let mut limiter = MemoryLimiter::new(3 << 16);
-        assert!(limiter.memory_growing(0, 1 << 16, None).unwrap());
-        assert!(limiter.memory_growing(0, 2 << 16, None).unwrap());
-        assert!(!limiter.memory_growing(1 << 16, (1 << 16) + 1, None).unwrap());
-        assert_eq!(limiter.used_bytes, 3 << 16);
-    }
-
-    #[test]
-    fn tables_are_bounded() {
-        let mut limiter = MemoryLimiter::new(0);
-        assert!(limiter.table_growing(0, TABLE_ELEMENTS_MAX, None).unwrap());
-        assert!(!limiter.table_growing(0, TABLE_ELEMENTS_MAX + 1, None).unwrap());
-    }
-}

@@ -165,7 +165,7 @@ impl Runtime {
         // it makes no difference to them.
         let slot = self.registry.slot(part.id());
         if let Some(slot) = slot.filter(|slot| slot.current().is_none()) {
-            slot.put(Arc::new(Callee::new(part.shared.clone(), pre.clone(), revision)));
+            slot.put(Callee::new(part.shared.clone(), pre.clone(), revision));
         }
         HttpHandler::new(part.shared.clone(), pre)
     }
@@ -182,7 +182,7 @@ impl Runtime {
                 let (pre, loaded) = loader.assemble(part, &[], (&self.registry, &self.links))?;
                 let revision = loaded.revision.clone();
                 self.loaded.push(loaded);
-                slot.put(Arc::new(Callee::new(part.shared.clone(), pre, revision)));
+                slot.put(Callee::new(part.shared.clone(), pre, revision));
             }
         }
         Ok(())

@@ -20,12 +20,13 @@ use crate::compose::{self, DeniedImport, Layer};
 use crate::error::LoadError;
 use crate::link::{self, LiveLink, Plan};
 use crate::load::{Link, LoadedComponent, RuntimeOptions};
+use crate::memory::GuestMemory;
 use crate::metrics::{Connections, LinkMetrics};
 use crate::outbound::{Outbound, OutboundClient};
 use crate::scheduler::Scheduler;
 use crate::services::Services;
 use crate::state::{ComponentShared, State};
-use crate::{engine, files, linker};
+use crate::{engine, files, linker, machine};
 
 /// What loading one component after the other needs.
 pub(crate) struct Loader<'a> {
@@ -33,6 +34,7 @@ pub(crate) struct Loader<'a> {
     options: &'a RuntimeOptions,
     engine: Engine,
     scheduler: Arc<Scheduler>,
+    memory: Arc<GuestMemory>,
     linker: Linker<State>,
     cache: CompileCache,
     variables: Arc<Variables>,
@@ -68,7 +70,9 @@ impl<'a> Loader<'a> {
     ) -> Result<Self, LoadError> {
         let fail = |problem: &dyn Display| LoadError::new(&app.name, problem);
         let scheduler = Scheduler::new();
-        let engine = engine::engine(scheduler.clone()).map_err(|e| fail(&format!("{e:#}")))?;
+        let engine::Made { engine, beside_memory_bytes } =
+            engine::engine(scheduler.clone()).map_err(|e| fail(&format!("{e:#}")))?;
+        let memory = app.settings.guest_memory_bytes.unwrap_or_else(machine::guest_memory);
         let networks = Arc::new(options.config.outbound_networking.clone());
         let cache_dir = options.state_dir.join("cache");
         Ok(Self {
@@ -90,6 +94,7 @@ impl<'a> Loader<'a> {
             networks,
             engine,
             scheduler,
+            memory: GuestMemory::new(memory, beside_memory_bytes),
             variables,
         })
     }
@@ -192,6 +197,7 @@ impl<'a> Loader<'a> {
             engine: self.engine.clone(),
             scheduler: self.scheduler.clone(),
             settings: self.settings(entry),
+            memory: self.memory.clone(),
             environment: environment.into_iter().collect(),
             files,
             networks: self.networks.clone(),

@@ -14,7 +14,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::capabilities::key_value::{KeyValueCtx, KeyValueView};
 use crate::capabilities::postgres::{PostgresCtx, PostgresView};
 use crate::capabilities::variables::{VariablesCtx, VariablesView};
-use crate::limits::MemoryLimiter;
+use crate::memory::{Footprint, GuestMemory, MemoryLimiter};
 use crate::outbound::Outbound;
 use crate::scheduler::{Computation, Scheduler};
 use crate::serving::Serving;
@@ -26,6 +26,8 @@ pub(crate) struct ComponentShared {
     pub(crate) engine: Engine,
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) settings: ComponentSettings,
+    /// What its instances share with those of all others.
+    pub(crate) memory: Arc<GuestMemory>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) files: Option<PathBuf>,
     pub(crate) hosts: Arc<AllowedHosts>,
@@ -41,7 +43,7 @@ impl ComponentShared {
     /// A store for a new instance, with the component's limits in force.
     pub(crate) fn store(&self) -> wasmtime::Result<Store<State>> {
         let mut store = Store::new(&self.engine, self.state()?);
-        store.limiter(|state| &mut state.limiter);
+        store.limiter_async(|state| &mut state.limiter);
         store.set_epoch_deadline(1);
         // A guest that computes for long hands its thread back at every tick, so that the others
         // go on and its worker's expiration is looked at.
@@ -58,7 +60,7 @@ impl ComponentShared {
             http: WasiHttpCtx::new(),
             outbound: self.outbound.clone(),
             table: ResourceTable::new(),
-            limiter: MemoryLimiter::new(self.settings.memory_limit_bytes),
+            limiter: MemoryLimiter::new(self.settings.memory_limit_bytes, self.memory.clone()),
             postgres: self.postgres.clone(),
             key_value: self.key_value.clone(),
             variables: self.variables.clone(),
@@ -126,6 +128,11 @@ impl State {
     /// What the instance has to do when it has computed for a tick of the clock.
     fn pause(&self) -> UpdateDeadline {
         self.computation.pause(self.serving.peers().into_iter())
+    }
+
+    /// How large its memories are.
+    pub(crate) fn footprint(&self) -> &Arc<Footprint> {
+        self.limiter.footprint()
     }
 
     /// The view the postgres capability works on.

@@ -26,6 +26,7 @@ mod guide;
 mod http_files;
 mod limits;
 mod login;
+mod memory;
 mod misbehave;
 mod patients_create;
 mod patients_delete;

@@ -2,6 +2,7 @@
 //! nobody else anything.
 
 use futures::future::join_all;
+use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::ops::Deref;
 use std::sync::OnceLock;
@@ -157,16 +158,29 @@ async fn a_talkative_component_is_only_talkative() {
     assert_eq!(api.get("/hello").await.status, 200);
 }
 
+/// The component has no limit of its own, so it is the host that refuses: by the length it is told,
+/// or by what has come where it is told none.
 #[tokio::test]
 async fn a_body_at_the_limit_passes_and_one_byte_more_is_413() {
     let api = turn().await;
     const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
-    let post = |bytes: usize| api.request("POST", "/echo").body(vec![b'x'; bytes]);
-    let answer = Answer::of(post(BODY_BYTES_MAX)).await;
-    assert_eq!(answer.status, 200);
-    assert!(answer.body.ends_with(&"x".repeat(1000)));
-    assert!(answer.body.len() > BODY_BYTES_MAX);
-    Answer::of(post(BODY_BYTES_MAX + 1)).await.problem(413);
+    let told = |bytes: usize| reqwest::Body::from(vec![b'x'; bytes]);
+    let untold = |bytes: usize| {
+        let whole = vec![b'x'; bytes];
+        let pieces = whole.chunks(64 * 1024).map(|piece| Ok::<_, Infallible>(piece.to_vec()));
+        reqwest::Body::wrap_stream(futures::stream::iter(pieces.collect::<Vec<_>>()))
+    };
+    for body in [told(BODY_BYTES_MAX), untold(BODY_BYTES_MAX)] {
+        let answer = Answer::of(api.request("POST", "/echo").body(body)).await;
+        assert_eq!(answer.status, 200);
+        assert!(answer.body.ends_with(&"x".repeat(1000)));
+        assert!(answer.body.len() > BODY_BYTES_MAX);
+    }
+    for body in [told(BODY_BYTES_MAX + 1), untold(BODY_BYTES_MAX + 1)] {
+        let answer = Answer::of(api.request("POST", "/echo").body(body)).await;
+        let kind = "urn:ward:problem:content-too-large";
+        assert_eq!(answer.problem(413)["type"], kind, "{answer:?}");
+    }
 }
 
 #[tokio::test]

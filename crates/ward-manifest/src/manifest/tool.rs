@@ -38,6 +38,7 @@ impl Default for Settings {
             key_pairs: Vec::new(),
             guide: None,
             demo_guide: None,
+            guest_memory_bytes: None,
         }
     }
 }
@@ -59,6 +60,11 @@ const INSTANCE_IDLE: Duration = Duration::from_secs(1);
 const MEMORY_LIMIT_BYTES_MAX: u64 = 4 << 30;
 /// One page, the least a wasm memory that holds anything has.
 const MEMORY_LIMIT_BYTES_MIN: u64 = 64 << 10;
+
+/// With less there would be no instance: a Rust guest begins with more than this.
+const GUEST_MEMORY_BYTES_MIN: u64 = 1 << 20;
+/// More than instances can have: 1000 of them, at most 1 GiB each on average.
+const GUEST_MEMORY_BYTES_MAX: u64 = 1 << 40;
 
 impl Default for ComponentSettings {
     fn default() -> ComponentSettings {
@@ -82,7 +88,8 @@ pub(super) fn read_application_settings<'a>(
 ) -> SettingsDraft<'a> {
     let mut draft = SettingsDraft::default();
     let Some(ward) = tool_ward(application) else { return draft };
-    let keys = ["listen", "listeners", "tls", "trusted_proxies", "peer_share_percent"];
+    let keys =
+        ["listen", "listeners", "tls", "trusted_proxies", "peer_share_percent", "guest_memory"];
     ward.only(&[&keys[..], &start::KEYS].concat());
     if let Some(text) = ward.text("listen") {
         draft.settings.listen = address(&ward, &text).unwrap_or(LISTEN);
@@ -100,6 +107,8 @@ pub(super) fn read_application_settings<'a>(
         draft.settings.peer_share_percent = percent;
     }
     draft.start = start::read(&ward, root, &mut draft.settings);
+    let memory = GUEST_MEMORY_BYTES_MIN..=GUEST_MEMORY_BYTES_MAX;
+    draft.settings.guest_memory_bytes = size_at(&ward, "guest_memory", memory, "1MiB and 1024GiB");
     draft
 }
 

@@ -771,7 +771,8 @@ fn settings_of_ward() {
     check_rest(
         "[application.tool.ward]\nlisten = 'localhost'\nlisteners = { mian = '127.0.0.1:1' }\n\
          lissten = 1\ntrusted_proxies = ['10.0.0.0/8', 'proxy']\npeer_share_percent = 0\n\
-         tls = { cert = 'a.pem' }\n[application.tool.other]\nanything = 1",
+         tls = { cert = 'a.pem' }\nguest_memory = '1GB2'\n[application.tool.other]\n\
+         anything = 1",
         expect![[r#"
             spin.toml:11:10: "localhost" is not an address to listen on
               11 | listen = 'localhost'
@@ -788,7 +789,10 @@ fn settings_of_ward() {
             spin.toml:15:22: `peer_share_percent` must be between 1 and 100
               15 | peer_share_percent = 0
             spin.toml:16:7: `key` is missing here; it must be a string
-              16 | tls = { cert = 'a.pem' }"#]],
+              16 | tls = { cert = 'a.pem' }
+            spin.toml:17:16: `guest_memory` must be a size between 1MiB and 1024GiB
+              17 | guest_memory = '1GB2'
+              help: write a number of bytes, or a string such as "1MiB""#]],
     );
     check_rest(
         "[component.main.tool.ward]\nmemory_limit = '64'\ndeadline = '0s'\nstream_deadline = '0s'\n\

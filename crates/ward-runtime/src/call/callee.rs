@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use tokio::time::{Instant, sleep_until};
-use wasmtime::PoolConcurrencyLimitError;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Val};
 
 use super::pool::Pool;
 use super::worker::{Invocation, Worker};
 use super::{CallContext, CallError, invoke};
+use crate::error::is_overload;
+use crate::memory::Idle;
 use crate::state::{ComponentShared, State};
 
 /// Interfaces that are called in another way, or by nobody.
@@ -45,9 +46,12 @@ impl Callee {
         component: Arc<ComponentShared>,
         pre: InstancePre<State>,
         revision: Arc<str>,
-    ) -> Self {
+    ) -> Arc<Self> {
         let exports = exports(pre.component());
-        Self { component, revision, pool: Pool::default(), pre, exports }
+        let callee = Arc::new(Self { component, revision, pool: Pool::default(), pre, exports });
+        let idle: Weak<Self> = Arc::downgrade(&callee);
+        callee.component.memory.register(idle);
+        callee
     }
 
     /// The compiled component.
@@ -96,16 +100,18 @@ impl Callee {
 
     /// Makes an instance.
     pub(super) async fn make(&self) -> Result<Worker, CallError> {
-        let failed = |error: wasmtime::Error| match error.is::<PoolConcurrencyLimitError>() {
+        let failed = |error: wasmtime::Error| match is_overload(&error) {
             true => CallError::Overloaded,
             false => CallError::Instantiate(error.root_cause().to_string()),
         };
         let mut store = self.component.store().map_err(failed)?;
         let instance = self.pre.instantiate_async(&mut store).await.map_err(failed)?;
+        store.data().footprint().made();
         Worker::open(store, instance).map_err(failed)
     }
 
-    /// Keeps an instance that has done its work for the next call, unless it has had its share:
+    /// Keeps an instance that has done its work for the next call, unless it has had its share or
+    /// has grown large:
     /// that one is returned, to be ended when nobody waits any more. Not on another thread, which
     /// would have this one's processor interrupted for each page that both may know of: that costs
     /// ten times what the end itself does.
@@ -114,12 +120,15 @@ impl Callee {
             Some(worker)
         } else {
             self.park(worker);
+            if self.component.memory.is_wanted() {
+                self.let_go();
+            }
             None
         }
     }
 
     fn is_spent(&self, worker: &Worker) -> bool {
-        worker.calls() >= self.component.settings.instance_reuse_max
+        worker.calls() >= self.component.settings.instance_reuse_max || worker.has_outgrown()
     }
 
     fn park(self: &Arc<Self>, worker: Worker) {
@@ -127,6 +136,12 @@ impl Callee {
         if self.pool.park(worker, until) {
             tokio::spawn(watch(Arc::downgrade(self), until));
         }
+    }
+}
+
+impl Idle for Callee {
+    fn let_go(&self) {
+        self.pool.clear();
     }
 }
 

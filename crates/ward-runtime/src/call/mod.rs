@@ -63,9 +63,9 @@ pub enum CallError {
     /// No instance could be made, or the component does not have the function any more.
     #[error("the component could not be called: {0}")]
     Instantiate(String),
-    /// Too many calls into the component at once, or every instance slot is in use. The same call
-    /// may succeed later.
-    #[error("too many calls into the component at once")]
+    /// Too many calls into the component at once, or every instance slot or all memory is in use.
+    /// The same call may succeed later.
+    #[error("too many calls at once, or no memory for one more")]
     Overloaded,
     /// The arguments are not of the types the function takes.
     #[error("the arguments do not fit the function: {0}")]

@@ -86,6 +86,13 @@ impl Pool {
         next
     }
 
+    /// Lets all go that are idle.
+    pub(super) fn clear(&self) {
+        // Ended when the lock is free again, as above.
+        let ended = std::mem::take(&mut self.lock().workers);
+        drop(ended);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }

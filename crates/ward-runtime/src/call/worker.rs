@@ -13,6 +13,7 @@ use wasmtime::component::{Accessor, ComponentExportIndex, Instance, Val};
 use wasmtime::{AsContextMut, Store};
 
 use super::CallContext;
+use crate::memory::Footprint;
 use crate::serving::Serving;
 use crate::state::State;
 
@@ -30,6 +31,7 @@ pub(super) struct Worker {
     /// Ends with the instance, and says what of.
     life: Pin<Box<dyn Future<Output = wasmtime::Error> + Send>>,
     mailbox: Arc<Mailbox>,
+    footprint: Arc<Footprint>,
     calls: u32,
 }
 
@@ -47,7 +49,8 @@ impl Worker {
     /// on there, and sees no harm in it where the stores are two (its pull request 14302).
     pub(super) fn open(mut store: Store<State>, instance: Instance) -> wasmtime::Result<Self> {
         let mailbox = Arc::new(Mailbox::default());
-        let serving = store.data().serving().clone();
+        let (serving, footprint) =
+            (store.data().serving().clone(), store.data().footprint().clone());
         let life = {
             let mailbox = mailbox.clone();
             async move {
@@ -61,7 +64,7 @@ impl Worker {
         let life = AssertUnwindSafe(life)
             .catch_unwind()
             .map(|end| end.unwrap_or_else(|_| wasmtime::Error::msg("the host panicked inside it")));
-        let mut worker = Self { life: Box::pin(life), mailbox, calls: 0 };
+        let mut worker = Self { life: Box::pin(life), mailbox, footprint, calls: 0 };
         worker.advance(&mut Context::from_waker(Waker::noop()))?;
         Ok(worker)
     }
@@ -77,6 +80,11 @@ impl Worker {
     /// How many calls it has been given.
     pub(super) fn calls(&self) -> u32 {
         self.calls
+    }
+
+    /// Whether it has become too large to be kept.
+    pub(super) fn has_outgrown(&self) -> bool {
+        self.footprint.has_outgrown()
     }
 
     /// Drives the instance as far as it goes without waiting. The error is the instance's end.

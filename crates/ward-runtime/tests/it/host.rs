@@ -4,13 +4,18 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::channel::oneshot;
+use futures::{StreamExt, stream};
 use http::{HeaderMap, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 use ward_manifest::{App, RuntimeConfig, Variables};
-use ward_runtime::{Body, CallContext, HandleError, LoadError, Runtime, RuntimeOptions};
+use ward_runtime::{Body, BodyError, CallContext, HandleError, LoadError, Runtime, RuntimeOptions};
 
 /// A loaded application.
 pub(crate) struct Host {
@@ -150,6 +155,22 @@ impl Host {
         Ok(Answer { status: head.status, headers: head.headers, body })
     }
 
+    /// A request whose body ends when it is told to; it is on its way when this returns.
+    pub(crate) fn open(&self, trigger: &str, path: &str) -> Open {
+        let handler = self.runtime.http(trigger).expect("the trigger exists");
+        let (end, ended) = oneshot::channel::<()>();
+        let body =
+            stream::once(ended).filter_map(|_| async { None::<Result<Frame<Bytes>, BodyError>> });
+        let body = StreamBody::new(body).boxed_unsync();
+        let request = http::Request::post(url(path)).body(body).unwrap();
+        let answer = tokio::spawn(async move {
+            let body = handler.handle(request, None).await?.into_body();
+            let body = body.collect().await.expect("the body ends as it should").to_bytes();
+            Ok(String::from_utf8(body.to_vec()).unwrap())
+        });
+        Open { end, answer }
+    }
+
     /// Waits only until the response begins.
     pub(crate) async fn begin(
         &self,
@@ -171,6 +192,36 @@ impl Host {
         let handler = self.runtime.http(trigger).expect("the trigger exists");
         let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
         handler.handle(request.body(body).unwrap(), context).await
+    }
+}
+
+/// A request that has not been sent whole.
+pub(crate) struct Open {
+    end: oneshot::Sender<()>,
+    answer: JoinHandle<Result<String, HandleError>>,
+}
+
+impl Open {
+    /// Ends its body; what is answered then.
+    pub(crate) async fn end(self) -> Result<String, HandleError> {
+        drop(self.end);
+        self.answer.await.unwrap()
+    }
+}
+
+/// Asks again and again, for some time, until the answer is one that is waited for.
+pub(crate) async fn until<T: std::fmt::Debug>(
+    ask: impl AsyncFn() -> T,
+    wanted: impl Fn(&T) -> bool,
+) -> T {
+    let start = Instant::now();
+    loop {
+        let answer = ask().await;
+        if wanted(&answer) {
+            return answer;
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "still {answer:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

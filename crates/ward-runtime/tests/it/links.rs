@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::future::join_all;
-use ward_runtime::{CallContext, HandleError, LinkKind};
+use http::{HeaderMap, HeaderValue};
+use ward_runtime::{CallContext, HandleError, LinkKind, RequestId, X_REQUEST_ID};
 use ward_wire::Value;
 
 use super::host::{Host, Plan, plan, url};
@@ -180,8 +181,11 @@ async fn the_log_has_the_request_and_the_cause() {
     const ID: &str = "0198a3c0-7e1b-7c3a-9d52-0123456789ab";
     let host = host();
     let log = log::capture();
-    let request = http::Request::get(url("/perform/refusal?trap")).header("x-request-id", ID);
-    host.ask("main", request, Bytes::new()).await.unwrap();
+    let headers = HeaderMap::from_iter([(X_REQUEST_ID, HeaderValue::from_static(ID))]);
+    let request_id = Some(RequestId::of(&headers));
+    let context = CallContext { request_id, ..CallContext::default() };
+    let request = http::Request::get(url("/perform/refusal?trap"));
+    host.begin_for(context, "main", request, Bytes::new()).await.unwrap();
     let lines = log.lines_with(ID);
     let [ended, failed] = lines.as_slice() else { panic!("{lines:?}") };
     assert!(ended.contains("an instance ended") && ended.contains("component=\"callee\""));
@@ -281,13 +285,21 @@ async fn calls_one_after_the_other_share_an_instance_up_to_its_share() {
     assert_eq!(counts, ["1", "2", "3", "1", "2", "3", "1", "2", "3"]);
 }
 
+/// Each of the instances has had one of two calls then, and ends with the next: so the next ones
+/// find them one after the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_at_once_have_an_instance_each() {
-    let host = host();
-    let answers = join_all((0..20).map(|_| host.text("main", "/perform/plain?sleep=300"))).await;
+    let twice = "max_instance_reuse_count = 2, idle_instance_timeout = '60s'";
+    let host = app("deadline = '30s'", twice).load();
+    let answers = join_all((0..20).map(|_| host.text("main", "/perform/plain?sleep=2000"))).await;
     assert!(answers.iter().all(|answer| answer == "1"), "{answers:?}");
-    let counts = join_all((0..20).map(|_| host.text("main", "/perform/plain?count"))).await;
-    assert!(counts.iter().all(|count| count != "0"), "{counts:?}");
+    let mut counts = Vec::new();
+    for _ in 0..21 {
+        counts.push(host.text("main", "/perform/plain?count").await);
+    }
+    let last = counts.pop();
+    assert!(counts.iter().all(|count| count == "2"), "{counts:?}");
+    assert_eq!(last.as_deref(), Some("1"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

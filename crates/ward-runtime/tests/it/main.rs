@@ -18,6 +18,7 @@ mod host;
 mod links;
 mod load;
 mod log;
+mod memory;
 mod middleware;
 mod misbehave;
 mod network;

@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use futures::future::join_all;
-
-use super::host::{Host, plan};
+use super::host::{Host, plan, until};
 
 fn host(settings: &str) -> Host {
     plan(
@@ -68,18 +66,37 @@ async fn an_idle_instance_is_let_go() {
     assert_eq!(count(&host).await, 1);
 }
 
-/// Requests that wait share an instance up to the limit: the next ones find another, fresh one.
+/// Requests that wait share an instance, and no more of them than the limit says.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_takes_only_so_many_requests_at_once() {
     let host = host(r#"max_instance_concurrent_reuse_count = 2, idle_instance_timeout = "60s""#);
-    let waiting = join_all((0..4).map(|_| host.text("p3", "/sleep?ms=700")));
-    let later = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        count(&host).await
-    };
-    // Two instances are full of sleepers that never counted; the count is a third one's.
-    let (_, first) = futures::join!(waiting, later);
-    assert_eq!(first, 1);
+    let mut open = vec![host.open("p3", "/stay")];
+    // Asked of an instance with one that stays, this is its second.
+    let staying = || async { host.text("p3", "/staying").await };
+    until(staying, |staying| staying == "1\n").await;
+    for _ in 0..7 {
+        open.push(host.open("p3", "/stay"));
+        // Behind it in the queue: whoever answers, an instance has taken that one.
+        staying().await;
+    }
+    let mut most = 0;
+    for open in open {
+        let staying: u32 = open.end().await.unwrap().trim().parse().unwrap();
+        most = most.max(staying);
+    }
+    assert!(most <= 2, "{most} at once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_has_grown_is_not_kept_and_one_that_has_a_little_is() {
+    const MIB: u64 = 1 << 20;
+    let host = host(r#"idle_instance_timeout = "60s""#);
+    assert_eq!(counts(&host, 2).await, [1, 2]);
+    for (bytes, next) in [(24 * MIB, 3), (40 * MIB, 1)] {
+        let held = host.text("p3", &format!("/hold?bytes={bytes}")).await;
+        assert_eq!(held, format!("{bytes}\n"));
+        assert_eq!(count(&host).await, next, "after {bytes}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

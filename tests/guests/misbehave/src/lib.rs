@@ -1,6 +1,7 @@
 //! Test guest: does on request what a bad component would do. Each path is one way; what it should
 //! cost, and whom, is up to the test. `/count` tells instances apart: it counts the requests that
-//! this instance has answered on it, and `/` simply works.
+//! this instance has answered on it, and `/` simply works. What waits for the end of its request's
+//! body does so for as long as the test wants it to.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,6 +14,8 @@ use spin_sdk::http::{BoxBody, FullBody, Request, Response, Result, StatusCode, b
 use spin_sdk::http_service;
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
+/// Requests for `/stay` that this instance has at the moment.
+static STAYING: AtomicU32 = AtomicU32::new(0);
 
 #[http_service]
 async fn handle(request: Request) -> Result<Response<BoxBody>> {
@@ -29,6 +32,9 @@ async fn handle(request: Request) -> Result<Response<BoxBody>> {
             spin_sdk::time::sleep(Duration::from_millis(number(&query, "ms"))).await;
             text("slept\n")
         }
+        "/hold" => hold(request, number(&query, "bytes"), number(&query, "ms")).await,
+        "/stay" => stay(request).await,
+        "/staying" => text(format!("{}\n", STAYING.load(Ordering::Relaxed))),
         "/big" => big(number(&query, "bytes")),
         "/drip" => drip(Duration::from_millis(number(&query, "ms"))),
         "/spin-after-response" => after_response(|| spin_for_ever()),
@@ -59,6 +65,40 @@ fn allocate_without_end() -> ! {
         kept.push(vec![1_u8; 1 << 20]);
         black_box(&kept);
     }
+}
+
+/// Takes so many bytes, or as many as there are, and keeps them until the request's body ends and
+/// so many milliseconds after. Answers how many it got.
+async fn hold(request: Request, bytes: u64, ms: u64) -> Result<Response<BoxBody>> {
+    const PIECE: usize = 64 * 1024;
+    let pieces = bytes as usize / PIECE;
+    let mut held: Vec<Vec<u8>> = Vec::with_capacity(pieces);
+    while held.len() < pieces {
+        let mut piece = Vec::new();
+        if piece.try_reserve_exact(PIECE).is_err() {
+            break;
+        }
+        piece.resize(PIECE, 1);
+        held.push(piece);
+    }
+    let got = held.len() * PIECE;
+    if held.len() < pieces {
+        // Something is left for the answer.
+        held.pop();
+    }
+    request.into_body().bytes().await?;
+    spin_sdk::time::sleep(Duration::from_millis(ms)).await;
+    drop(black_box(held));
+    text(format!("{got}\n"))
+}
+
+/// Stays until the request's body ends. Answers how many did so in this instance when it came.
+async fn stay(request: Request) -> Result<Response<BoxBody>> {
+    let staying = STAYING.fetch_add(1, Ordering::Relaxed) + 1;
+    let end = request.into_body().bytes().await;
+    STAYING.fetch_sub(1, Ordering::Relaxed);
+    end?;
+    text(format!("{staying}\n"))
 }
 
 /// Uses up the stack: the addition after the call keeps it from becoming a loop.
