@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::limits::Limits;
+use crate::limits::{Limits, NEWCOMER_GRACE, RETURN_GRACE};
 
 /// Milliseconds since the process's first connection, plus one; 0 means "not running".
 pub(crate) type Millis = u64;
@@ -25,7 +25,7 @@ pub(crate) struct Clocks {
     greeted: AtomicBool,
     /// When the first byte of a head came (or the connection began), until the head is whole.
     head_since: AtomicU64,
-    /// When the last request ended.
+    /// When the connection began, or its last request did, or that ended.
     idle_since: AtomicU64,
     /// When the peer stopped taking what we write.
     write_blocked_since: AtomicU64,
@@ -103,6 +103,7 @@ impl Clocks {
     pub(crate) fn begin(&self) {
         self.active.fetch_add(1, Relaxed);
         self.head_since.store(0, Relaxed);
+        self.idle_since.store(now(), Relaxed);
     }
 
     /// Work begins for a request that has begun.
@@ -138,19 +139,28 @@ impl Clocks {
         self.streams_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How well the connection could be done without; `None` while there is work for it. One that
-    /// never had a request comes before one whose client is known to have some, and that before one
-    /// that waits for a body.
+    /// How well the connection could be done without; `None` while there is work for it.
     pub(crate) fn idleness(&self) -> Option<Idleness> {
+        self.idleness_at(now())
+    }
+
+    /// A client that has come, or has just been answered, most likely has a request on its way:
+    /// who only sits has been there for longer, and goes first. Of those, who never had a request
+    /// goes before who lets a body wait, and that one before whoever has had an answer.
+    fn idleness_at(&self, now: Millis) -> Option<Idleness> {
         if self.working.load(Relaxed) > 0 {
             return None;
         }
+        let since = self.idle_since.load(Relaxed);
+        let sits = |grace: Duration| now.saturating_sub(since) >= millis(grace);
         let kind = match (self.active.load(Relaxed), self.used.load(Relaxed)) {
-            (0, false) => 0,
-            (0, true) => 1,
-            _ => 2,
+            (0, false) if sits(NEWCOMER_GRACE) => 0,
+            (1.., _) if sits(NEWCOMER_GRACE) => 1,
+            (0, true) if sits(RETURN_GRACE) => 2,
+            (0, true) => 4,
+            _ => 3,
         };
-        Some((kind, self.idle_since.load(Relaxed)))
+        Some((kind, since))
     }
 
     /// What is to be done about the connection now.
@@ -270,15 +280,20 @@ mod tests {
     }
 
     #[test]
-    fn who_works_is_needed_and_who_never_did_is_needed_least() {
+    fn who_only_sits_goes_before_who_has_just_come_or_been_answered() {
         let [silent, kept, waiting, working] = std::array::from_fn(|_| Clocks::new());
         kept.begin();
         kept.end(false);
         waiting.begin();
         working.begin();
         working.begin_work();
-        let order = [&silent, &kept, &waiting].map(|clocks| clocks.idleness().unwrap().0);
-        assert_eq!(order, [0, 1, 2]);
+        let kinds = |after: Duration| {
+            let now = now().saturating_add(millis(after));
+            [&silent, &waiting, &kept].map(|clocks| clocks.idleness_at(now).unwrap().0)
+        };
+        assert_eq!(kinds(Duration::ZERO), [3, 3, 4]);
+        assert_eq!(kinds(NEWCOMER_GRACE), [0, 1, 4]);
+        assert_eq!(kinds(RETURN_GRACE), [0, 1, 2]);
         assert_eq!(working.idleness(), None);
         working.end(true);
         assert!(working.idleness().is_some());

@@ -158,6 +158,13 @@ impl Default for Limits {
     }
 }
 
+/// So long after it has come, a connection is taken to have a request, or its body, on the way: some
+/// round trips on a bad link.
+pub(crate) const NEWCOMER_GRACE: Duration = Duration::from_secs(1);
+
+/// So long after an answer, a client is taken to be about to ask again: a person who reads a page.
+pub(crate) const RETURN_GRACE: Duration = Duration::from_secs(5);
+
 impl Limits {
     /// What one peer may have of `whole`: never nothing, unless there is nothing.
     pub(crate) fn share(&self, whole: usize) -> usize {

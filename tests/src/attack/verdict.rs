@@ -175,8 +175,8 @@ impl fmt::Display for Row {
         let (kind, then, now) = self.p99.unwrap_or((Kind::Health, Duration::ZERO, Duration::ZERO));
         write!(
             to,
-            "{verdict:<4} {:<12} {:<34} {:>6} done, {:>4}/{:<4} right, p99 {:>6.1} -> {:>6.1} ms {kind:<9?} \
-             {:>+5} MiB {:>5.1} s CPU {:>6} KiB log",
+            "{verdict:<4} {:<12} {:<34} {:>6} done, {:>4}/{:<4} right, p99 {:>6.1} -> {:>6.1} ms \
+             {kind:<9?} {:>+5} MiB {:>5.1} s CPU {:>6} KiB log",
             self.name,
             self.what,
             self.done,
