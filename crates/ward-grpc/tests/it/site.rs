@@ -14,7 +14,7 @@ use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 use uuid::Uuid;
-use ward_grpc::{Drained, Limits, Offer, Options, Server};
+use ward_grpc::{Drained, Limits, Metrics, Offer, Options, Server};
 use ward_manifest::App;
 use ward_serve::Proxies;
 use ward_wire::Contract;
@@ -140,6 +140,7 @@ pub(crate) fn options() -> Options {
         tls: None,
         proxies: Proxies::default(),
         reflection: true,
+        metrics: Metrics::default(),
     }
 }
 
