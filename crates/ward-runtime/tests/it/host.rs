@@ -164,7 +164,7 @@ impl Host {
         let body = StreamBody::new(body).boxed_unsync();
         let request = http::Request::post(url(path)).body(body).unwrap();
         let answer = tokio::spawn(async move {
-            let body = handler.handle(request, None).await?.into_body();
+            let body = handler.handle(request, CallContext::default()).await?.into_body();
             let body = body.collect().await.expect("the body ends as it should").to_bytes();
             Ok(String::from_utf8(body.to_vec()).unwrap())
         });
