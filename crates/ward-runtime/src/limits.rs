@@ -28,8 +28,8 @@ pub(crate) const WARM_SLOTS_MAX: u32 = 32;
 
 /// What an instance's memories may have grown by and the instance still be kept for another
 /// request: a memory never shrinks, so what one large request took would stay with a warm instance.
-/// Requests of services take some MiB. Past this, the pages that were touched (8192, at a quarter of a
-/// microsecond each) have cost far more than the new instance that comes in its place.
+/// Requests of services take some MiB. Past this, the pages that were touched (8192, at a quarter
+/// of a microsecond each) have cost far more than the new instance that comes in its place.
 pub(crate) const INSTANCE_GROWTH_KEPT_MAX: usize = 32 << 20;
 
 /// How long what needs memory waits for some to be given back. An instance is gone some

@@ -92,19 +92,20 @@ async fn what_a_guest_holds_is_refused_to_others_until_it_ends() {
     }
 }
 
-/// A memory that does not grow is the guest's to deal with.
+/// A memory that does not grow is the guest's to deal with: both go on with what they got.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_gets_what_is_left_and_goes_on() {
+    const WANTED: u64 = 30 * MIB;
     let host = host(48 * MIB);
-    let first = host.open("big", &format!("/hold?bytes={}", 30 * MIB));
+    let first = host.open("big", &format!("/hold?bytes={WANTED}"));
     let held = || async {
-        let got = host.text("big", &format!("/hold?bytes={}", 30 * MIB)).await;
+        let got = host.text("big", &format!("/hold?bytes={WANTED}")).await;
         got.trim().parse::<u64>().unwrap()
     };
-    let second = until(held, |second| *second < 30 * MIB).await;
-    assert!(second > 8 * MIB, "{second}");
-    assert_eq!(first.end().await.unwrap(), format!("{}\n", 30 * MIB));
-    until(held, |held| *held == 30 * MIB).await;
+    let second = until(held, |second| *second < WANTED).await;
+    let first: u64 = first.end().await.unwrap().trim().parse().unwrap();
+    assert!(first + second > 40 * MIB, "{first} and {second}");
+    until(held, |held| *held == WANTED).await;
 }
 
 /// Warm instances of others have all of the memory: of HTTP and of calls.
