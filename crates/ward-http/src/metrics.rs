@@ -78,11 +78,26 @@ mod tests {
         let wanted = |line: &&str| line.contains("_count") || line.contains(r#"le="0.001""#);
         let mut found: Vec<&str> = text.lines().filter(wanted).collect();
         found.sort_unstable();
+        let found = found.join("\n").replace(',', "\n ");
         expect![[r#"
-            http_server_request_duration_seconds_bucket{le="0.001",http_request_method="GET",http_route="/api/...",http_response_status_code="200",component="orders"} 2
-            http_server_request_duration_seconds_bucket{le="0.001",http_request_method="other",http_route="",http_response_status_code="",component=""} 1
-            http_server_request_duration_seconds_count{http_request_method="GET",http_route="/api/...",http_response_status_code="200",component="orders"} 2
-            http_server_request_duration_seconds_count{http_request_method="other",http_route="",http_response_status_code="",component=""} 1"#]]
-        .assert_eq(&found.join("\n"));
+            http_server_request_duration_seconds_bucket{le="0.001"
+             http_request_method="GET"
+             http_route="/api/..."
+             http_response_status_code="200"
+             component="orders"} 2
+            http_server_request_duration_seconds_bucket{le="0.001"
+             http_request_method="other"
+             http_route=""
+             http_response_status_code=""
+             component=""} 1
+            http_server_request_duration_seconds_count{http_request_method="GET"
+             http_route="/api/..."
+             http_response_status_code="200"
+             component="orders"} 2
+            http_server_request_duration_seconds_count{http_request_method="other"
+             http_route=""
+             http_response_status_code=""
+             component=""} 1"#]]
+        .assert_eq(&found);
     }
 }

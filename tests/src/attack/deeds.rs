@@ -187,8 +187,8 @@ async fn streams(scene: Scene, count: usize) {
     let client = client(scene.source);
     let url = format!("http://{}/api/analytics/stream", scene.gateway);
     let one = || async {
-        let sent = client.get(&url).bearer_auth(&scene.token).send().await;
         scene.did();
+        let sent = client.get(&url).bearer_auth(&scene.token).send().await;
         // The text of a stream comes when it ends.
         if let Ok(answer) = sent {
             let _ = answer.bytes().await;
