@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
@@ -100,10 +99,9 @@ fn tick(engine: &Engine, scheduler: Arc<Scheduler>) -> wasmtime::Result<()> {
     let weak = engine.weak();
     thread::Builder::new().name("ward-epoch".to_owned()).spawn(move || {
         while let Some(engine) = weak.upgrade() {
-            engine.increment_epoch();
+            let pause = scheduler.tick(|| engine.increment_epoch());
             drop(engine);
-            scheduler.tick();
-            thread::sleep(Duration::from_millis(limits::EPOCH_TICK_MS));
+            thread::sleep(pause);
         }
     })?;
     Ok(())

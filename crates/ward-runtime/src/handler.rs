@@ -199,11 +199,13 @@ impl WorkerState for Worker {
 
     fn on_request_start(
         &self,
-        store: StoreContextMut<'_, State>,
+        mut store: StoreContextMut<'_, State>,
         ticket: Ticket,
         task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         ticket.worker.get_or_init(|| self.failed.clone());
+        // Ticks while the instance was idle are no reason to interrupt the request at once.
+        store.set_epoch_deadline(1);
         let turn = self.underway.begin(ticket.until);
         let served = store.data().serving().begin(Some(task), ticket.context);
         // The future is dropped when the request ends, and what it holds with it.

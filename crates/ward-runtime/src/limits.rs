@@ -50,8 +50,12 @@ pub(crate) const SMALL_GUARD_BYTES: u32 = 64 << 10;
 /// Stack of a guest, in bytes. Endless recursion ends here with a trap.
 pub(crate) const GUEST_STACK_BYTES_MAX: usize = 512 * 1024;
 
-/// Milliseconds between two looks at a running guest: how late an endless loop is noticed.
-pub(crate) const EPOCH_TICK_MS: u64 = 10;
+/// Between two looks at guests that compute: how long one computes before it has to wait for its
+/// turn, and how late an endless loop is noticed. Most requests need less than a millisecond.
+pub(crate) const TICK: Duration = Duration::from_millis(5);
+
+/// The same while nothing has begun for a second: how late the first loop after that is noticed.
+pub(crate) const TICK_QUIET: Duration = Duration::from_millis(100);
 
 /// Live links one behind the other, as in a → b → c, which is two. Each holds an instance of its
 /// component while it waits; services that call each other further down than this are a mesh, and

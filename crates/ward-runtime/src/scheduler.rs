@@ -1,20 +1,23 @@
-//! Who computes next. A guest that has computed until the clock ticks hands its thread back, and
-//! goes on when it is given a time slice. There are fewer slices at once than processors, so that
-//! who needs less than a tick does not wait behind those who compute long; and slices go round over
-//! peers, so that one with a hundred computations gets no more than another with one.
+//! Who computes next. A guest that has computed from one tick of the clock to the next hands its
+//! thread back, and goes on when it is given a time slice. There are fewer slices at once than
+//! processors, so that who needs less does not wait behind those who compute long; and slices go
+//! round over peers, so that one with a hundred computations gets no more than another with one.
 //!
-//! A slice is not given back by who waits for the outside before it is over: nobody tells. It ends
-//! by the clock then.
+//! A slice is given back when the guest has answered; who waits for the outside before that tells
+//! nobody, and its slice ends by the clock.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::num::NonZero;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use wasmtime::UpdateDeadline;
+
+use crate::limits::{TICK, TICK_QUIET};
 
 /// For whom one computes: a network address, or nobody, whose work comes from no client.
 pub(crate) type Peer = Option<IpAddr>;
@@ -23,17 +26,23 @@ pub(crate) type Peer = Option<IpAddr>;
 /// there at the second waits for something else.
 const SLICE_TICKS: u64 = 2;
 
+/// Ticks without anything to do until the clock goes slowly.
+const QUIET_TICKS: u32 = 200;
+
 /// The slices there are, and who waits for one.
 #[derive(Debug)]
 pub(crate) struct Scheduler {
     at_once: usize,
+    ticks: AtomicU64,
+    /// Whether anything began since the last tick.
+    busy: AtomicBool,
+    quiet_ticks: AtomicU32,
     computations: AtomicU64,
     slices: Mutex<Slices>,
 }
 
 #[derive(Debug, Default)]
 struct Slices {
-    ticks: u64,
     given: Vec<Slice>,
     waiting: HashMap<Peer, VecDeque<Waiting>>,
     /// The peers who wait, each once, the next first.
@@ -60,22 +69,54 @@ impl Scheduler {
     }
 
     fn of(at_once: usize) -> Arc<Self> {
-        Arc::new(Self { at_once, computations: AtomicU64::new(0), slices: Mutex::default() })
+        Arc::new(Self {
+            at_once,
+            ticks: AtomicU64::new(0),
+            busy: AtomicBool::new(false),
+            quiet_ticks: AtomicU32::new(0),
+            computations: AtomicU64::new(0),
+            slices: Mutex::default(),
+        })
     }
 
     /// What an instance asks by.
-    pub(crate) fn computation(self: &Arc<Self>) -> Computation {
-        let id = self.computations.fetch_add(1, Ordering::Relaxed);
-        Computation { scheduler: self.clone(), id }
+    pub(crate) fn computation(self: &Arc<Self>) -> Arc<Computation> {
+        let id = self.computations.fetch_add(1, Relaxed);
+        Arc::new(Computation {
+            scheduler: self.clone(),
+            id,
+            interrupted: AtomicU64::new(0),
+            has_slice: AtomicBool::new(false),
+        })
     }
 
-    /// The clock ticks: slices that are over go to others.
-    pub(crate) fn tick(&self) {
+    /// The clock ticks. `interrupt` has every guest asked for a pause that computes; slices that
+    /// are over go to others then. Says when to tick again.
+    pub(crate) fn tick(&self, interrupt: impl FnOnce()) -> Duration {
+        let now = self.now().wrapping_add(1);
+        self.ticks.store(now, Relaxed);
+        interrupt();
         let mut slices = self.lock();
-        slices.ticks += 1;
-        let now = slices.ticks;
         slices.given.retain(|slice| slice.until > now);
-        slices.hand_out(self.at_once);
+        slices.hand_out(self.at_once, now);
+        drop(slices);
+        let quiet = match self.busy.swap(false, Relaxed) {
+            true => 0,
+            false => self.quiet_ticks.load(Relaxed).saturating_add(1),
+        };
+        self.quiet_ticks.store(quiet, Relaxed);
+        if quiet < QUIET_TICKS { TICK } else { TICK_QUIET }
+    }
+
+    /// Work begins. While there is none the clock goes slowly, and costs next to nothing.
+    pub(crate) fn wake(&self) {
+        if !self.busy.load(Relaxed) {
+            self.busy.store(true, Relaxed);
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.ticks.load(Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, Slices> {
@@ -93,7 +134,7 @@ impl Slices {
         queue.push_back(waiting);
     }
 
-    fn hand_out(&mut self, at_once: usize) {
+    fn hand_out(&mut self, at_once: usize, now: u64) {
         while self.given.len() < at_once
             && let Some(peer) = self.order.pop_front()
         {
@@ -105,7 +146,7 @@ impl Slices {
                 // One that has ended meanwhile takes none.
                 taken = one.give.send(()).is_ok().then_some(one.computation);
             }
-            let until = self.ticks + SLICE_TICKS;
+            let until = now.saturating_add(SLICE_TICKS);
             self.given.extend(taken.map(|computation| Slice { computation, until }));
             if !queue.is_empty() {
                 self.waiting.insert(peer, queue);
@@ -124,32 +165,59 @@ impl Slices {
 pub(crate) struct Computation {
     scheduler: Arc<Scheduler>,
     id: u64,
+    /// The tick at which it was interrupted last, or went on after that.
+    interrupted: AtomicU64,
+    has_slice: AtomicBool,
 }
 
 impl Computation {
-    /// The clock has ticked while the instance computed, for one of `peers`: whichever has least
-    /// waiting. Its slice, if it had one, is over; what it does next is what it is to do.
-    pub(crate) fn pause(&self, peers: impl Iterator<Item = Peer>) -> UpdateDeadline {
-        match self.ask(peers) {
-            Some(given) => UpdateDeadline::YieldCustom(
-                1,
-                Box::pin(async {
-                    // A scheduler that is gone lets everybody go on.
-                    given.await.unwrap_or_default();
-                }),
-            ),
-            None => UpdateDeadline::Yield(1),
+    /// Work begins for the instance.
+    pub(crate) fn begin(&self) {
+        self.scheduler.wake();
+    }
+
+    /// The clock has ticked while the instance computed, or waited, for one of `peers`: whichever
+    /// has least waiting. Its slice, if it had one, is over. What it does next is what is returned.
+    pub(crate) fn pause(self: &Arc<Self>, peers: impl Iterator<Item = Peer>) -> UpdateDeadline {
+        self.scheduler.wake();
+        let now = self.scheduler.now();
+        let before = self.interrupted.swap(now, Relaxed);
+        // Whoever was not interrupted at the last tick has come back from waiting since, or has
+        // just begun.
+        if before.wrapping_add(1) != now {
+            return UpdateDeadline::Yield(1);
+        }
+        let Some(given) = self.ask(peers) else { return UpdateDeadline::Yield(1) };
+        let own = self.clone();
+        UpdateDeadline::YieldCustom(
+            1,
+            Box::pin(async move {
+                // A scheduler that is gone lets everybody go on.
+                given.await.unwrap_or_default();
+                own.interrupted.store(own.scheduler.now(), Relaxed);
+            }),
+        )
+    }
+
+    /// The instance has nothing left to do, for now.
+    pub(crate) fn end(&self) {
+        if self.has_slice.swap(false, Relaxed) {
+            let mut slices = self.scheduler.lock();
+            slices.given.retain(|slice| slice.computation != self.id);
+            slices.hand_out(self.scheduler.at_once, self.scheduler.now());
         }
     }
 
     /// Asks for a slice. `None`: there was one.
     fn ask(&self, peers: impl Iterator<Item = Peer>) -> Option<oneshot::Receiver<()>> {
         let (give, mut given) = oneshot::channel();
+        // Before it is given, so that an end at any moment gives it back.
+        self.has_slice.store(true, Relaxed);
         let mut slices = self.scheduler.lock();
         slices.given.retain(|slice| slice.computation != self.id);
         let peer = peers.min_by_key(|peer| slices.waiting(*peer)).flatten();
         slices.join(peer, Waiting { computation: self.id, give });
-        slices.hand_out(self.scheduler.at_once);
+        slices.hand_out(self.scheduler.at_once, self.scheduler.now());
         drop(slices);
         given.try_recv().is_err().then_some(given)
     }
@@ -163,7 +231,7 @@ mod tests {
         Some(IpAddr::from([127, 0, 0, last]))
     }
 
-    fn asks(computation: &Computation, by: Peer) -> Option<oneshot::Receiver<()>> {
+    fn asks(computation: &Arc<Computation>, by: Peer) -> Option<oneshot::Receiver<()>> {
         computation.ask(std::iter::once(by))
     }
 
@@ -194,9 +262,9 @@ mod tests {
         let [silent, other] = std::array::from_fn(|_| scheduler.computation());
         assert!(asks(&silent, peer(1)).is_none());
         let mut waiting = asks(&other, peer(2));
-        scheduler.tick();
+        scheduler.tick(|| ());
         assert!(!has(&mut waiting));
-        scheduler.tick();
+        scheduler.tick(|| ());
         assert!(has(&mut waiting));
     }
 
@@ -209,12 +277,52 @@ mod tests {
         let mut waiting = asks(&last, peer(2));
         assert!(asks(&first, None).is_some());
         assert!(has(&mut waiting));
-        scheduler.tick();
-        scheduler.tick();
-        scheduler.tick();
-        scheduler.tick();
+        scheduler.tick(|| ());
+        scheduler.tick(|| ());
+        scheduler.tick(|| ());
+        scheduler.tick(|| ());
         let slices = scheduler.lock();
         assert!(slices.waiting.is_empty() && slices.order.is_empty() && slices.given.is_empty());
+    }
+
+    #[test]
+    fn only_who_computed_from_one_tick_to_the_next_has_to_ask() {
+        let scheduler = Scheduler::of(1);
+        let [busy, other] = std::array::from_fn(|_| scheduler.computation());
+        let pause = |computation: &Arc<Computation>| {
+            matches!(computation.pause(std::iter::empty()), UpdateDeadline::YieldCustom(..))
+        };
+        assert!(asks(&other, None).is_none());
+        scheduler.tick(|| ());
+        assert!(!pause(&busy), "it may have begun a moment ago");
+        scheduler.lock().given.clear();
+        assert!(asks(&other, None).is_none());
+        scheduler.tick(|| ());
+        assert!(pause(&busy));
+        scheduler.tick(|| ());
+        scheduler.tick(|| ());
+        assert!(!pause(&busy), "it was somewhere else in between");
+    }
+
+    #[test]
+    fn what_is_given_back_is_anothers_at_once() {
+        let scheduler = Scheduler::of(1);
+        let [first, second] = std::array::from_fn(|_| scheduler.computation());
+        assert!(asks(&first, None).is_none());
+        let mut waiting = asks(&second, None);
+        first.end();
+        assert!(has(&mut waiting));
+        first.end();
+        assert_eq!(scheduler.lock().given.len(), 1, "who has none gives none back");
+    }
+
+    #[test]
+    fn the_clock_goes_slowly_while_there_is_nothing_to_do() {
+        let scheduler = Scheduler::of(1);
+        let quiet = (0..QUIET_TICKS).map(|_| scheduler.tick(|| ())).last();
+        assert_eq!(quiet, Some(TICK_QUIET));
+        scheduler.wake();
+        assert_eq!(scheduler.tick(|| ()), TICK);
     }
 
     #[test]

@@ -4,15 +4,19 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use wasmtime::UpdateDeadline;
 use wasmtime::component::GuestTaskId;
 
 use crate::call::CallContext;
 use crate::request_id::RequestId;
-use crate::scheduler::Peer;
+use crate::scheduler::{Computation, Peer};
 
 /// What one instance is serving: several requests at once over HTTP, one call otherwise.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Serving(Arc<Mutex<Vec<Entry>>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Serving {
+    entries: Arc<Mutex<Vec<Entry>>>,
+    computation: Arc<Computation>,
+}
 
 #[derive(Debug)]
 struct Entry {
@@ -22,8 +26,14 @@ struct Entry {
 }
 
 impl Serving {
+    /// Nothing yet. `computation` is the instance's.
+    pub(crate) fn new(computation: Arc<Computation>) -> Self {
+        Self { entries: Arc::default(), computation }
+    }
+
     /// Notes that `context` is being served, until what is returned is dropped.
     pub(crate) fn begin(&self, task: Option<GuestTaskId>, context: CallContext) -> Served {
+        self.computation.begin();
         self.lock().push(Entry { task, context });
         Served { serving: self.clone(), task }
     }
@@ -51,13 +61,14 @@ impl Serving {
         }
     }
 
-    /// For whom the instance works.
-    pub(crate) fn peers(&self) -> Vec<Peer> {
-        self.lock().iter().map(|entry| entry.context.peer).collect()
+    /// The clock has ticked while the instance computed: what it is to do.
+    pub(crate) fn pause(&self) -> UpdateDeadline {
+        let peers: Vec<Peer> = self.lock().iter().map(|entry| entry.context.peer).collect();
+        self.computation.pause(peers.into_iter())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -73,12 +84,16 @@ impl Drop for Served {
         if let Some(at) = entries.iter().position(|entry| entry.task == self.task) {
             entries.swap_remove(at);
         }
+        if entries.is_empty() {
+            self.serving.computation.end();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scheduler::Scheduler;
 
     fn context(id: RequestId) -> CallContext {
         CallContext { request_id: Some(id), ..CallContext::default() }
@@ -86,7 +101,7 @@ mod tests {
 
     #[test]
     fn one_call_is_known_without_a_task_and_forgotten_at_its_end() {
-        let (serving, id) = (Serving::default(), RequestId::new());
+        let (serving, id) = (Serving::new(Scheduler::new().computation()), RequestId::new());
         assert!(serving.request_id().is_none());
         let served = serving.begin(None, context(id));
         assert_eq!(serving.request_id(), Some(id));
@@ -98,10 +113,9 @@ mod tests {
 
     #[test]
     fn a_line_of_one_of_several_is_nobodys() {
-        let serving = Serving::default();
+        let serving = Serving::new(Scheduler::new().computation());
         let _first = serving.begin(None, context(RequestId::new()));
         let _second = serving.begin(None, context(RequestId::new()));
         assert!(serving.request_id().is_none());
-        assert_eq!(serving.peers().len(), 2);
     }
 }

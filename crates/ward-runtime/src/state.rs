@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ward_manifest::{AllowedHosts, ComponentSettings, OutboundNetworking};
 use wasmtime::component::ResourceTable;
-use wasmtime::{Engine, Store, UpdateDeadline};
+use wasmtime::{Engine, Store};
 use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -16,7 +16,7 @@ use crate::capabilities::postgres::{PostgresCtx, PostgresView};
 use crate::capabilities::variables::{VariablesCtx, VariablesView};
 use crate::memory::{Footprint, GuestMemory, MemoryLimiter};
 use crate::outbound::Outbound;
-use crate::scheduler::{Computation, Scheduler};
+use crate::scheduler::Scheduler;
 use crate::serving::Serving;
 use crate::stdio::{LogStream, Stream};
 
@@ -47,16 +47,15 @@ impl ComponentShared {
         store.set_epoch_deadline(1);
         // A guest that computes for long hands its thread back at every tick, so that the others
         // go on and its worker's expiration is looked at.
-        store.epoch_deadline_callback(|store| Ok(store.data().pause()));
+        store.epoch_deadline_callback(|store| Ok(store.data().serving().pause()));
         Ok(store)
     }
 
     fn state(&self) -> wasmtime::Result<State> {
-        let serving = Serving::default();
+        let serving = Serving::new(self.scheduler.computation());
         Ok(State {
             wasi: self.wasi(&serving)?,
             serving,
-            computation: self.scheduler.computation(),
             http: WasiHttpCtx::new(),
             outbound: self.outbound.clone(),
             table: ResourceTable::new(),
@@ -108,7 +107,6 @@ fn allows_socket(
 /// One instance's state.
 pub(crate) struct State {
     serving: Serving,
-    computation: Computation,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     outbound: Outbound,
@@ -123,11 +121,6 @@ impl State {
     /// On whose behalf the instance works.
     pub(crate) fn serving(&self) -> &Serving {
         &self.serving
-    }
-
-    /// What the instance has to do when it has computed for a tick of the clock.
-    fn pause(&self) -> UpdateDeadline {
-        self.computation.pause(self.serving.peers().into_iter())
     }
 
     /// How large its memories are.
