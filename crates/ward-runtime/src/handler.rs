@@ -22,6 +22,7 @@ use crate::error::{HandleError, LoadError, is_overload};
 use crate::exports;
 use crate::memory::{Footprint, Idle};
 use crate::moving_timer::MovingTimer;
+use crate::serving::{ABANDONED, Abandoned};
 use crate::state::{ComponentShared, State};
 use crate::underway::Underway;
 use crate::whole::{self, Failed};
@@ -75,8 +76,8 @@ impl HttpHandler {
     }
 
     /// Hands `request` to an instance and waits for the response to begin; its body may go on.
-    /// Dropping the future does not end what the instance does; `context` is dropped when that has
-    /// come to a response. Must be called on a tokio runtime.
+    /// Dropping the future ends what the instance does only if it computes, for nobody else;
+    /// `context` is dropped when that has come to a response, or to its end. Must be called on a tokio runtime.
     pub async fn handle(
         &self,
         request: http::Request<Body>,
@@ -84,10 +85,14 @@ impl HttpHandler {
     ) -> Result<http::Response<Body>, HandleError> {
         let (context, until) = context.within(self.deadline());
         let worker = Arc::new(OnceLock::new());
-        let ticket = Ticket { until, worker: worker.clone(), context };
+        let abandoned = Abandoned::default();
+        let waiting = abandoned.unless_answered();
+        let ticket = Ticket { until, worker: worker.clone(), context, abandoned };
         // The deadline is held twice. This one answers the caller in time whatever the guest
         // does; the one inside the worker stops it from taking further requests.
-        match tokio::time::timeout_at(until, self.proxy.handle(ticket, request)).await {
+        let outcome = tokio::time::timeout_at(until, self.proxy.handle(ticket, request)).await;
+        waiting.answered();
+        match outcome {
             Ok(Ok(response)) => Ok(response.map(|body| whole::or_error(body, worker))),
             // The worker ends a late request too, and what it calls that differs between p2 and
             // p3. Late is late, whichever of the two came first.
@@ -129,6 +134,7 @@ pub(crate) struct Ticket {
     /// Filled in by the worker that takes the request.
     worker: Arc<OnceLock<Failed>>,
     context: CallContext,
+    abandoned: Abandoned,
 }
 
 /// Makes the instances of one component.
@@ -207,7 +213,7 @@ impl WorkerState for Worker {
         // Ticks while the instance was idle are no reason to interrupt the request at once.
         store.set_epoch_deadline(1);
         let turn = self.underway.begin(ticket.until);
-        let served = store.data().serving().begin(Some(task), ticket.context);
+        let served = store.data().serving().begin(Some(task), ticket.context, ticket.abandoned);
         // The future is dropped when the request ends, and what it holds with it.
         Box::pin(async move {
             turn.late().await;
@@ -223,6 +229,10 @@ impl WorkerState for Worker {
         let (component, cause) = (&*self.component.id, root(&error));
         if cause == TASK_GONE && !std::thread::panicking() {
             tracing::debug!(component, "an instance went with the process that is stopping");
+            return;
+        }
+        if cause == ABANDONED {
+            tracing::debug!(component, "an instance was ended that computed for nobody");
             return;
         }
         tracing::error!(component, cause, "an instance ended");

@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn the_clock_goes_slowly_while_there_is_nothing_to_do() {
         let scheduler = Scheduler::of(1);
-        let quiet = (0..QUIET_TICKS).map(|_| scheduler.tick(|| ())).last();
+        let quiet = (0..QUIET_TICKS).map(|_| scheduler.tick(|| ())).next_back();
         assert_eq!(quiet, Some(TICK_QUIET));
         scheduler.wake();
         assert_eq!(scheduler.tick(|| ()), TICK);

@@ -2,6 +2,7 @@
 //! learns here how much time is left and which request it belongs to; the component itself can
 //! neither see nor change it.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::UpdateDeadline;
@@ -10,6 +11,9 @@ use wasmtime::component::GuestTaskId;
 use crate::call::CallContext;
 use crate::request_id::RequestId;
 use crate::scheduler::{Computation, Peer};
+
+/// Why an instance ended that computed for nobody.
+pub(crate) const ABANDONED: &str = "nobody waits for the answer any more";
 
 /// What one instance is serving: several requests at once over HTTP, one call otherwise.
 #[derive(Debug, Clone)]
@@ -23,6 +27,35 @@ struct Entry {
     /// The guest's task, where several are served at once and have to be told apart.
     task: Option<GuestTaskId>,
     context: CallContext,
+    abandoned: Abandoned,
+}
+
+/// Whether nobody waits for an answer any more.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Abandoned(Arc<AtomicBool>);
+
+impl Abandoned {
+    /// So it will be when what is returned is dropped without having heard of an answer.
+    pub(crate) fn unless_answered(&self) -> Waiting {
+        Waiting(Some(self.clone()))
+    }
+}
+
+/// Somebody who waits for an answer.
+pub(crate) struct Waiting(Option<Abandoned>);
+
+impl Waiting {
+    pub(crate) fn answered(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(Abandoned(abandoned)) = &self.0 {
+            abandoned.store(true, Relaxed);
+        }
+    }
 }
 
 impl Serving {
@@ -32,9 +65,14 @@ impl Serving {
     }
 
     /// Notes that `context` is being served, until what is returned is dropped.
-    pub(crate) fn begin(&self, task: Option<GuestTaskId>, context: CallContext) -> Served {
+    pub(crate) fn begin(
+        &self,
+        task: Option<GuestTaskId>,
+        context: CallContext,
+        abandoned: Abandoned,
+    ) -> Served {
         self.computation.begin();
-        self.lock().push(Entry { task, context });
+        self.lock().push(Entry { task, context, abandoned });
         Served { serving: self.clone(), task }
     }
 
@@ -45,7 +83,7 @@ impl Serving {
         mut stack: impl Iterator<Item = GuestTaskId>,
     ) -> Option<CallContext> {
         let entries = self.lock();
-        if let [Entry { task: None, context }] = entries.as_slice() {
+        if let [Entry { task: None, context, .. }] = entries.as_slice() {
             return Some(context.clone());
         }
         let entry = stack.find_map(|task| entries.iter().find(|e| e.task == Some(task)));
@@ -61,10 +99,18 @@ impl Serving {
         }
     }
 
-    /// The clock has ticked while the instance computed: what it is to do.
-    pub(crate) fn pause(&self) -> UpdateDeadline {
-        let peers: Vec<Peer> = self.lock().iter().map(|entry| entry.context.peer).collect();
-        self.computation.pause(peers.into_iter())
+    /// The clock has ticked while the instance computed: what it is to do. It ends where it computes
+    /// for requests alone that nobody waits for any more; what such a request has sent to a database
+    /// and not committed is rolled back, as when its client's connection had broken a moment before.
+    pub(crate) fn pause(&self) -> wasmtime::Result<UpdateDeadline> {
+        let entries = self.lock();
+        let is_abandoned = |entry: &Entry| entry.abandoned.0.load(Relaxed);
+        if !entries.is_empty() && entries.iter().all(is_abandoned) {
+            return Err(wasmtime::Error::msg(ABANDONED));
+        }
+        let peers: Vec<Peer> = entries.iter().map(|entry| entry.context.peer).collect();
+        drop(entries);
+        Ok(self.computation.pause(peers.into_iter()))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {
@@ -95,15 +141,19 @@ mod tests {
     use super::*;
     use crate::scheduler::Scheduler;
 
+    fn serving() -> Serving {
+        Serving::new(Scheduler::new().computation())
+    }
+
     fn context(id: RequestId) -> CallContext {
         CallContext { request_id: Some(id), ..CallContext::default() }
     }
 
     #[test]
     fn one_call_is_known_without_a_task_and_forgotten_at_its_end() {
-        let (serving, id) = (Serving::new(Scheduler::new().computation()), RequestId::new());
+        let (serving, id) = (serving(), RequestId::new());
         assert!(serving.request_id().is_none());
-        let served = serving.begin(None, context(id));
+        let served = serving.begin(None, context(id), Abandoned::default());
         assert_eq!(serving.request_id(), Some(id));
         let found = serving.context(std::iter::empty()).unwrap();
         assert_eq!(found.request_id, Some(id));
@@ -113,9 +163,34 @@ mod tests {
 
     #[test]
     fn a_line_of_one_of_several_is_nobodys() {
-        let serving = Serving::new(Scheduler::new().computation());
-        let _first = serving.begin(None, context(RequestId::new()));
-        let _second = serving.begin(None, context(RequestId::new()));
+        let serving = serving();
+        let _first = serving.begin(None, context(RequestId::new()), Abandoned::default());
+        let _second = serving.begin(None, context(RequestId::new()), Abandoned::default());
         assert!(serving.request_id().is_none());
+    }
+
+    #[test]
+    fn who_computes_for_nobody_ends_and_who_does_for_one_of_two_goes_on() {
+        let serving = serving();
+        let (one, two) = (Abandoned::default(), Abandoned::default());
+        let waiting = [one.unless_answered(), two.unless_answered()];
+        let _first = serving.begin(None, CallContext::default(), one);
+        let _second = serving.begin(None, CallContext::default(), two);
+        let [first, second] = waiting;
+        drop(first);
+        assert!(serving.pause().is_ok());
+        drop(second);
+        assert_eq!(
+            serving.pause().err().map(|error| error.to_string()).as_deref(),
+            Some(ABANDONED)
+        );
+    }
+
+    #[test]
+    fn who_was_answered_has_not_gone() {
+        let (serving, abandoned) = (serving(), Abandoned::default());
+        abandoned.unless_answered().answered();
+        let _served = serving.begin(None, CallContext::default(), abandoned);
+        assert!(serving.pause().is_ok());
     }
 }

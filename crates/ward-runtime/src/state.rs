@@ -47,7 +47,7 @@ impl ComponentShared {
         store.set_epoch_deadline(1);
         // A guest that computes for long hands its thread back at every tick, so that the others
         // go on and its worker's expiration is looked at.
-        store.epoch_deadline_callback(|store| Ok(store.data().serving().pause()));
+        store.epoch_deadline_callback(|store| store.data().serving().pause());
         Ok(store)
     }
 

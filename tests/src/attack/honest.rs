@@ -104,11 +104,11 @@ impl Honest {
         let get = |path: &str| client.get(url(path)).bearer_auth(&self.token);
         let request = match kind {
             Kind::Grpc => return self.call().await,
-            Kind::Watch => return self.stream("grpc.health.v1.Health/Watch", b"").await,
+            Kind::Watch => return self.stream("grpc.health.v1.Health/Watch", (b"", true)).await,
             Kind::Reflection => {
                 let method = "grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
                 // Field 7, an empty text: which services there are.
-                return self.stream(method, &[0x3a, 0]).await;
+                return self.stream(method, (&[0x3a, 0], false)).await;
             }
             Kind::Health => get("/.well-known/spin/health"),
             Kind::Patients => get("/api/patients?limit=1"),
@@ -135,7 +135,7 @@ impl Honest {
     }
 
     /// Opens a stream, and waits for its first message.
-    async fn stream(&self, method: &str, message: &[u8]) -> Result<(), String> {
+    async fn stream(&self, method: &str, message: (&[u8], bool)) -> Result<(), String> {
         http2::first(&self.grpc, HOME, method, &self.token, message).await
     }
 }

@@ -98,17 +98,18 @@ pub(super) async fn status(
     trailers.as_ref().and_then(text).ok_or_else(|| "no grpc-status".to_owned())
 }
 
-/// Whether a stream on a connection of its own has a first message.
+/// Whether a stream on a connection of its own has a first message, when one is sent to it that
+/// is the last one or not.
 pub(super) async fn first(
     to: &str,
     from: Ipv4Addr,
     method: &str,
     token: &str,
-    message: &[u8],
+    (message, is_last): (&[u8], bool),
 ) -> Outcome<()> {
     let mut client = open(to, from).await?;
     let mut sent = send(&mut client, call(to, method, token), None).await?;
-    sent.body.send_data(framed(message), false).map_err(|error| error.to_string())?;
+    sent.body.send_data(framed(message), is_last).map_err(|error| error.to_string())?;
     let answer = sent.answer.await.map_err(|error| error.to_string())?;
     let data = answer.into_body().data().await;
     match data {

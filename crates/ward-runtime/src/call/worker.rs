@@ -14,7 +14,7 @@ use wasmtime::{AsContextMut, Store};
 
 use super::CallContext;
 use crate::memory::Footprint;
-use crate::serving::Serving;
+use crate::serving::{Abandoned, Serving};
 use crate::state::State;
 
 /// One call, on its way into an instance.
@@ -119,7 +119,7 @@ impl Mailbox {
         loop {
             let Invocation { function, arguments, results, context } =
                 poll_fn(|_| self.next()).await;
-            let served = serving.begin(None, context);
+            let served = serving.begin(None, context, Abandoned::default());
             match call(accessor, instance, function, &arguments, results).await {
                 Ok(results) => self.lock().results = Some(results),
                 Err(error) => return error,

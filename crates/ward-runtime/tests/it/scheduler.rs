@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
-use ward_runtime::CallContext;
+use ward_runtime::{CallContext, Held};
 
 use super::host::{Host, plan, url};
 
@@ -66,6 +66,24 @@ async fn ended_before(wanted: &'static str, times: u32) -> (usize, usize) {
 async fn one_computation_of_a_peer_does_not_wait_for_all_those_of_another() {
     let (before, many) = ended_before(COMPUTE, 1).await;
     assert!(before < many / 2, "{before} of {many} came first");
+}
+
+/// By itself the loop ends at the deadline, in two minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_computes_for_a_client_that_has_gone_is_ended() {
+    let host = host();
+    let held: Held = Arc::new("a place");
+    let left = Arc::downgrade(&held);
+    let context = CallContext { held: Some(held), ..CallContext::default() };
+    let request = http::Request::get(url("/loop"));
+    let computing = host.begin_for(context, "main", request, Bytes::new());
+    assert!(tokio::time::timeout(Duration::from_millis(300), computing).await.is_err());
+    let ended = async {
+        while left.upgrade().is_some() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), ended).await.expect("it goes on computing");
 }
 
 #[tokio::test(flavor = "multi_thread")]
