@@ -57,8 +57,10 @@ const END_MAX: Duration = Duration::from_secs(30);
 /// Honest clients come from here, as everything on this machine does.
 const HOME: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
-/// Attackers come from here, unless an attack is to come from where honest clients are.
-const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+/// Attackers come from an address of this network, unless an attack is to come from where honest
+/// clients are: each from one of its own, because the kernel takes long to find a free port on one
+/// from which thousands of connections have just gone.
+const ELSEWHERE: [u8; 3] = [127, 0, 1];
 
 /// Where an attack happens: addresses without a scheme, and who the attacker is.
 #[derive(Debug, Clone)]
@@ -112,7 +114,9 @@ impl Attack {
     /// Has honest clients work alone, then beside the attack.
     pub async fn run(&self, ward: &Ward, scale: Scale) -> Row {
         let Scale { smaller, window, patience } = scale;
-        let source = if self.from_home { HOME } else { ELSEWHERE };
+        let [a, b, c] = ELSEWHERE;
+        let source =
+            if self.from_home { HOME } else { Ipv4Addr::new(a, b, c, self.deed as u8 + 1) };
         let scene = Scene::of(ward, source, smaller);
         let honest = Honest::of(ward, self.deed, patience);
         let cost = self.cost(ward, &scene).await;
