@@ -19,7 +19,7 @@ use hyper::body::Incoming;
 use thiserror::Error;
 use tokio::time::{Instant, Sleep};
 
-use crate::limits::{BODY_BEGIN_BYTES, DISCARD_TIME_MAX, Limits};
+use crate::limits::{BODY_BEGIN_BYTES, DISCARD_PIECE_BYTES, DISCARD_TIME_MAX, Limits};
 use crate::ticket::{Line, Ticket};
 
 /// Why a body is not taken further.
@@ -322,7 +322,7 @@ fn discard(mut body: Incoming, bytes_max: u64) {
             let mut left = bytes_max;
             while let Some(Ok(frame)) = body.frame().await {
                 let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-                match left.checked_sub(length) {
+                match left.checked_sub(length.max(DISCARD_PIECE_BYTES)) {
                     Some(less) => left = less,
                     None => break,
                 }

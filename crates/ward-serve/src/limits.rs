@@ -90,6 +90,10 @@ pub(crate) const BODY_BEGIN_BYTES: usize = 64 * 1024;
 /// the response and not a reset: time enough for a client to stop sending once it has the answer.
 pub(crate) const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
 
+/// As so many bytes a piece of such a body counts at least. A piece costs about 0.4 us however small
+/// it is; a megabyte in chunks of one byte would cost half a second, for nothing.
+pub(crate) const DISCARD_PIECE_BYTES: u64 = 1024;
+
 /// What hyper may buffer while it looks for the end of a head, as a multiple of
 /// [`Limits::head_bytes_max`]. It has to see the whole head for us to answer with a document;
 /// past twice the limit it answers 431 by itself, without one.
