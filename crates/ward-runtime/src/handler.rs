@@ -22,7 +22,7 @@ use crate::error::{HandleError, LoadError, is_overload};
 use crate::exports;
 use crate::memory::{Footprint, Idle};
 use crate::moving_timer::MovingTimer;
-use crate::serving::{ABANDONED, Abandoned};
+use crate::serving::{ABANDONED, Abandoned, Serving};
 use crate::state::{ComponentShared, State};
 use crate::underway::Underway;
 use crate::whole::{self, Failed};
@@ -154,13 +154,14 @@ impl HandlerState for Workers {
         let mut store = self.component.store()?;
         let made = self.pre.instantiate_async(&mut store);
         let proxy = tokio::time::timeout(settings.deadline, made).await??;
-        let footprint = store.data().footprint().clone();
+        let (footprint, serving) =
+            (store.data().footprint().clone(), store.data().serving().clone());
         footprint.made();
         Ok(Instance {
             store,
             proxy,
             view: State::http,
-            expiration: Expiration::new(self.component.clone()),
+            expiration: Expiration::new(self.component.clone(), serving),
             state: Worker {
                 component: self.component.clone(),
                 failed: Failed::default(),
@@ -258,15 +259,16 @@ pub(crate) struct Expiration {
     component: Arc<ComponentShared>,
     bell: Arc<Bell>,
     timer: MovingTimer,
+    serving: Serving,
 }
 
 impl Expiration {
-    fn new(component: Arc<ComponentShared>) -> Self {
+    fn new(component: Arc<ComponentShared>, serving: Serving) -> Self {
         let bell: Arc<Bell> = Arc::default();
         let idle: Weak<Bell> = Arc::downgrade(&bell);
         component.memory.register(idle);
         let timer = MovingTimer::new(component.settings.instance_idle);
-        Self { component, bell, timer }
+        Self { component, bell, timer, serving }
     }
 
     fn limit(&self, status: WorkerStatus) -> Duration {
@@ -287,6 +289,7 @@ impl WorkerExpiration for Expiration {
         start: Instant,
     ) -> Poll<()> {
         if status == WorkerStatus::Idle {
+            self.serving.idle();
             // In this order: who comes to want it in between wakes the worker.
             self.bell.0.register(cx.waker());
             if self.component.memory.is_wanted() {

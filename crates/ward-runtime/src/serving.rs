@@ -2,7 +2,7 @@
 //! learns here how much time is left and which request it belongs to; the component itself can
 //! neither see nor change it.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::UpdateDeadline;
@@ -19,6 +19,8 @@ pub(crate) const ABANDONED: &str = "nobody waits for the answer any more";
 #[derive(Debug, Clone)]
 pub(crate) struct Serving {
     entries: Arc<Mutex<Vec<Entry>>>,
+    /// Requests begun since the instance had nothing at all to do.
+    begun: Arc<AtomicUsize>,
     computation: Arc<Computation>,
 }
 
@@ -61,7 +63,7 @@ impl Drop for Waiting {
 impl Serving {
     /// Nothing yet. `computation` is the instance's.
     pub(crate) fn new(computation: Arc<Computation>) -> Self {
-        Self { entries: Arc::default(), computation }
+        Self { entries: Arc::default(), begun: Arc::default(), computation }
     }
 
     /// Notes that `context` is being served, until what is returned is dropped.
@@ -72,6 +74,7 @@ impl Serving {
         abandoned: Abandoned,
     ) -> Served {
         self.computation.begin();
+        self.begun.fetch_add(1, Relaxed);
         self.lock().push(Entry { task, context, abandoned });
         Served { serving: self.clone(), task }
     }
@@ -99,13 +102,20 @@ impl Serving {
         }
     }
 
+    /// The instance has nothing at all to do: no request, no body, no task of one that was answered.
+    pub(crate) fn idle(&self) {
+        self.begun.store(0, Relaxed);
+    }
+
     /// The clock has ticked while the instance computed: what it is to do. It ends where it computes
-    /// for requests alone that nobody waits for any more; what such a request has sent to a database
-    /// and not committed is rolled back, as when its client's connection had broken a moment before.
+    /// for requests alone that nobody waits for any more, and nothing of an earlier one may be going
+    /// on in it; what such a request has sent to a database and not committed is rolled back, as when
+    /// its client's connection had broken a moment before.
     pub(crate) fn pause(&self) -> wasmtime::Result<UpdateDeadline> {
         let entries = self.lock();
         let is_abandoned = |entry: &Entry| entry.abandoned.0.load(Relaxed);
-        if !entries.is_empty() && entries.iter().all(is_abandoned) {
+        let is_all_there_is = entries.len() == self.begun.load(Relaxed);
+        if is_all_there_is && !entries.is_empty() && entries.iter().all(is_abandoned) {
             return Err(wasmtime::Error::msg(ABANDONED));
         }
         let peers: Vec<Peer> = entries.iter().map(|entry| entry.context.peer).collect();
@@ -184,6 +194,20 @@ mod tests {
             serving.pause().err().map(|error| error.to_string()).as_deref(),
             Some(ABANDONED)
         );
+    }
+
+    #[test]
+    fn what_an_earlier_request_may_have_left_is_not_ended_with_an_abandoned_one() {
+        let serving = serving();
+        drop(serving.begin(None, CallContext::default(), Abandoned::default()));
+        let abandoned = Abandoned::default();
+        drop(abandoned.unless_answered());
+        let served = serving.begin(None, CallContext::default(), abandoned.clone());
+        assert!(serving.pause().is_ok(), "the first one's body may be on its way");
+        drop(served);
+        serving.idle();
+        let _served = serving.begin(None, CallContext::default(), abandoned);
+        assert!(serving.pause().is_err());
     }
 
     #[test]
