@@ -77,7 +77,8 @@ impl HttpHandler {
 
     /// Hands `request` to an instance and waits for the response to begin; its body may go on.
     /// Dropping the future ends what the instance does only if it computes, for nobody else;
-    /// `context` is dropped when that has come to a response, or to its end. Must be called on a tokio runtime.
+    /// `context` is dropped when that has come to a response, or to its end. Must be called on a
+    /// tokio runtime.
     pub async fn handle(
         &self,
         request: http::Request<Body>,
