@@ -1,5 +1,5 @@
-//! What is counted of what components do: calls over links, and connections to databases. Labels are
-//! names that the manifest gives, and the servers that its addresses name.
+//! What is counted of what components do: calls over links, and connections to databases. Labels
+//! are names that the manifest gives, and the servers that its addresses name.
 
 use std::sync::Arc;
 
