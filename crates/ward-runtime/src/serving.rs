@@ -107,10 +107,10 @@ impl Serving {
         self.begun.store(0, Relaxed);
     }
 
-    /// The clock has ticked while the instance computed: what it is to do. It ends where it computes
-    /// for requests alone that nobody waits for any more, and nothing of an earlier one may be going
-    /// on in it; what such a request has sent to a database and not committed is rolled back, as when
-    /// its client's connection had broken a moment before.
+    /// The clock has ticked while the instance computed: what it is to do. It ends where it
+    /// computes for requests alone that nobody waits for any more, and nothing of an earlier one
+    /// may be going on in it; what such a request has sent to a database and not committed is
+    /// rolled back, as when its client's connection had broken a moment before.
     pub(crate) fn pause(&self) -> wasmtime::Result<UpdateDeadline> {
         let entries = self.lock();
         let is_abandoned = |entry: &Entry| entry.abandoned.0.load(Relaxed);
