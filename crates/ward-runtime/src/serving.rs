@@ -102,7 +102,8 @@ impl Serving {
         }
     }
 
-    /// The instance has nothing at all to do: no request, no body, no task of one that was answered.
+    /// The instance has nothing at all to do: no request, no body, and no task of one that was
+    /// answered.
     pub(crate) fn idle(&self) {
         self.begun.store(0, Relaxed);
     }

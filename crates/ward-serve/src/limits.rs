@@ -90,8 +90,8 @@ pub(crate) const BODY_BEGIN_BYTES: usize = 64 * 1024;
 /// the response and not a reset: time enough for a client to stop sending once it has the answer.
 pub(crate) const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// As so many bytes a piece of such a body counts at least. A piece costs about 0.4 us however small
-/// it is; a megabyte in chunks of one byte would cost half a second, for nothing.
+/// As so many bytes a piece of such a body counts at least. A piece costs about 0.4 us however
+/// small it is; a megabyte in chunks of one byte would cost half a second, for nothing.
 pub(crate) const DISCARD_PIECE_BYTES: u64 = 1024;
 
 /// What hyper may buffer while it looks for the end of a head, as a multiple of
@@ -162,8 +162,8 @@ impl Default for Limits {
     }
 }
 
-/// So long after it has come, a connection is taken to have a request, or its body, on the way: some
-/// round trips on a bad link.
+/// So long after it has come, a connection is taken to have a request, or its body, on the way:
+/// some round trips on a bad link.
 pub(crate) const NEWCOMER_GRACE: Duration = Duration::from_secs(1);
 
 /// So long after an answer, a client is taken to be about to ask again: a person who reads a page.
