@@ -41,17 +41,22 @@ pub(crate) struct Line {
     pub(crate) metrics: Metrics,
 }
 
+impl Line {
+    /// A client that left before there was a status has cancelled.
+    fn code_name(&self) -> &'static str {
+        code_name(self.code.unwrap_or(Code::Cancelled))
+    }
+}
+
 impl ward_serve::Line for Line {
-    fn ended(&self, took: Duration, _whole: bool) {
-        // A client that left before there was a status has cancelled.
-        let code = code_name(self.code.unwrap_or(Code::Cancelled));
+    fn count(&self, took: Duration) {
         if self.kind == Kind::Call {
-            self.metrics.called(self.label.as_ref(), code, took);
+            self.metrics.called(self.label.as_ref(), self.code_name(), took);
         }
-        if !tracing::enabled!(tracing::Level::INFO) {
-            return;
-        }
-        let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    }
+
+    fn log(&self, duration_us: u64, _whole: bool) {
+        let code = self.code_name();
         let (rpc, component) = match &self.label {
             Some(label) => (&*label.rpc, &*label.component),
             None => ("", ""),

@@ -51,12 +51,11 @@ impl Line {
 }
 
 impl ward_serve::Line for Line {
-    fn ended(&self, took: Duration, whole: bool) {
+    fn count(&self, took: Duration) {
         self.metrics.served(self.method, self.label.as_ref(), self.status, took);
-        if !tracing::enabled!(tracing::Level::INFO) {
-            return;
-        }
-        let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    }
+
+    fn log(&self, duration_us: u64, whole: bool) {
         let (method, (route, component)) = (self.method, self.names());
         let status = self.status.map(|status| status.as_u16());
         let request_id = self.id;

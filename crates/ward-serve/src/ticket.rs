@@ -20,9 +20,11 @@ use crate::seats::{Lost, Seat};
 /// What the log is told of a request. Nothing in it is what a client sent: patterns, names of the
 /// application's own, codes.
 pub trait Line: Send + Unpin + 'static {
-    /// The request has ended after so long: writes the line, and counts it. `whole` is whether the
-    /// answer was handed over to its end.
-    fn ended(&self, took: Duration, whole: bool);
+    /// Writes the line. `whole` is whether the answer was handed over to its end.
+    fn log(&self, duration_us: u64, whole: bool);
+
+    /// Counts the request, whether a line is written or not.
+    fn count(&self, _took: Duration) {}
 
     /// The answer's trailers are on their way.
     fn trailers(&mut self, _trailers: &HeaderMap) {}
@@ -164,6 +166,10 @@ impl<L: Line> Drop for Ticket<L> {
             self.connection.house().requests.fetch_sub(1, Relaxed);
         }
         self.connection.clocks.end(self.works);
-        self.line.ended(self.started.elapsed(), self.whole);
+        let took = self.started.elapsed();
+        self.line.count(took);
+        if tracing::enabled!(tracing::Level::INFO) {
+            self.line.log(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), self.whole);
+        }
     }
 }

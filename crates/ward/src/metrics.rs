@@ -4,7 +4,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -95,8 +94,8 @@ impl Service for Page {
 pub(crate) struct NoLine;
 
 impl Line for NoLine {
-    fn ended(&self, took: Duration, whole: bool) {
-        tracing::debug!(?took, whole, "the page with numbers was read");
+    fn log(&self, duration_us: u64, whole: bool) {
+        tracing::debug!(duration_us, whole, "the page with numbers was read");
     }
 }
 
