@@ -64,6 +64,9 @@ pub const PARTITION_BATCHES_MAX: usize = 4;
 /// How often positions are committed when they have moved.
 pub const COMMIT_EVERY: Duration = Duration::from_millis(200);
 
+/// How often a consumer to which nothing happens looks whether its last commit failed.
+pub const COMMIT_LOOK: Duration = Duration::from_secs(5);
+
 /// The most records and bytes that one statement appends to the embedded log: a tenth of a second's
 /// work at most, for which the next ones wait.
 pub const APPEND_RECORDS_MAX: usize = 1024;

@@ -306,6 +306,10 @@ pub struct ComponentSettings {
     pub instance_reuse_max: u32,
     /// `max_instance_concurrent_reuse_count`: requests at once in one instance; 16.
     pub instance_concurrency_max: u32,
+    /// `max_concurrent_requests`: requests and calls at once in all instances, of which one client
+    /// has its share (`peer_share_percent`); where there is none, calls have a limit of the
+    /// runtime's and requests the server's.
+    pub concurrent_requests_max: Option<u32>,
     /// `idle_instance_timeout`: how long an idle instance is kept; 1 s.
     pub instance_idle: Duration,
     /// `spin_headers`: whether requests carry Spin's eight headers (`spin-full-url` and so on);

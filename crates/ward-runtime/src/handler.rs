@@ -17,6 +17,7 @@ use wasmtime_wasi_http::handler::{
     TrapOrPanicError, WorkerExpiration, WorkerState, WorkerStatus,
 };
 
+use crate::admission::Permit;
 use crate::call::CallContext;
 use crate::error::{HandleError, LoadError, is_overload};
 use crate::exports;
@@ -85,10 +86,11 @@ impl HttpHandler {
         context: CallContext,
     ) -> Result<http::Response<Body>, HandleError> {
         let (context, until) = context.within(self.deadline());
+        let permit = self.admit(&context, until).await?;
         let worker = Arc::new(OnceLock::new());
         let abandoned = Abandoned::default();
         let waiting = abandoned.unless_answered();
-        let ticket = Ticket { until, worker: worker.clone(), context, abandoned };
+        let ticket = Ticket { until, worker: worker.clone(), context, abandoned, permit };
         // The deadline is held twice. This one answers the caller in time whatever the guest
         // does; the one inside the worker stops it from taking further requests.
         let outcome = tokio::time::timeout_at(until, self.proxy.handle(ticket, request)).await;
@@ -100,6 +102,19 @@ impl HttpHandler {
             Ok(Err(error)) if tokio::time::Instant::now() < until => Err(classify(error)),
             Ok(Err(_)) | Err(_) => Err(HandleError::Deadline),
         }
+    }
+
+    /// Without a setting of the component's, what the server lets in is what there may be.
+    async fn admit(
+        &self,
+        context: &CallContext,
+        until: tokio::time::Instant,
+    ) -> Result<Option<Permit>, HandleError> {
+        if self.component.settings.concurrent_requests_max.is_none() {
+            return Ok(None);
+        }
+        let permit = self.component.admission.permit(context.peer, until).await;
+        permit.map(Some).ok_or(HandleError::Overloaded)
     }
 
     /// Makes one instance and lets it go, so that a benchmark can say what an instance costs.
@@ -136,6 +151,7 @@ pub(crate) struct Ticket {
     worker: Arc<OnceLock<Failed>>,
     context: CallContext,
     abandoned: Abandoned,
+    permit: Option<Permit>,
 }
 
 /// Makes the instances of one component.
@@ -216,10 +232,11 @@ impl WorkerState for Worker {
         store.set_epoch_deadline(1);
         let turn = self.underway.begin(ticket.until);
         let served = store.data().serving().begin(Some(task), ticket.context, ticket.abandoned);
+        let permit = ticket.permit;
         // The future is dropped when the request ends, and what it holds with it.
         Box::pin(async move {
             turn.late().await;
-            drop(served);
+            drop((served, permit));
         })
     }
 

@@ -4,6 +4,7 @@
 //! It is the only crate that names wasmtime; it opens no listener and knows no route.
 //! Start at [`Runtime::load`], then [`HttpHandler::handle`] and [`Function::call`].
 
+mod admission;
 mod cache;
 mod call;
 mod capabilities;
@@ -29,6 +30,7 @@ mod services;
 mod serving;
 mod state;
 mod stdio;
+mod turns;
 mod underway;
 mod whole;
 

@@ -62,13 +62,18 @@ pub(crate) const TICK_QUIET: Duration = Duration::from_millis(100);
 /// nobody could say any more what a request costs.
 pub(crate) const LINK_DEPTH_MAX: usize = 8;
 
-/// Calls at once into one component, over links and from triggers other than HTTP. Each has an
-/// instance of its own, out of [`INSTANCES_MAX`]: several components may be busy at the same time.
-pub(crate) const CALLS_PER_COMPONENT_MAX: usize = 128;
+/// Calls at once into one component, over links and from triggers other than HTTP, where its
+/// settings say nothing. Each has an instance of its own, out of [`INSTANCES_MAX`]: several
+/// components may be busy at the same time.
+pub(crate) const CALLS_PER_COMPONENT_MAX: u32 = 128;
 
-/// Calls that wait for one of those to end. As many as HTTP requests are taken at once; what comes
+/// What waits to be let into one component: as many as HTTP requests are taken at once. What comes
 /// on top is told to come back.
-pub(crate) const CALLS_WAITING_MAX: usize = 1024;
+pub(crate) const ADMISSION_WAITING_MAX: usize = 1024;
+
+/// How long one waits to be let in: as long as for a place among a server's requests. Whoever was
+/// not let in by then is better told so than left without an answer.
+pub(crate) const ADMISSION_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// How long opening a database connection takes in all: waiting for one that comes free, and making
 /// one. Requests have 30 s; a third of it leaves time to answer with an error that tells why.

@@ -14,6 +14,7 @@ use ward_manifest::{
 use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 
+use crate::admission::Admission;
 use crate::cache::CompileCache;
 use crate::call::Registry;
 use crate::compose::{self, DeniedImport, Layer};
@@ -26,7 +27,7 @@ use crate::outbound::{Outbound, OutboundClient};
 use crate::scheduler::Scheduler;
 use crate::services::Services;
 use crate::state::{ComponentShared, State};
-use crate::{engine, files, linker, machine};
+use crate::{engine, files, limits, linker, machine};
 
 /// What loading one component after the other needs.
 pub(crate) struct Loader<'a> {
@@ -193,10 +194,14 @@ impl<'a> Loader<'a> {
             .map_err(|e| LoadError::new(&id, format!("its files cannot be mounted: {e}")))?;
         let mut environment = entry.environment.clone();
         environment.extend(self.options.environment.clone());
+        let settings = self.settings(entry);
+        let at_once = settings.concurrent_requests_max.unwrap_or(limits::CALLS_PER_COMPONENT_MAX);
+        let share = self.app.settings.peer_share_percent.into();
         Ok(ComponentShared {
             engine: self.engine.clone(),
             scheduler: self.scheduler.clone(),
-            settings: self.settings(entry),
+            admission: Admission::new(at_once as usize, share),
+            settings,
             memory: self.memory.clone(),
             environment: environment.into_iter().collect(),
             files,

@@ -6,8 +6,6 @@
 //! A slice is given back when the guest has answered; who waits for the outside before that tells
 //! nobody, and its slice ends by the clock.
 
-use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,9 +16,7 @@ use tokio::sync::oneshot;
 use wasmtime::UpdateDeadline;
 
 use crate::limits::{TICK, TICK_QUIET};
-
-/// For whom one computes: a network address, or nobody, whose work comes from no client.
-pub(crate) type Peer = Option<IpAddr>;
+use crate::turns::{Peer, Turns};
 
 /// Ticks until a slice is another's. Whoever has it hands it on at the next tick; one that is still
 /// there at the second waits for something else.
@@ -47,9 +43,7 @@ pub(crate) struct Scheduler {
 #[derive(Debug, Default)]
 struct Slices {
     given: Vec<Slice>,
-    waiting: HashMap<Peer, VecDeque<Waiting>>,
-    /// The peers who wait, each once, the next first.
-    order: VecDeque<Peer>,
+    waiting: Turns<Waiting>,
 }
 
 #[derive(Debug)]
@@ -129,37 +123,16 @@ impl Scheduler {
 }
 
 impl Slices {
-    fn join(&mut self, peer: Peer, waiting: Waiting) {
-        let queue = self.waiting.entry(peer).or_default();
-        if queue.is_empty() {
-            self.order.push_back(peer);
-        }
-        queue.push_back(waiting);
-    }
-
     fn hand_out(&mut self, at_once: usize, now: u64) {
+        let until = now.saturating_add(SLICE_TICKS);
         while self.given.len() < at_once
-            && let Some(peer) = self.order.pop_front()
+            && let Some((_, Waiting { computation, give })) = self.waiting.next(|_| true)
         {
-            let mut queue = self.waiting.remove(&peer).unwrap_or_default();
-            let mut taken = None;
-            while taken.is_none()
-                && let Some(one) = queue.pop_front()
-            {
-                // One that has ended meanwhile takes none.
-                taken = one.give.send(()).is_ok().then_some(one.computation);
-            }
-            let until = now.saturating_add(SLICE_TICKS);
-            self.given.extend(taken.map(|computation| Slice { computation, until }));
-            if !queue.is_empty() {
-                self.waiting.insert(peer, queue);
-                self.order.push_back(peer);
+            // One that has ended meanwhile takes none.
+            if give.send(()).is_ok() {
+                self.given.push(Slice { computation, until });
             }
         }
-    }
-
-    fn waiting(&self, peer: Peer) -> usize {
-        self.waiting.get(&peer).map_or(0, VecDeque::len)
     }
 }
 
@@ -218,8 +191,8 @@ impl Computation {
         self.has_slice.store(true, Relaxed);
         let mut slices = self.scheduler.lock();
         slices.given.retain(|slice| slice.computation != self.id);
-        let peer = peers.min_by_key(|peer| slices.waiting(*peer)).flatten();
-        slices.join(peer, Waiting { computation: self.id, give });
+        let peer = peers.min_by_key(|peer| slices.waiting.len_of(*peer)).flatten();
+        slices.waiting.join(peer, Waiting { computation: self.id, give });
         slices.hand_out(self.scheduler.at_once, self.scheduler.now());
         drop(slices);
         given.try_recv().is_err().then_some(given)
@@ -228,6 +201,8 @@ impl Computation {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     fn peer(last: u8) -> Peer {
@@ -285,7 +260,7 @@ mod tests {
         scheduler.tick(|| ());
         scheduler.tick(|| ());
         let slices = scheduler.lock();
-        assert!(slices.waiting.is_empty() && slices.order.is_empty() && slices.given.is_empty());
+        assert!(slices.waiting.len() == 0 && slices.given.is_empty());
     }
 
     #[test]
@@ -337,6 +312,6 @@ mod tests {
         assert!(asks(&all[0], None).is_none());
         let _greedy = [asks(&all[1], peer(2)), asks(&all[2], peer(2))];
         let _shared = all[3].ask([peer(2), peer(1)].into_iter());
-        assert_eq!(scheduler.lock().waiting(peer(1)), 1);
+        assert_eq!(scheduler.lock().waiting.len_of(peer(1)), 1);
     }
 }

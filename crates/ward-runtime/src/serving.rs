@@ -2,15 +2,16 @@
 //! learns here how much time is left and which request it belongs to; the component itself can
 //! neither see nor change it.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wasmtime::UpdateDeadline;
 use wasmtime::component::GuestTaskId;
 
 use crate::call::CallContext;
 use crate::request_id::RequestId;
-use crate::scheduler::{Computation, Peer};
+use crate::scheduler::Computation;
+use crate::turns::Peer;
 
 /// Why an instance ended that computed for nobody.
 pub(crate) const ABANDONED: &str = "nobody waits for the answer any more";
@@ -18,14 +19,19 @@ pub(crate) const ABANDONED: &str = "nobody waits for the answer any more";
 /// What one instance is serving: several requests at once over HTTP, one call otherwise.
 #[derive(Debug, Clone)]
 pub(crate) struct Serving {
-    entries: Arc<Mutex<Vec<Entry>>>,
-    /// Requests begun since the instance had nothing at all to do.
-    begun: Arc<AtomicUsize>,
+    work: Arc<Mutex<Work>>,
     computation: Arc<Computation>,
 }
 
+#[derive(Debug, Default)]
+struct Work {
+    requests: Vec<Request>,
+    /// Requests begun since the instance had nothing at all to do.
+    begun: usize,
+}
+
 #[derive(Debug)]
-struct Entry {
+struct Request {
     /// The guest's task, where several are served at once and have to be told apart.
     task: Option<GuestTaskId>,
     context: CallContext,
@@ -63,7 +69,7 @@ impl Drop for Waiting {
 impl Serving {
     /// Nothing yet. `computation` is the instance's.
     pub(crate) fn new(computation: Arc<Computation>) -> Self {
-        Self { entries: Arc::default(), begun: Arc::default(), computation }
+        Self { work: Arc::default(), computation }
     }
 
     /// Notes that `context` is being served, until what is returned is dropped.
@@ -74,8 +80,10 @@ impl Serving {
         abandoned: Abandoned,
     ) -> Served {
         self.computation.begin();
-        self.begun.fetch_add(1, Relaxed);
-        self.lock().push(Entry { task, context, abandoned });
+        let mut work = self.lock();
+        work.begun += 1;
+        work.requests.push(Request { task, context, abandoned });
+        drop(work);
         Served { serving: self.clone(), task }
     }
 
@@ -85,18 +93,18 @@ impl Serving {
         &self,
         mut stack: impl Iterator<Item = GuestTaskId>,
     ) -> Option<CallContext> {
-        let entries = self.lock();
-        if let [Entry { task: None, context, .. }] = entries.as_slice() {
+        let requests = &self.lock().requests;
+        if let [Request { task: None, context, .. }] = requests.as_slice() {
             return Some(context.clone());
         }
-        let entry = stack.find_map(|task| entries.iter().find(|e| e.task == Some(task)));
-        entry.map(|entry| entry.context.clone())
+        let of = |task| requests.iter().find(|request| request.task == Some(task));
+        stack.find_map(of).map(|request| request.context.clone())
     }
 
     /// The request id of the one that is being served; `None` where there are several, since a
     /// line that a guest prints does not say which it belongs to.
     pub(crate) fn request_id(&self) -> Option<RequestId> {
-        match self.lock().as_slice() {
+        match self.lock().requests.as_slice() {
             [only] => only.context.request_id,
             _ => None,
         }
@@ -105,7 +113,7 @@ impl Serving {
     /// The instance has nothing at all to do: no request, no body, and no task of one that was
     /// answered.
     pub(crate) fn idle(&self) {
-        self.begun.store(0, Relaxed);
+        self.lock().begun = 0;
     }
 
     /// The clock has ticked while the instance computed: what it is to do. It ends where it
@@ -113,19 +121,20 @@ impl Serving {
     /// may be going on in it; what such a request has sent to a database and not committed is
     /// rolled back, as when its client's connection had broken a moment before.
     pub(crate) fn pause(&self) -> wasmtime::Result<UpdateDeadline> {
-        let entries = self.lock();
-        let is_abandoned = |entry: &Entry| entry.abandoned.0.load(Relaxed);
-        let is_all_there_is = entries.len() == self.begun.load(Relaxed);
-        if is_all_there_is && !entries.is_empty() && entries.iter().all(is_abandoned) {
+        let work = self.lock();
+        let Work { requests, begun } = &*work;
+        let is_abandoned = |request: &Request| request.abandoned.0.load(Relaxed);
+        let is_all_there_is = requests.len() == *begun && !requests.is_empty();
+        if is_all_there_is && requests.iter().all(is_abandoned) {
             return Err(wasmtime::Error::msg(ABANDONED));
         }
-        let peers: Vec<Peer> = entries.iter().map(|entry| entry.context.peer).collect();
-        drop(entries);
+        let peers: Vec<Peer> = requests.iter().map(|request| request.context.peer).collect();
+        drop(work);
         Ok(self.computation.pause(peers.into_iter()))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -137,11 +146,11 @@ pub(crate) struct Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        let mut entries = self.serving.lock();
-        if let Some(at) = entries.iter().position(|entry| entry.task == self.task) {
-            entries.swap_remove(at);
+        let mut work = self.serving.lock();
+        if let Some(at) = work.requests.iter().position(|request| request.task == self.task) {
+            work.requests.swap_remove(at);
         }
-        if entries.is_empty() {
+        if work.requests.is_empty() {
             self.serving.computation.end();
         }
     }

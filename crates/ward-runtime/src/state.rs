@@ -11,6 +11,7 @@ use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::admission::Admission;
 use crate::capabilities::key_value::{KeyValueCtx, KeyValueView};
 use crate::capabilities::postgres::{PostgresCtx, PostgresView};
 use crate::capabilities::variables::{VariablesCtx, VariablesView};
@@ -26,6 +27,8 @@ pub(crate) struct ComponentShared {
     pub(crate) engine: Engine,
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) settings: ComponentSettings,
+    /// How much of it there may be at once.
+    pub(crate) admission: Arc<Admission>,
     /// What its instances share with those of all others.
     pub(crate) memory: Arc<GuestMemory>,
     pub(crate) environment: Vec<(String, String)>,

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use ward_wire::Value;
 
 use super::TriggerOptions;
 use super::dead_letter::{self, DeadLetter};
 use super::group::{Addressed, Call, Epoch, Group};
 use super::partition::{CallError, Moment, Next, Outcome, Rules};
-use crate::limits::{COMMIT_EVERY, REVOKE_MAX, STOP_MAX};
+use crate::limits::{COMMIT_EVERY, COMMIT_LOOK, REVOKE_MAX, STOP_MAX};
 use crate::log::{Farewell, Incoming, Log, Member, Membership, News, Place};
 use crate::wire;
 
@@ -89,8 +89,7 @@ pub(super) async fn session(
 
 impl Session<'_> {
     async fn run(mut self, stop: &mut watch::Receiver<bool>) -> Result<(), String> {
-        let mut commits = interval(COMMIT_EVERY);
-        commits.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut commit_at = Instant::now() + COMMIT_EVERY;
         loop {
             if *stop.borrow() && self.stop_at.is_none() {
                 self.stop_at = Some(Instant::now() + STOP_MAX);
@@ -112,7 +111,11 @@ impl Session<'_> {
                         self.group.set_aside(&place, epoch, offset);
                     }
                 }
-                _ = commits.tick() => self.commit(),
+                () = sleep_until(commit_at) => {
+                    self.commit();
+                    commit_at = Instant::now() + COMMIT_LOOK;
+                    continue;
+                }
                 () = sleep_until(wake_at), if wake.is_some() => {}
                 asked = stop.changed(), if self.stop_at.is_none() => if asked.is_err() {
                     self.stop_at = Some(Instant::now() + STOP_MAX);
@@ -121,6 +124,7 @@ impl Session<'_> {
             }
             self.say_farewell();
             self.fetch();
+            commit_at = commit_at.min(Instant::now() + COMMIT_EVERY);
         }
     }
 

@@ -74,6 +74,7 @@ impl Default for ComponentSettings {
             stream_deadline: DEADLINE,
             instance_reuse_max: INSTANCE_REUSE_MAX,
             instance_concurrency_max: INSTANCE_CONCURRENCY_MAX,
+            concurrent_requests_max: None,
             instance_idle: INSTANCE_IDLE,
             spin_headers: true,
             database: None,
@@ -167,6 +168,7 @@ pub(super) fn read_component_settings<'a>(
         "stream_deadline",
         "max_instance_reuse_count",
         "max_instance_concurrent_reuse_count",
+        "max_concurrent_requests",
         "idle_instance_timeout",
         "spin_headers",
         "database",
@@ -212,6 +214,7 @@ fn read_limits(ward: &Section<'_>, settings: &mut ComponentSettings) {
     if let Some(count) = positive(ward, "max_instance_concurrent_reuse_count") {
         settings.instance_concurrency_max = count;
     }
+    settings.concurrent_requests_max = positive(ward, "max_concurrent_requests");
     settings.spin_headers = ward.flag("spin_headers").unwrap_or(true);
 }
 

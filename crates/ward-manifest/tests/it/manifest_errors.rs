@@ -797,7 +797,7 @@ fn settings_of_ward() {
     check_rest(
         "[component.main.tool.ward]\nmemory_limit = '64'\ndeadline = '0s'\nstream_deadline = '0s'\n\
          idle_instance_timeout = 'soon'\nmax_instance_reuse_count = 0\n\
-         max_instance_concurrent_reuse_count = -1\nmemory = 1\n\
+         max_instance_concurrent_reuse_count = -1\nmax_concurrent_requests = 0\nmemory = 1\n\
          [component.main.tool.ward.database]\nname = 'Bad-Name'\nvariable = 'db_url'",
         expect![[r#"
             spin.toml:11:16: `memory_limit` must be a size between 64KiB and 4GiB
@@ -815,19 +815,22 @@ fn settings_of_ward() {
             spin.toml:16:39: `max_instance_concurrent_reuse_count` must be at least 1 and
             … fit 32 bits
               16 | max_instance_concurrent_reuse_count = -1
-            spin.toml:17:1: unknown key `memory`
-              17 | memory = 1
+            spin.toml:17:27: `max_concurrent_requests` must be at least 1 and fit 32 bits
+              17 | max_concurrent_requests = 0
+            spin.toml:18:1: unknown key `memory`
+              18 | memory = 1
               help: the keys here are memory_limit, deadline, stream_deadline,
             … max_instance_reuse_count, max_instance_concurrent_reuse_count,
-            … idle_instance_timeout, spin_headers, database, inherited_only
-            spin.toml:18:1: `migrations` is missing here; it must be a string
-              18 | [component.main.tool.ward.database]
-            spin.toml:19:8: "Bad-Name" cannot name a database and a role
-              19 | name = 'Bad-Name'
+            … max_concurrent_requests, idle_instance_timeout, spin_headers, database,
+            … inherited_only
+            spin.toml:19:1: `migrations` is missing here; it must be a string
+              19 | [component.main.tool.ward.database]
+            spin.toml:20:8: "Bad-Name" cannot name a database and a role
+              20 | name = 'Bad-Name'
               help: use lower-case letters, digits and underscores, a letter first, 63 at
             … most
-            spin.toml:20:12: there is no variable `db_url` in [variables]
-              20 | variable = 'db_url'
+            spin.toml:21:12: there is no variable `db_url` in [variables]
+              21 | variable = 'db_url'
               help: there is `db_host`"#]],
     );
 }

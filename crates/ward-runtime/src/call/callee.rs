@@ -87,7 +87,8 @@ impl Callee {
         if until <= Instant::now() {
             return Err(CallError::Deadline);
         }
-        let permit = self.pool.admit(until).await?;
+        let permit = self.component.admission.permit(context.peer, until).await;
+        let permit = permit.ok_or(CallError::Overloaded)?;
         let (function, results) = (function.index, function.ty.results().len());
         let invocation = Invocation { function, arguments, results, context };
         invoke::run(self, invocation, (until, permit)).await

@@ -10,13 +10,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::field::display;
 use wasmtime::component::Val;
 
 use super::worker::{Invocation, Worker};
 use super::{CallError, Callee};
+use crate::admission::Permit;
 use crate::request_id::RequestId;
 
 type Answer = Result<Vec<Val>, CallError>;
@@ -25,7 +26,7 @@ type Answer = Result<Vec<Val>, CallError>;
 pub(super) async fn run(
     callee: &Arc<Callee>,
     invocation: Invocation,
-    (until, permit): (Instant, OwnedSemaphorePermit),
+    (until, permit): (Instant, Permit),
 ) -> Answer {
     let request_id = invocation.context.request_id;
     let Some(mut worker) = callee.take() else {
@@ -64,14 +65,14 @@ struct Call {
     until: Instant,
     request_id: Option<RequestId>,
     reply: oneshot::Sender<Answer>,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 impl Call {
     fn new(
         until: Instant,
         request_id: Option<RequestId>,
-        permit: OwnedSemaphorePermit,
+        permit: Permit,
     ) -> (Self, oneshot::Receiver<Answer>) {
         let (reply, answer) = oneshot::channel();
         (Self { until, request_id, reply, _permit: permit }, answer)

@@ -157,6 +157,11 @@ impl Host {
 
     /// A request whose body ends when it is told to; it is on its way when this returns.
     pub(crate) fn open(&self, trigger: &str, path: &str) -> Open {
+        self.open_for(CallContext::default(), trigger, path)
+    }
+
+    /// The same on somebody's behalf.
+    pub(crate) fn open_for(&self, context: CallContext, trigger: &str, path: &str) -> Open {
         let handler = self.runtime.http(trigger).expect("the trigger exists");
         let (end, ended) = oneshot::channel::<()>();
         let body =
@@ -164,7 +169,7 @@ impl Host {
         let body = StreamBody::new(body).boxed_unsync();
         let request = http::Request::post(url(path)).body(body).unwrap();
         let answer = tokio::spawn(async move {
-            let body = handler.handle(request, CallContext::default()).await?.into_body();
+            let body = handler.handle(request, context).await?.into_body();
             let body = body.collect().await.expect("the body ends as it should").to_bytes();
             Ok(String::from_utf8(body.to_vec()).unwrap())
         });
@@ -202,6 +207,12 @@ pub(crate) struct Open {
 }
 
 impl Open {
+    /// Its client leaves.
+    pub(crate) async fn abandon(self) {
+        self.answer.abort();
+        assert!(self.answer.await.unwrap_err().is_cancelled());
+    }
+
     /// Ends its body; what is answered then.
     pub(crate) async fn end(self) -> Result<String, HandleError> {
         drop(self.end);

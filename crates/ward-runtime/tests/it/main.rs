@@ -10,6 +10,7 @@
     reason = "tests say what is wrong by panicking; clippy.toml exempts only test functions"
 )]
 
+mod admission;
 mod calls;
 mod composed;
 mod database;
