@@ -111,7 +111,7 @@ impl Admission {
 
     fn next(&self, lists: &mut Lists) -> Option<(Peer, oneshot::Sender<Permit>)> {
         let mut waiting = std::mem::take(&mut lists.waiting);
-        let next = waiting.next(|peer| self.may(lists, peer));
+        let next = waiting.next(|peer| self.may(lists, peer).then_some(0));
         lists.waiting = waiting;
         next
     }

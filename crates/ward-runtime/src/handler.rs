@@ -228,10 +228,9 @@ impl WorkerState for Worker {
         task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         ticket.worker.get_or_init(|| self.failed.clone());
-        // Ticks while the instance was idle are no reason to interrupt the request at once.
-        store.set_epoch_deadline(1);
         let turn = self.underway.begin(ticket.until);
         let served = store.data().serving().begin(Some(task), ticket.context, ticket.abandoned);
+        store.set_epoch_deadline(served.first_tick());
         let permit = ticket.permit;
         // The future is dropped when the request ends, and what it holds with it.
         Box::pin(async move {
@@ -306,6 +305,8 @@ impl WorkerExpiration for Expiration {
         status: WorkerStatus,
         start: Instant,
     ) -> Poll<()> {
+        // The worker asks this whenever it has nothing to do for the moment.
+        self.serving.hand_back();
         if status == WorkerStatus::Idle {
             self.serving.idle();
             // In this order: who comes to want it in between wakes the worker.

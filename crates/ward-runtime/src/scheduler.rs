@@ -1,13 +1,16 @@
 //! Who computes next. A guest that has computed from one tick of the clock to the next hands its
 //! thread back, and goes on when it is given a time slice. There are fewer slices at once than
-//! processors, so that who needs less does not wait behind those who compute long; and slices go
-//! round over peers, so that one with a hundred computations gets no more than another with one.
+//! processors, so that who needs less does not wait behind those who compute long; and a slice goes
+//! to the peer that has computed least lately, so that one with a hundred computations gets no more
+//! than another with one, and who comes with something once in a while does not wait for those who
+//! always have something.
 //!
 //! A slice is given back when the guest has answered; who waits for the outside before that tells
 //! nobody, and its slice ends by the clock.
 
+use std::collections::HashMap;
 use std::num::NonZero;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -22,8 +25,11 @@ use crate::turns::{Peer, Turns};
 /// there at the second waits for something else.
 const SLICE_TICKS: u64 = 2;
 
-/// No tick comes after this one.
-const NEVER: u64 = u64::MAX - 1;
+/// Every so many ticks, a third of a second, what a peer has computed counts half as much.
+const FORGET_TICKS: u64 = 64;
+
+/// No tick is this one.
+const NEVER: u64 = u64::MAX;
 
 /// Ticks without anything to do until the clock goes slowly.
 const QUIET_TICKS: u32 = 200;
@@ -37,6 +43,8 @@ pub(crate) struct Scheduler {
     busy: AtomicBool,
     quiet_ticks: AtomicU32,
     computations: AtomicU64,
+    /// How many have a slice or wait for one, as it was when the lock was free last.
+    busy_with: AtomicUsize,
     slices: Mutex<Slices>,
 }
 
@@ -44,11 +52,14 @@ pub(crate) struct Scheduler {
 struct Slices {
     given: Vec<Slice>,
     waiting: Turns<Waiting>,
+    /// In how many ticks each peer computed lately.
+    used: HashMap<Peer, u32>,
 }
 
 #[derive(Debug)]
 struct Slice {
     computation: u64,
+    peer: Peer,
     until: u64,
 }
 
@@ -72,6 +83,7 @@ impl Scheduler {
             busy: AtomicBool::new(false),
             quiet_ticks: AtomicU32::new(0),
             computations: AtomicU64::new(0),
+            busy_with: AtomicUsize::new(0),
             slices: Mutex::default(),
         })
     }
@@ -82,7 +94,8 @@ impl Scheduler {
         Arc::new(Computation {
             scheduler: self.clone(),
             id,
-            interrupted: AtomicU64::new(NEVER),
+            begun: AtomicU64::new(NEVER),
+            hand_backs: AtomicU32::new(0),
             has_slice: AtomicBool::new(false),
         })
     }
@@ -95,7 +108,10 @@ impl Scheduler {
         interrupt();
         let mut slices = self.lock();
         slices.given.retain(|slice| slice.until > now);
-        slices.hand_out(self.at_once, now);
+        if now.is_multiple_of(FORGET_TICKS) {
+            slices.forget();
+        }
+        self.hand_out(&mut slices);
         drop(slices);
         let quiet = match self.busy.swap(false, Relaxed) {
             true => 0,
@@ -116,6 +132,11 @@ impl Scheduler {
         self.ticks.load(Relaxed)
     }
 
+    fn hand_out(&self, slices: &mut Slices) {
+        slices.hand_out(self.at_once, self.now());
+        self.busy_with.store(slices.given.len() + slices.waiting.len(), Relaxed);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Slices> {
         // Whole at every moment, whatever became of who had it.
         self.slices.lock().unwrap_or_else(PoisonError::into_inner)
@@ -125,14 +146,42 @@ impl Scheduler {
 impl Slices {
     fn hand_out(&mut self, at_once: usize, now: u64) {
         let until = now.saturating_add(SLICE_TICKS);
-        while self.given.len() < at_once
-            && let Some((_, Waiting { computation, give })) = self.waiting.next(|_| true)
+        let Self { given, waiting, used } = self;
+        while given.len() < at_once
+            && let Some((peer, Waiting { computation, give })) =
+                waiting.next(|peer| Some(used.get(&peer).copied().unwrap_or_default()))
         {
             // One that has ended meanwhile takes none.
             if give.send(()).is_ok() {
-                self.given.push(Slice { computation, until });
+                given.push(Slice { computation, peer, until });
             }
         }
+    }
+
+    fn charge(&mut self, peer: Peer) {
+        *self.used.entry(peer).or_default() += 1;
+    }
+
+    fn least(&self, peers: impl Iterator<Item = Peer>) -> Peer {
+        peers.min_by_key(|peer| self.used(*peer)).flatten()
+    }
+
+    fn used(&self, peer: Peer) -> u32 {
+        self.used.get(&peer).copied().unwrap_or_default()
+    }
+
+    /// Whether somebody computes, or is about to, who did so less than `peer`.
+    fn is_wanted_before(&self, peer: Peer) -> bool {
+        let used = self.used(peer);
+        let mut others = self.given.iter().map(|slice| slice.peer).chain(self.waiting.peers());
+        used > 0 && others.any(|other| self.used(other) < used)
+    }
+
+    fn forget(&mut self) {
+        self.used.retain(|_, used| {
+            *used /= 2;
+            *used > 0
+        });
     }
 }
 
@@ -141,36 +190,65 @@ impl Slices {
 pub(crate) struct Computation {
     scheduler: Arc<Scheduler>,
     id: u64,
-    /// The tick at which it was interrupted last, or went on after that.
-    interrupted: AtomicU64,
+    /// The tick after which work began, where it has not been interrupted since.
+    begun: AtomicU64,
+    /// How often it gave its thread back since it was interrupted. Once it did to be interrupted,
+    /// and more than that to wait for something.
+    hand_backs: AtomicU32,
     has_slice: AtomicBool,
 }
 
 impl Computation {
-    /// Work begins for the instance.
-    pub(crate) fn begin(&self) {
+    /// Work begins for the instance, for `peer`. Says at which tick to interrupt it first: at the
+    /// next, or before it does anything where others wait who need less.
+    pub(crate) fn begin(&self, peer: Peer) -> u64 {
+        self.begun.store(self.scheduler.now(), Relaxed);
+        self.hand_backs.store(1, Relaxed);
         self.scheduler.wake();
+        let is_contended = self.scheduler.busy_with.load(Relaxed) > 0;
+        let waits = is_contended && self.scheduler.lock().is_wanted_before(peer);
+        u64::from(!waits)
+    }
+
+    /// The instance gives its thread back, for whatever reason.
+    pub(crate) fn hand_back(&self) {
+        self.hand_backs.fetch_add(1, Relaxed);
+    }
+
+    /// One of `peers`, whichever has computed least, has computed for a tick.
+    pub(crate) fn charge(&self, peers: impl Iterator<Item = Peer>) {
+        let mut slices = self.scheduler.lock();
+        let peer = slices.least(peers);
+        slices.charge(peer);
     }
 
     /// The clock has ticked while the instance computed, or waited, for one of `peers`: whichever
-    /// has least waiting. Its slice, if it had one, is over. What it does next is what is returned.
+    /// has computed least. Its slice, if it had one, is over. What it does next is what is
+    /// returned.
     pub(crate) fn pause(self: &Arc<Self>, peers: impl Iterator<Item = Peer>) -> UpdateDeadline {
         self.scheduler.wake();
-        let now = self.scheduler.now();
-        let before = self.interrupted.swap(now, Relaxed);
-        // Whoever was not interrupted at the last tick has come back from waiting since, or has
-        // just begun.
-        if before.wrapping_add(1) != now {
+        let begun = self.begun.swap(NEVER, Relaxed);
+        // Whoever waited for something since may have gone on a moment ago.
+        if self.hand_backs.swap(0, Relaxed) != 1 {
             return UpdateDeadline::Yield(1);
         }
-        let Some(given) = self.ask(peers) else { return UpdateDeadline::Yield(1) };
+        let mut slices = self.scheduler.lock();
+        let peer = slices.least(peers);
+        if begun != self.scheduler.now() {
+            slices.charge(peer);
+        }
+        // What has just begun goes on, unless that keeps somebody waiting who needs less.
+        if begun != NEVER && !slices.is_wanted_before(peer) {
+            return UpdateDeadline::Yield(1);
+        }
+        let Some(given) = self.ask(slices, peer) else { return UpdateDeadline::Yield(1) };
         let own = self.clone();
         UpdateDeadline::YieldCustom(
             1,
             Box::pin(async move {
                 // A scheduler that is gone lets everybody go on.
                 given.await.unwrap_or_default();
-                own.interrupted.store(own.scheduler.now(), Relaxed);
+                own.hand_backs.store(1, Relaxed);
             }),
         )
     }
@@ -180,20 +258,18 @@ impl Computation {
         if self.has_slice.swap(false, Relaxed) {
             let mut slices = self.scheduler.lock();
             slices.given.retain(|slice| slice.computation != self.id);
-            slices.hand_out(self.scheduler.at_once, self.scheduler.now());
+            self.scheduler.hand_out(&mut slices);
         }
     }
 
     /// Asks for a slice. `None`: there was one.
-    fn ask(&self, peers: impl Iterator<Item = Peer>) -> Option<oneshot::Receiver<()>> {
+    fn ask(&self, mut slices: MutexGuard<'_, Slices>, peer: Peer) -> Option<oneshot::Receiver<()>> {
         let (give, mut given) = oneshot::channel();
         // Before it is given, so that an end at any moment gives it back.
         self.has_slice.store(true, Relaxed);
-        let mut slices = self.scheduler.lock();
         slices.given.retain(|slice| slice.computation != self.id);
-        let peer = peers.min_by_key(|peer| slices.waiting.len_of(*peer)).flatten();
         slices.waiting.join(peer, Waiting { computation: self.id, give });
-        slices.hand_out(self.scheduler.at_once, self.scheduler.now());
+        self.scheduler.hand_out(&mut slices);
         drop(slices);
         given.try_recv().is_err().then_some(given)
     }
@@ -210,7 +286,11 @@ mod tests {
     }
 
     fn asks(computation: &Arc<Computation>, by: Peer) -> Option<oneshot::Receiver<()>> {
-        computation.ask(std::iter::once(by))
+        computation.ask(computation.scheduler.lock(), by)
+    }
+
+    fn has_to_wait(computation: &Arc<Computation>, by: Peer) -> bool {
+        matches!(computation.pause(std::iter::once(by)), UpdateDeadline::YieldCustom(..))
     }
 
     fn has(waiting: &mut Option<oneshot::Receiver<()>>) -> bool {
@@ -267,19 +347,19 @@ mod tests {
     fn only_who_computed_from_one_tick_to_the_next_has_to_ask() {
         let scheduler = Scheduler::of(1);
         let [busy, other] = std::array::from_fn(|_| scheduler.computation());
-        let pause = |computation: &Arc<Computation>| {
-            matches!(computation.pause(std::iter::empty()), UpdateDeadline::YieldCustom(..))
-        };
+        assert!(asks(&other, None).is_none());
+        busy.begin(None);
+        scheduler.tick(|| ());
+        assert!(!has_to_wait(&busy, None), "it may have begun a moment ago");
+        // To be interrupted, then to wait for something.
+        busy.hand_back();
+        busy.hand_back();
+        scheduler.tick(|| ());
+        assert!(!has_to_wait(&busy, None), "it may have come back a moment ago");
+        busy.hand_back();
         assert!(asks(&other, None).is_none());
         scheduler.tick(|| ());
-        assert!(!pause(&busy), "it may have begun a moment ago");
-        scheduler.lock().given.clear();
-        assert!(asks(&other, None).is_none());
-        scheduler.tick(|| ());
-        assert!(pause(&busy));
-        scheduler.tick(|| ());
-        scheduler.tick(|| ());
-        assert!(!pause(&busy), "it was somewhere else in between");
+        assert!(has_to_wait(&busy, None));
     }
 
     #[test]
@@ -306,12 +386,57 @@ mod tests {
     }
 
     #[test]
-    fn who_serves_several_asks_for_the_one_that_has_least_waiting() {
+    fn who_computed_less_lately_comes_first_and_that_is_forgotten() {
         let scheduler = Scheduler::of(1);
         let all: Vec<_> = (0..4).map(|_| scheduler.computation()).collect();
         assert!(asks(&all[0], None).is_none());
-        let _greedy = [asks(&all[1], peer(2)), asks(&all[2], peer(2))];
-        let _shared = all[3].ask([peer(2), peer(1)].into_iter());
-        assert_eq!(scheduler.lock().waiting.len_of(peer(1)), 1);
+        scheduler.lock().used.insert(peer(2), 3);
+        let mut of_much = asks(&all[1], peer(2));
+        let mut of_none = asks(&all[2], peer(1));
+        all[0].end();
+        assert!(has(&mut of_none) && !has(&mut of_much));
+        for _ in 0..3 * FORGET_TICKS {
+            scheduler.tick(|| ());
+        }
+        assert!(scheduler.lock().used.is_empty());
+    }
+
+    #[test]
+    fn who_computed_much_asks_at_once_where_somebody_waits_who_did_not() {
+        let scheduler = Scheduler::of(1);
+        let [modest, greedy, again, new] = std::array::from_fn(|_| scheduler.computation());
+        scheduler.lock().used.insert(peer(2), 9);
+        assert_eq!(greedy.begin(peer(2)), 1, "nobody else computes");
+        scheduler.tick(|| ());
+        assert!(!has_to_wait(&greedy, peer(2)));
+        assert_eq!(again.begin(peer(2)), 1);
+        assert!(asks(&modest, peer(1)).is_none());
+        scheduler.tick(|| ());
+        assert!(has_to_wait(&again, peer(2)));
+        let before = scheduler.lock().used(peer(2));
+        assert_eq!(new.begin(peer(2)), 0);
+        assert!(has_to_wait(&new, peer(2)));
+        assert_eq!(scheduler.lock().used(peer(2)), before, "it has done nothing yet");
+        assert_eq!(new.begin(peer(1)), 1);
+    }
+
+    #[test]
+    fn who_serves_several_counts_as_the_one_who_computed_least() {
+        let scheduler = Scheduler::of(1);
+        let computation = scheduler.computation();
+        scheduler.lock().used.insert(peer(2), 1);
+        let used = || {
+            let slices = scheduler.lock();
+            [slices.used(peer(1)), slices.used(peer(2))]
+        };
+        let pause = || drop(computation.pause([peer(2), peer(1)].into_iter()));
+        pause();
+        assert_eq!(used(), [0, 1], "it had nothing to do");
+        computation.begin(peer(1));
+        scheduler.tick(|| ());
+        pause();
+        assert_eq!(used(), [1, 1]);
+        computation.charge([peer(2)].into_iter());
+        assert_eq!(used(), [1, 2]);
     }
 }

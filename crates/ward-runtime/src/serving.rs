@@ -79,12 +79,12 @@ impl Serving {
         context: CallContext,
         abandoned: Abandoned,
     ) -> Served {
-        self.computation.begin();
+        let first_tick = self.computation.begin(context.peer);
         let mut work = self.lock();
         work.begun += 1;
         work.requests.push(Request { task, context, abandoned });
         drop(work);
-        Served { serving: self.clone(), task }
+        Served { serving: self.clone(), task, first_tick }
     }
 
     /// What the guest code is doing that has this stack of tasks. `None` for work that nobody waits
@@ -110,6 +110,11 @@ impl Serving {
         }
     }
 
+    /// The instance gives its thread back.
+    pub(crate) fn hand_back(&self) {
+        self.computation.hand_back();
+    }
+
     /// The instance has nothing at all to do: no request, no body, and no task of one that was
     /// answered.
     pub(crate) fn idle(&self) {
@@ -125,11 +130,13 @@ impl Serving {
         let Work { requests, begun } = &*work;
         let is_abandoned = |request: &Request| request.abandoned.0.load(Relaxed);
         let is_all_there_is = requests.len() == *begun && !requests.is_empty();
-        if is_all_there_is && requests.iter().all(is_abandoned) {
-            return Err(wasmtime::Error::msg(ABANDONED));
-        }
+        let is_for_nobody = is_all_there_is && requests.iter().all(is_abandoned);
         let peers: Vec<Peer> = requests.iter().map(|request| request.context.peer).collect();
         drop(work);
+        if is_for_nobody {
+            self.computation.charge(peers.into_iter());
+            return Err(wasmtime::Error::msg(ABANDONED));
+        }
         Ok(self.computation.pause(peers.into_iter()))
     }
 
@@ -142,6 +149,15 @@ impl Serving {
 pub(crate) struct Served {
     serving: Serving,
     task: Option<GuestTaskId>,
+    first_tick: u64,
+}
+
+impl Served {
+    /// The epoch from now at which the guest is to be interrupted first. Those that passed while
+    /// its instance was idle are no reason to do so.
+    pub(crate) fn first_tick(&self) -> u64 {
+        self.first_tick
+    }
 }
 
 impl Drop for Served {

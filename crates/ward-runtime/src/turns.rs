@@ -1,5 +1,6 @@
 //! A queue that goes round over peers: the next one is of the peer whose turn it is, however many
-//! another has waiting. It holds what waits and nothing more: it has no lock and wakes nobody.
+//! another has waiting. It holds what waits and nothing more: it has no lock and wakes nobody, and
+//! which peer comes before another, whoever asks for the next one knows.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -33,26 +34,27 @@ impl<T> Turns<T> {
         self.len += 1;
     }
 
-    /// Takes out the next, passing over peers who may not have a turn now.
-    pub(crate) fn next(&mut self, may: impl Fn(Peer) -> bool) -> Option<(Peer, T)> {
-        for _ in 0..self.order.len() {
-            let peer = self.order.pop_front()?;
-            if !may(peer) {
-                self.order.push_back(peer);
-                continue;
-            }
-            let Some(queue) = self.waiting.get_mut(&peer) else { continue };
-            let next = queue.pop_front();
-            if queue.is_empty() {
-                self.waiting.remove(&peer);
-            } else {
-                self.order.push_back(peer);
-            }
-            let Some(next) = next else { continue };
-            self.len = self.len.saturating_sub(1);
-            return Some((peer, next));
+    /// Takes out the next one: of the peers who may have a turn, it is one's with the lowest rank,
+    /// and among those the one's who waits for it longest. Without a rank a peer may have none.
+    pub(crate) fn next(&mut self, rank: impl Fn(Peer) -> Option<u32>) -> Option<(Peer, T)> {
+        let ranked =
+            self.order.iter().enumerate().filter_map(|(at, peer)| Some((rank(*peer)?, at)));
+        let (_, at) = ranked.min()?;
+        let peer = self.order.remove(at)?;
+        let queue = self.waiting.get_mut(&peer)?;
+        let next = queue.pop_front()?;
+        if queue.is_empty() {
+            self.waiting.remove(&peer);
+        } else {
+            self.order.push_back(peer);
         }
-        None
+        self.len = self.len.saturating_sub(1);
+        Some((peer, next))
+    }
+
+    /// The peers who wait.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = Peer> {
+        self.order.iter().copied()
     }
 
     /// How many wait.
@@ -92,24 +94,29 @@ mod tests {
         turns
     }
 
-    fn all(turns: &mut Turns<u8>, may: impl Fn(Peer) -> bool) -> Vec<u8> {
-        std::iter::from_fn(|| Some(turns.next(&may)?.1)).collect()
+    fn all(turns: &mut Turns<u8>, rank: impl Fn(Peer) -> Option<u32>) -> Vec<u8> {
+        std::iter::from_fn(|| Some(turns.next(&rank)?.1)).collect()
     }
 
     #[test]
     fn turns_go_round_over_peers() {
         let mut turns = turns();
         assert_eq!((turns.len(), turns.len_of(peer(1)), turns.len_of(None)), (5, 3, 1));
-        assert_eq!(all(&mut turns, |_| true), [1, 4, 5, 2, 3]);
+        assert_eq!(all(&mut turns, |_| Some(7)), [1, 4, 5, 2, 3]);
         assert_eq!((turns.len(), turns.len_of(peer(1))), (0, 0));
     }
 
     #[test]
     fn who_may_not_is_passed_over_and_stays() {
         let mut turns = turns();
-        assert_eq!(all(&mut turns, |by| by != peer(1)), [4, 5]);
+        assert_eq!(all(&mut turns, |by| (by != peer(1)).then_some(0)), [4, 5]);
         assert_eq!(turns.len(), 3);
-        assert_eq!(all(&mut turns, |_| true), [1, 2, 3]);
+        assert_eq!(all(&mut turns, |_| Some(0)), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_lower_rank_comes_first() {
+        assert_eq!(all(&mut turns(), |by| Some(u32::from(by.is_some()))), [5, 1, 4, 2, 3]);
     }
 
     #[test]
@@ -117,7 +124,7 @@ mod tests {
         let mut turns = turns();
         turns.retain(|one| *one == 3);
         assert_eq!((turns.len(), turns.len_of(peer(1)), turns.len_of(peer(2))), (1, 1, 0));
-        assert_eq!(all(&mut turns, |_| true), [3]);
+        assert_eq!(all(&mut turns, |_| Some(0)), [3]);
         assert!(turns.waiting.is_empty() && turns.order.is_empty());
     }
 }

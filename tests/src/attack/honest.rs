@@ -143,7 +143,9 @@ impl Honest {
 /// A client that opens a connection for each request.
 pub(super) fn client(from: Ipv4Addr) -> Client {
     let builder = Client::builder().no_proxy().pool_max_idle_per_host(0);
-    builder.local_address(std::net::IpAddr::from(from)).build().expect("a client")
+    // From where everything comes anyway nothing is bound: see `sockets::connect`.
+    let from = (from != HOME).then(|| std::net::IpAddr::from(from));
+    builder.local_address(from).build().expect("a client")
 }
 
 fn why(error: &reqwest::Error) -> String {

@@ -4,6 +4,8 @@ use std::io::{Error, Result};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::IpBindAddressNoPort;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
@@ -23,6 +25,9 @@ const AT_A_TIME: usize = 64;
 pub(super) async fn connect(to: &str, from: Ipv4Addr) -> Result<TcpStream> {
     let to: SocketAddr = to.parse().map_err(Error::other)?;
     let socket = TcpSocket::new_v4()?;
+    // The port is found when the other end is known, too: for an address alone that takes long,
+    // for everybody, once thousands of connections have just gone from it.
+    setsockopt(&socket, IpBindAddressNoPort, &true)?;
     socket.bind((from, 0).into())?;
     timeout(CONNECT_MAX, socket.connect(to)).await?
 }

@@ -32,6 +32,7 @@ pub(super) struct Worker {
     life: Pin<Box<dyn Future<Output = wasmtime::Error> + Send>>,
     mailbox: Arc<Mailbox>,
     footprint: Arc<Footprint>,
+    serving: Serving,
     calls: u32,
 }
 
@@ -52,7 +53,7 @@ impl Worker {
         let (serving, footprint) =
             (store.data().serving().clone(), store.data().footprint().clone());
         let life = {
-            let mailbox = mailbox.clone();
+            let (mailbox, serving) = (mailbox.clone(), serving.clone());
             async move {
                 let work = async move |accessor: &Accessor<State>| {
                     mailbox.serve(accessor, instance, &serving).await
@@ -64,7 +65,7 @@ impl Worker {
         let life = AssertUnwindSafe(life)
             .catch_unwind()
             .map(|end| end.unwrap_or_else(|_| wasmtime::Error::msg("the host panicked inside it")));
-        let mut worker = Self { life: Box::pin(life), mailbox, footprint, calls: 0 };
+        let mut worker = Self { life: Box::pin(life), mailbox, footprint, serving, calls: 0 };
         worker.advance(&mut Context::from_waker(Waker::noop()))?;
         Ok(worker)
     }
@@ -92,6 +93,7 @@ impl Worker {
         if let Poll::Ready(error) = self.life.as_mut().poll(cx) {
             return Err(error);
         }
+        self.serving.hand_back();
         let mut mail = self.mailbox.lock();
         Ok(Progress { results: mail.results.take(), idle: !mail.busy })
     }
@@ -120,7 +122,8 @@ impl Mailbox {
             let Invocation { function, arguments, results, context } =
                 poll_fn(|_| self.next()).await;
             let served = serving.begin(None, context, Abandoned::default());
-            match call(accessor, instance, function, &arguments, results).await {
+            let first_tick = served.first_tick();
+            match call(accessor, instance, (function, first_tick), &arguments, results).await {
                 Ok(results) => self.lock().results = Some(results),
                 Err(error) => return error,
             }
@@ -143,14 +146,12 @@ impl Mailbox {
 async fn call(
     accessor: &Accessor<State>,
     instance: Instance,
-    function: ComponentExportIndex,
+    (function, first_tick): (ComponentExportIndex, u64),
     arguments: &[Val],
     results: usize,
 ) -> wasmtime::Result<Vec<Val>> {
     let found = accessor.with(|mut access| {
-        // The epochs that passed while the instance was idle are not the call's, which would have
-        // to hand its thread back at once for them.
-        access.as_context_mut().set_epoch_deadline(1);
+        access.as_context_mut().set_epoch_deadline(first_tick);
         instance.get_func(&mut access, function)
     });
     let function = found.ok_or_else(|| wasmtime::Error::msg("the export is gone"))?;
