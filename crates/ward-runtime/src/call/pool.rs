@@ -1,5 +1,5 @@
-//! The warm instances of one component that take calls. The instance that became idle last is called
-//! first, so that the others get to the end of their idle time.
+//! The warm instances of one component that take calls. The instance that became idle last is
+//! called first, so that the others get to the end of their idle time.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
