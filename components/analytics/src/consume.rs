@@ -12,7 +12,7 @@ use kit::database::Fault;
 use kit::log;
 
 use crate::contract::{Delivery, Outcome};
-use crate::intake::{self, Entry};
+use crate::intake::{self, NewEvent};
 use crate::limits::{BATCH_MAX, RETRY_AWAY, RETRY_BROKEN};
 
 /// What two events of one version of one patient are told, all but the first.
@@ -22,7 +22,8 @@ const IMPOSSIBLE: &str = "the database refuses its values";
 
 /// Applies deliveries in their order; one outcome for each.
 pub(crate) async fn consume(deliveries: &[Delivery]) -> Vec<Outcome> {
-    let reads: Vec<Read> = deliveries.iter().map(|delivery| Entry::read(&delivery.event)).collect();
+    let reads: Vec<Read> =
+        deliveries.iter().map(|delivery| NewEvent::read(&delivery.event)).collect();
     let mut outcomes = Vec::with_capacity(reads.len());
     // A stack of batches, so that one the database refuses can be tried in halves.
     let mut batches: Vec<&[Read]> = reads.chunks(BATCH_MAX).rev().collect();
@@ -49,11 +50,11 @@ pub(crate) async fn consume(deliveries: &[Delivery]) -> Vec<Outcome> {
 }
 
 /// An event, or why it can never be applied.
-type Read = Result<Entry, &'static str>;
+type Read = Result<NewEvent, &'static str>;
 
 /// Applies a batch in one statement. Returns the ids of events that contradict known ones.
 async fn apply(batch: &[Read]) -> Result<HashSet<String>, Fault> {
-    let entries: Vec<&Entry> = batch.iter().flatten().collect();
+    let entries: Vec<&NewEvent> = batch.iter().flatten().collect();
     if entries.is_empty() {
         return Ok(HashSet::new());
     }
@@ -118,7 +119,7 @@ mod tests {
             let refused = refused.iter().map(|id| (*id).to_owned()).collect();
             assert_eq!(shown(&[settled(read, &refused)]), expected);
         };
-        let (good, id) = (Entry::read(&event()), event().event_id);
+        let (good, id) = (NewEvent::read(&event()), event().event_id);
         check(&good, &[], "done");
         check(&good, &["00000000-0000-0000-0000-000000000002"], "done");
         check(&good, &[&id], &format!("reject: {CONTRADICTS}"));

@@ -17,7 +17,7 @@ const DELETED: &str = "PATIENT_DELETED";
 
 /// An event as the database takes it: every text can be cast to what its column is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct NewEvent {
     /// The event's id in canonical form.
     pub(crate) id: String,
     patient_id: String,
@@ -30,7 +30,7 @@ pub(crate) struct Entry {
     registered_date: Option<String>,
 }
 
-impl Entry {
+impl NewEvent {
     /// Checks an event.
     ///
     /// # Errors
@@ -82,8 +82,8 @@ fn text(text: &str, wrong: &'static str) -> Result<Option<String>, &'static str>
 }
 
 /// Entries as the parameters of `store/apply.sql`: a column each, in its order.
-pub(crate) fn columns(entries: &[&Entry]) -> Vec<ParameterValue> {
-    let texts = |of: fn(&Entry) -> Option<&str>| {
+pub(crate) fn columns(entries: &[&NewEvent]) -> Vec<ParameterValue> {
+    let texts = |of: fn(&NewEvent) -> Option<&str>| {
         let column = entries.iter().map(|entry| of(entry).map(str::to_owned));
         ParameterValue::ArrayStr(column.collect())
     };
@@ -122,7 +122,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_good_event_is_taken_in_canonical_form() {
-        let entry = Entry::read(&event()).unwrap();
+        let entry = NewEvent::read(&event()).unwrap();
         assert_eq!(entry.patient_id, "123e4567-e89b-12d3-a456-426614174000");
         assert_eq!(entry.occurred_at, "2024-02-29T00:02:03.000000Z");
         assert_eq!(entry.date_of_birth.as_deref(), Some("2000-02-29"));
@@ -132,7 +132,7 @@ pub(crate) mod tests {
     #[test]
     fn a_deletion_carries_nothing_of_the_patient() {
         let entry =
-            Entry::read(&PatientEvent { event_type: DELETED.to_owned(), ..event() }).unwrap();
+            NewEvent::read(&PatientEvent { event_type: DELETED.to_owned(), ..event() }).unwrap();
         assert_eq!((entry.name, entry.email), (None, None));
         assert_eq!((entry.date_of_birth, entry.registered_date), (None, None));
     }
@@ -142,7 +142,7 @@ pub(crate) mod tests {
         let check = |change: &dyn Fn(&mut PatientEvent), reason: Option<&str>| {
             let mut changed = event();
             change(&mut changed);
-            assert_eq!(Entry::read(&changed).err(), reason, "{changed:?}");
+            assert_eq!(NewEvent::read(&changed).err(), reason, "{changed:?}");
         };
         let long = "é".repeat(TEXT_MAX_CHARS);
         let longer = "é".repeat(TEXT_MAX_CHARS + 1);

@@ -7,7 +7,7 @@
 use chrono::NaiveDate;
 use serde_json::{Map, Value};
 
-use crate::problem::{FieldError, Place, VALIDATION};
+use crate::problem::{FieldError, FieldPosition, VALIDATION};
 use crate::{Problem, date, email};
 
 /// Longest name of an unknown field that is repeated to the caller, in characters.
@@ -134,7 +134,7 @@ impl Fields {
 
     /// Says that a field is wrong. `None`, so that it can end an expression.
     pub fn fail<T>(&mut self, name: &str, detail: impl Into<String>) -> Option<T> {
-        let place = Place::Pointer(self.pointer(name));
+        let place = FieldPosition::Pointer(self.pointer(name));
         self.errors.push(FieldError { place, detail: detail.into() });
         None
     }

@@ -77,7 +77,7 @@ pub const UNAVAILABLE: Kind =
 pub struct FieldError {
     /// Where: a JSON pointer into the body, or a parameter of the query.
     #[serde(flatten)]
-    pub place: Place,
+    pub place: FieldPosition,
     /// What is expected there; never what was found.
     pub detail: String,
 }
@@ -85,14 +85,14 @@ pub struct FieldError {
 impl FieldError {
     /// What is wrong at this JSON pointer.
     pub fn at(pointer: &str, detail: &str) -> Self {
-        Self { place: Place::Pointer(pointer.to_owned()), detail: detail.to_owned() }
+        Self { place: FieldPosition::Pointer(pointer.to_owned()), detail: detail.to_owned() }
     }
 }
 
 /// Where a [`FieldError`] is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Place {
+pub enum FieldPosition {
     /// A JSON pointer (RFC 6901) into the body.
     Pointer(String),
     /// The name of a query parameter.
@@ -230,8 +230,14 @@ mod tests {
         );
         check(
             Problem::new(VALIDATION).detail("One field.").errors(vec![
-                FieldError { place: Place::Pointer("/name".into()), detail: "is required".into() },
-                FieldError { place: Place::Parameter("limit".into()), detail: "too big".into() },
+                FieldError {
+                    place: FieldPosition::Pointer("/name".into()),
+                    detail: "is required".into(),
+                },
+                FieldError {
+                    place: FieldPosition::Parameter("limit".into()),
+                    detail: "too big".into(),
+                },
             ]),
             Some("123E4567-e89b-12d3-a456-426614174000"),
             serde_json::json!({

@@ -5,7 +5,7 @@
 //! [`crate::fields`] does for bodies: a misspelt filter must not silently list everybody.
 
 use crate::Problem;
-use crate::problem::{BAD_REQUEST, FieldError, Place};
+use crate::problem::{BAD_REQUEST, FieldError, FieldPosition};
 
 /// Longest query string read, in bytes.
 const MAX_BYTES: usize = 4096;
@@ -48,7 +48,7 @@ impl Query {
 
     /// Says that a parameter is wrong. `None`, so that it can end an expression.
     pub fn fail<T>(&mut self, name: &str, detail: impl Into<String>) -> Option<T> {
-        let place = Place::Parameter(name.to_owned());
+        let place = FieldPosition::Parameter(name.to_owned());
         self.errors.push(FieldError { place, detail: detail.into() });
         None
     }

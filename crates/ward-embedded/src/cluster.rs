@@ -12,7 +12,7 @@ use crate::account::Account;
 use crate::binaries::Installation;
 use crate::command::{program, run};
 use crate::error::EmbeddedError;
-use crate::place::{Place, private_directory};
+use crate::place::{ClusterFiles, private_directory};
 use crate::provision::generate_password;
 
 /// The superuser of every cluster made here.
@@ -42,7 +42,7 @@ pub(crate) enum Durability {
 }
 
 /// The superuser's password, made with the cluster and read again ever after.
-pub(crate) fn password(place: &Place) -> Result<String, EmbeddedError> {
+pub(crate) fn password(place: &ClusterFiles) -> Result<String, EmbeddedError> {
     let path = place.home.join("postgres.password");
     match fs::read_to_string(&path) {
         Ok(text) => Ok(text.trim().to_owned()),
@@ -71,7 +71,7 @@ fn write_private(path: &Path, text: &str, owner: Option<Account>) -> io::Result<
 /// Makes the cluster. It is made under another name and then moved, so that an interrupted initdb
 /// leaves nothing that looks like a cluster.
 pub(crate) fn initialise(
-    place: &Place,
+    place: &ClusterFiles,
     installation: &Installation,
     password: &str,
     durability: Durability,
@@ -164,7 +164,7 @@ impl Drop for PasswordFile {
 }
 
 /// The port this cluster used last, if it is free; otherwise a new one, which is remembered.
-pub(crate) fn port(place: &Place) -> Result<u16, EmbeddedError> {
+pub(crate) fn port(place: &ClusterFiles) -> Result<u16, EmbeddedError> {
     let path = place.home.join("postgres.port");
     let remembered = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
     if let Some(port) = remembered.filter(|port| is_free(*port)) {
@@ -197,7 +197,7 @@ pub(crate) fn major_version(data: &Path) -> Option<u32> {
 /// The server's command line. The data directory is named in full, because that is how a server
 /// that outlived its ward is recognised.
 pub(crate) fn server(
-    place: &Place,
+    place: &ClusterFiles,
     installation: &Installation,
     port: u16,
     durability: Durability,

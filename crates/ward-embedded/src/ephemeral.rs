@@ -16,7 +16,7 @@ use crate::command;
 use crate::connect::Admin;
 use crate::error::EmbeddedError;
 use crate::install::ensure_installed;
-use crate::place::Place;
+use crate::place::ClusterFiles;
 use crate::postgres::{blocking, quiet};
 use crate::provision::{self, ExistingRole, generate_password};
 
@@ -107,7 +107,7 @@ fn prepare() -> Result<(Guardian, Admin), EmbeddedError> {
         chown(&home, Some(uid), Some(gid))
             .map_err(EmbeddedError::io(format!("giving away {}", home.display())))?;
     }
-    let place = Place { home, data, account, elsewhere: true };
+    let place = ClusterFiles { home, data, account, elsewhere: true };
     let password = cluster::password(&place)?;
     cluster::initialise(&place, &installation, &password, Durability::None)?;
     let port = cluster::free_port()?;
@@ -126,7 +126,11 @@ struct Guardian {
 }
 
 impl Guardian {
-    fn spawn(installation: &Installation, place: &Place, port: u16) -> Result<Self, EmbeddedError> {
+    fn spawn(
+        installation: &Installation,
+        place: &ClusterFiles,
+        port: u16,
+    ) -> Result<Self, EmbeddedError> {
         let server = cluster::server(place, installation, port, Durability::None);
         let mut shell = command::as_account(Path::new("/bin/sh"), place.account)
             .args(["-c", GUARDIAN, "ward-guardian"])

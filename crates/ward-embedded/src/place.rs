@@ -29,7 +29,7 @@ const PROJECT: &str = "project";
 
 /// The directory of one cluster and of the files that belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct ClusterFiles {
     /// Holds the cluster, its port and its superuser's password.
     pub(crate) home: PathBuf,
     /// The data directory.
@@ -40,7 +40,7 @@ pub(crate) struct Place {
     pub(crate) elsewhere: bool,
 }
 
-impl Place {
+impl ClusterFiles {
     fn at(home: PathBuf, elsewhere: bool) -> Result<Self, EmbeddedError> {
         let data = data(&home);
         let account = account::choose(&data)?;
@@ -84,18 +84,21 @@ pub(crate) fn has_cluster(state: &Path) -> bool {
 }
 
 /// Finds or chooses the place for the cluster of `state`, an absolute path that exists.
-pub(crate) fn choose(state: &Path, installation: &Installation) -> Result<Place, EmbeddedError> {
+pub(crate) fn choose(
+    state: &Path,
+    installation: &Installation,
+) -> Result<ClusterFiles, EmbeddedError> {
     let base = Path::new(ELSEWHERE);
     match locate(base, state)? {
-        Located::Here => return Place::at(state.to_owned(), false),
+        Located::Here => return ClusterFiles::at(state.to_owned(), false),
         Located::Elsewhere(home) => {
-            let place = Place::at(home, true)?;
+            let place = ClusterFiles::at(home, true)?;
             write(&place.home.join(PROJECT), state)?;
             return Ok(place);
         }
         Located::Nowhere => {}
     }
-    let here = Place::at(state.to_owned(), false)?;
+    let here = ClusterFiles::at(state.to_owned(), false)?;
     if here.account.is_none() || reachable(state, installation, here.account)? {
         return Ok(here);
     }
@@ -105,7 +108,7 @@ pub(crate) fn choose(state: &Path, installation: &Installation) -> Result<Place,
         .map_err(EmbeddedError::io(format!("creating {}", away.display())))?;
     write(&away.join(PROJECT), state)?;
     write(&state.join(POINTER), &away)?;
-    Place::at(away, true)
+    ClusterFiles::at(away, true)
 }
 
 /// Where a state directory's data is.

@@ -14,7 +14,7 @@ use crate::ephemeral::Ephemeral;
 use crate::error::EmbeddedError;
 use crate::install::ensure_installed;
 use crate::lock::StateLock;
-use crate::place::{self, Place};
+use crate::place::{self, ClusterFiles};
 use crate::postmaster::{self, Server};
 use crate::provision::{self, ExistingRole};
 use crate::supervisor::{Launch, StopRequest, supervise};
@@ -155,7 +155,7 @@ impl Postgres {
 
 /// Everything on disk that a start needs.
 struct Prepared {
-    place: Place,
+    place: ClusterFiles,
     installation: Installation,
     password: String,
     created: bool,
@@ -191,7 +191,7 @@ fn prepare(
 }
 
 /// The installed server of the cluster's own major version.
-fn matching(place: &Place, newest: Installation) -> Result<Installation, EmbeddedError> {
+fn matching(place: &ClusterFiles, newest: Installation) -> Result<Installation, EmbeddedError> {
     let wanted = cluster::major_version(&place.data).unwrap_or(newest.major);
     if newest.major == wanted {
         return Ok(newest);
@@ -204,7 +204,7 @@ fn matching(place: &Place, newest: Installation) -> Result<Installation, Embedde
 type Started = (Launch, Server, Admin, bool);
 
 struct Running {
-    place: Place,
+    place: ClusterFiles,
     installation: Installation,
     password: String,
     log: PathBuf,

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use crate::binaries::Installation;
 use crate::cluster::{self, Durability};
 use crate::error::EmbeddedError;
-use crate::place::Place;
+use crate::place::ClusterFiles;
 use crate::postmaster::{Server, remove_stale_pid_file};
 
 /// The first pause before a restart; it doubles up to the longest.
@@ -30,7 +30,7 @@ const LOG_BYTES_MAX: u64 = 10 << 20;
 /// Everything needed to start the server, again and again.
 #[derive(Clone)]
 pub(crate) struct Launch {
-    pub(crate) place: Place,
+    pub(crate) place: ClusterFiles,
     pub(crate) installation: Installation,
     pub(crate) port: u16,
     pub(crate) log: PathBuf,

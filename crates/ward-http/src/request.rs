@@ -12,7 +12,7 @@ use ward_runtime::{RequestId, X_REQUEST_ID};
 
 use crate::problem::Problem;
 use crate::router::Found;
-use crate::table::Entry;
+use crate::table::RouteEntry;
 
 const SPIN_FULL_URL: HeaderName = HeaderName::from_static("spin-full-url");
 const SPIN_PATH_INFO: HeaderName = HeaderName::from_static("spin-path-info");
@@ -98,7 +98,7 @@ fn authority(parts: &Parts) -> Result<Authority, Problem> {
 pub(crate) fn prepare<H>(
     uri: &Uri,
     headers: &mut HeaderMap,
-    found: &Found<'_, '_, Arc<Entry<H>>>,
+    found: &Found<'_, '_, Arc<RouteEntry<H>>>,
     client: &HeaderValue,
     id: RequestId,
 ) -> Result<(), Problem> {

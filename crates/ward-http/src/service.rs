@@ -21,7 +21,7 @@ use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::request;
 use crate::request_log::Line;
-use crate::table::{Table, Target};
+use crate::table::{Responder, Table};
 use crate::well_known::WellKnown;
 
 type Ticket = ward_serve::Ticket<Line>;
@@ -92,8 +92,8 @@ impl<H: Handler> Service<H> {
             return Err(Problem::NoRoom);
         }
         let handler = match &found.target.target {
-            Target::Component(handler) => handler,
-            Target::Static(answer) => return Ok(Step::Answer(answer.response())),
+            Responder::Component(handler) => handler,
+            Responder::Static(answer) => return Ok(Step::Answer(answer.response())),
         };
         if body.is_too_large() {
             return Err(Problem::ContentTooLarge);

@@ -40,26 +40,26 @@ pub struct Listener<H> {
 /// The routes of one listener.
 #[derive(Debug)]
 pub(crate) struct Table<H> {
-    pub(crate) router: Router<Arc<Entry<H>>>,
+    pub(crate) router: Router<Arc<RouteEntry<H>>>,
     /// What is under the reserved prefix; `None` on a component's own listener.
     pub(crate) well_known: Option<WellKnown>,
 }
 
 /// One route.
 #[derive(Debug)]
-pub(crate) struct Entry<H> {
+pub(crate) struct RouteEntry<H> {
     pub(crate) matched_route: HeaderValue,
     pub(crate) component_route: HeaderValue,
     pub(crate) raw_route: HeaderValue,
     pub(crate) label: Arc<Label>,
     /// Whether the component wants Spin's headers.
     pub(crate) spin_headers: bool,
-    pub(crate) target: Target<H>,
+    pub(crate) target: Responder<H>,
 }
 
 /// What answers.
 #[derive(Debug)]
-pub(crate) enum Target<H> {
+pub(crate) enum Responder<H> {
     Component(Arc<H>),
     Static(StaticAnswer),
 }
@@ -164,12 +164,12 @@ fn entry<H>(
     route: &str,
     spin_headers: bool,
     handlers: impl Fn(&str) -> Option<Arc<H>>,
-) -> Result<Entry<H>, RouteError> {
+) -> Result<RouteEntry<H>, RouteError> {
     let target = match &trigger.action {
-        Action::Component(id) => Target::Component(handlers(&trigger.id).ok_or_else(|| {
+        Action::Component(id) => Responder::Component(handlers(&trigger.id).ok_or_else(|| {
             error(trigger, route, format!("component `{id}` has no HTTP handler"))
         })?),
-        Action::Static(response) => Target::Static(
+        Action::Static(response) => Responder::Static(
             StaticAnswer::new(response).map_err(|problem| error(trigger, route, problem))?,
         ),
     };
@@ -178,7 +178,7 @@ fn entry<H>(
     };
     let label =
         Label { route: route.into(), component: component_of(trigger).unwrap_or_default().into() };
-    Ok(Entry {
+    Ok(RouteEntry {
         matched_route: value(&matched_route(route))?,
         component_route: value(route.strip_suffix("/...").unwrap_or(route))?,
         raw_route: value(route)?,

@@ -72,14 +72,14 @@ pub struct Origin {
     /// The manifest's path, as messages name it.
     pub file: PathBuf,
     /// Application variable to its place.
-    pub variables: BTreeMap<String, Place>,
+    pub variables: BTreeMap<String, SourcePosition>,
     /// Component id to the place of its `allowed_outbound_hosts` entries, in their order.
-    pub hosts: BTreeMap<String, Vec<Place>>,
+    pub hosts: BTreeMap<String, Vec<SourcePosition>>,
 }
 
 /// A place in a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct SourcePosition {
     /// Line, from 1.
     pub line: usize,
     /// Column in characters, from 1.

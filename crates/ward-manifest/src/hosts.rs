@@ -12,7 +12,7 @@ use url::Host;
 /// The hosts one component may call. Entries are kept in the order of the manifest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowedHosts {
-    entries: Vec<Entry>,
+    entries: Vec<AllowedHost>,
 }
 
 /// An entry of `allowed_outbound_hosts` that cannot be used.
@@ -37,7 +37,7 @@ impl fmt::Display for HostError {
 impl std::error::Error for HostError {}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Entry {
+struct AllowedHost {
     /// Lower case; `None` is `*`.
     scheme: Option<String>,
     host: HostRule,
@@ -79,7 +79,7 @@ impl AllowedHosts {
             if matches!(text.as_str(), "" | "http://" | "https://") {
                 continue;
             }
-            match Entry::parse(text) {
+            match AllowedHost::parse(text) {
                 Ok(entry) => parsed.push(entry),
                 Err((problem, help)) => {
                     errors.push(HostError { index, entry: mask(text), problem, help });
@@ -109,8 +109,8 @@ impl AllowedHosts {
     }
 }
 
-impl Entry {
-    fn parse(text: &str) -> Result<Entry, Flaw> {
+impl AllowedHost {
+    fn parse(text: &str) -> Result<AllowedHost, Flaw> {
         if text == "insecure:allow-all" {
             let problem = "is no longer understood".to_owned();
             return Err((problem, "\"*://*:*\" allows every address".to_owned()));
@@ -127,7 +127,7 @@ impl Entry {
         let scheme = parse_scheme(scheme)?;
         let (host, port) = split_port(rest)?;
         let ports = Ports::parse(port, scheme.as_deref())?;
-        Ok(Entry { scheme, host: HostRule::parse(host)?, ports })
+        Ok(AllowedHost { scheme, host: HostRule::parse(host)?, ports })
     }
 
     fn allows(&self, scheme: &str, host: &Host, port: u16) -> bool {

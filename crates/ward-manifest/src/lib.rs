@@ -23,7 +23,7 @@ mod variables;
 
 pub use app::{
     Action, App, Build, Component, ComponentSettings, Database, Dependency, FileMount, HttpTrigger,
-    Inherit, InheritedOnly, Origin, Place, Route, Settings, StaticResponse, Variable,
+    Inherit, InheritedOnly, Origin, Route, Settings, SourcePosition, StaticResponse, Variable,
 };
 pub use finding::{Finding, Findings};
 pub use grpc::{CallerRecord, GrpcSettings, GrpcTrigger, TlsFiles, TokenSettings};

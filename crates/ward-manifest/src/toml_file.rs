@@ -9,7 +9,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::app::Place;
+use crate::app::SourcePosition;
 use crate::finding::{Finding, mask_credentials};
 use crate::names::closest;
 
@@ -127,7 +127,7 @@ impl<'t> Report<'t> {
     }
 
     /// Where an offset is, with the line's text. Call it when everything secret is hidden.
-    pub(crate) fn place(&self, offset: usize) -> Place {
+    pub(crate) fn place(&self, offset: usize) -> SourcePosition {
         let mut offset = offset.min(self.text.len());
         while !self.text.is_char_boundary(offset) {
             offset -= 1;
@@ -135,7 +135,7 @@ impl<'t> Report<'t> {
         let (before, after) = self.text.split_at(offset);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = offset + after.find('\n').unwrap_or(after.len());
-        Place {
+        SourcePosition {
             line: before.matches('\n').count() + 1,
             column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
             excerpt: self.excerpt(line_start..line_end),

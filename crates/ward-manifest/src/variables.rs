@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
-use crate::app::{App, Place};
+use crate::app::{App, SourcePosition};
 use crate::finding::{Finding, Findings};
 use crate::hosts::AllowedHosts;
 use crate::names::{advice, variable_name_flaw};
@@ -144,7 +144,7 @@ impl Variables {
         let places = app.origin.hosts.get(component);
         let finding = |index: usize, problem: String, help: String| {
             let place = places.and_then(|places| places.get(index)).cloned().unwrap_or_default();
-            let Place { line, column, excerpt } = place;
+            let SourcePosition { line, column, excerpt } = place;
             let file = app.origin.file.clone();
             Finding { file, line, column, excerpt, problem, help: Some(help) }
         };
@@ -304,7 +304,7 @@ fn unknown_overrides(app: &App, overrides: &BTreeMap<String, String>) -> Vec<Fin
 
 fn missing(app: &App, name: &str) -> Finding {
     let place = app.origin.variables.get(name).cloned().unwrap_or_default();
-    let Place { line, column, excerpt } = place;
+    let SourcePosition { line, column, excerpt } = place;
     let file = app.origin.file.clone();
     let help = format!(
         "give it with --variable {name}=VALUE, with {ENVIRONMENT_PREFIX}_{} in the environment, \

@@ -18,7 +18,7 @@ const CAPABILITY_SETS: &[&str] = &[
 
 /// A dependency whose component, if it names one, is not looked up yet.
 pub(super) struct DependencyDraft<'a> {
-    pub(super) target: Target<'a>,
+    pub(super) target: Provider<'a>,
     pub(super) export: Option<String>,
     /// `None` when the manifest does not say, which inherits nothing.
     pub(super) inherit: Option<Inherit>,
@@ -26,7 +26,7 @@ pub(super) struct DependencyDraft<'a> {
 }
 
 /// What provides a dependency.
-pub(super) enum Target<'a> {
+pub(super) enum Provider<'a> {
     /// A wasm file, as written.
     Path(Text<'a>),
     /// A component of the application, by id.
@@ -84,12 +84,12 @@ fn read_dependency<'a>(
     Some(DependencyDraft { target, export, inherit, span })
 }
 
-fn read_target<'a>(table: &Section<'a>) -> Option<Target<'a>> {
+fn read_target<'a>(table: &Section<'a>) -> Option<Provider<'a>> {
     let forms = ["component", "path", "url", "version"];
     let given: Vec<&str> = forms.into_iter().filter(|form| table.has(form)).collect();
     match given.as_slice() {
-        ["component"] => table.text("component").map(Target::Component),
-        ["path"] => table.text("path").map(Target::Path),
+        ["component"] => table.text("component").map(Provider::Component),
+        ["path"] => table.text("path").map(Provider::Path),
         ["url"] => {
             refuse_remote(table, &table.key_span("url"), "from a URL");
             None

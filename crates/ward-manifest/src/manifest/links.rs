@@ -15,7 +15,7 @@ use crate::toml_file::{Report, Span, Text};
 
 use super::application::Application;
 use super::component::ComponentDraft;
-use super::dependency::{DependencyDraft, Target};
+use super::dependency::{DependencyDraft, Provider};
 use super::grpc::{GrpcDraft, GrpcTriggerDraft};
 use super::kafka::KafkaDraft;
 use super::rings::{self, Link};
@@ -352,8 +352,8 @@ impl<'a> Linker<'a> {
 
     fn dependency(&self, draft: &DependencyDraft<'_>) -> Option<Dependency> {
         let (name, source) = match &draft.target {
-            Target::Path(path) => (path.value, self.directory.join(path.value)),
-            Target::Component(id) => (id.value, self.component_source(id)?),
+            Provider::Path(path) => (path.value, self.directory.join(path.value)),
+            Provider::Component(id) => (id.value, self.component_source(id)?),
         };
         Some(Dependency {
             name: name.to_owned(),
@@ -367,7 +367,7 @@ impl<'a> Linker<'a> {
     /// The component whose file a dependency names by its path. What that component may do is its
     /// own, so its grants are no reason to refuse it here.
     fn linked(&self, draft: &DependencyDraft<'_>) -> Option<String> {
-        let Target::Path(path) = &draft.target else { return None };
+        let Provider::Path(path) = &draft.target else { return None };
         let file = plain(&self.directory.join(path.value));
         let mut owners =
             self.components.iter().filter(|(_, component)| plain(&component.source) == file);

@@ -35,7 +35,7 @@ pub(crate) fn define(
         let mut instance = linker.instance(&link.import)?;
         for (name, item) in interface.exports(engine) {
             if let ComponentItem::ComponentFunc(function) = item.ty {
-                let target = Target {
+                let target = LinkedFunction {
                     caller: id.into(),
                     slot: slot.clone(),
                     interface: link.export.clone(),
@@ -54,7 +54,7 @@ fn define_function(
     instance: &mut LinkerInstance<'_, State>,
     name: &str,
     function: &ComponentFunc,
-    target: Arc<Target>,
+    target: Arc<LinkedFunction>,
 ) -> wasmtime::Result<()> {
     if function.async_() {
         instance.func_new_concurrent(name, move |accessor, _, arguments, results| {
@@ -87,7 +87,7 @@ fn context(mut store: impl AsContextMut<Data = State>) -> CallContext {
 }
 
 /// The function at the other end of a link.
-struct Target {
+struct LinkedFunction {
     caller: Arc<str>,
     slot: Arc<Slot>,
     interface: String,
@@ -97,7 +97,7 @@ struct Target {
     counts: LinkCounts,
 }
 
-impl Target {
+impl LinkedFunction {
     async fn call(
         &self,
         context: CallContext,

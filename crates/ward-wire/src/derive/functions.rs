@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use wit_parser::{Function, FunctionKind, InterfaceId, Type, TypeDefKind};
 
-use super::{Deriver, Member, Origin, Outline, Place};
+use super::{ContractPosition, Deriver, Member, Origin, Outline};
 use crate::contract::definition;
 use crate::document::{MethodItem, ServiceItem};
 use crate::failure::{Errors, Unsayable};
@@ -18,7 +18,7 @@ impl Deriver<'_> {
     pub(crate) fn service(&mut self, interface: InterfaceId) -> Option<(String, Vec<Method>)> {
         let contract = self.contract;
         let found = contract.resolve.interfaces.get(interface)?;
-        let place = Place {
+        let place = ContractPosition {
             span: found.span,
             path: contract.path(interface),
             package: self.main,
@@ -63,7 +63,7 @@ impl Deriver<'_> {
         let contract = self.contract;
         let found = contract.resolve.interfaces.get(interface)?;
         let path = contract.path(interface);
-        let place = Place { span: found.span, path, package: self.main, depth: 0 };
+        let place = ContractPosition { span: found.span, path, package: self.main, depth: 0 };
         let Some(id) = found.types.get(record) else {
             self.refuse(&place, format!("it has no type `{record}`"));
             return None;
@@ -77,7 +77,12 @@ impl Deriver<'_> {
         self.record_message(&place.inside(record, found.span), &ty)
     }
 
-    fn method(&mut self, place: &Place, service: &str, function: &Function) -> Option<Method> {
+    fn method(
+        &mut self,
+        place: &ContractPosition,
+        service: &str,
+        function: &Function,
+    ) -> Option<Method> {
         if !matches!(function.kind, FunctionKind::Freestanding | FunctionKind::AsyncFreestanding) {
             self.refuse(place, "it is a function of a resource, which has no form in protobuf");
             return None;
@@ -106,7 +111,7 @@ impl Deriver<'_> {
     /// The request: the only parameter if it is a record, otherwise a message of the parameters.
     fn request(
         &mut self,
-        place: &Place,
+        place: &ContractPosition,
         function: &Function,
         name: &str,
     ) -> Option<(Vec<Parameter>, Arc<MessagePlan>)> {
@@ -158,7 +163,7 @@ impl Deriver<'_> {
     /// flag says whether it answers anything.
     fn response(
         &mut self,
-        place: &Place,
+        place: &ContractPosition,
         function: &Function,
         name: &str,
     ) -> Option<(bool, Arc<MessagePlan>)> {
@@ -192,7 +197,7 @@ impl Deriver<'_> {
         Some((answer.is_some(), self.message(place, outline)?))
     }
 
-    fn errors(&mut self, place: &Place, function: &Function) -> Option<Option<Errors>> {
+    fn errors(&mut self, place: &ContractPosition, function: &Function) -> Option<Option<Errors>> {
         let resolve = &self.contract.resolve;
         let result = function.result.and_then(|ty| match definition(resolve, &ty).1 {
             Some(TypeDefKind::Result(result)) => Some(result),

@@ -60,7 +60,7 @@ struct Draft {
 
 /// Where in the contract something is, and into which package's file it goes.
 #[derive(Clone)]
-struct Place {
+struct ContractPosition {
     span: Span,
     path: String,
     package: PackageId,
@@ -68,12 +68,12 @@ struct Place {
     depth: usize,
 }
 
-impl Place {
-    fn inside(&self, name: &str, span: Span) -> Place {
+impl ContractPosition {
+    fn inside(&self, name: &str, span: Span) -> ContractPosition {
         let path =
             if name.is_empty() { self.path.clone() } else { format!("{}.{name}", self.path) };
         let span = if span.is_known() { span } else { self.span };
-        Place { span, path, ..*self }
+        ContractPosition { span, path, ..*self }
     }
 }
 
@@ -121,7 +121,7 @@ impl<'a> Deriver<'a> {
             made: HashMap::new(),
             refusals: Vec::new(),
         };
-        let place = Place { span: Span::default(), path, package: main, depth: 0 };
+        let place = ContractPosition { span: Span::default(), path, package: main, depth: 0 };
         deriver.check_names(&place);
         deriver.find_ambient();
         Ok(deriver)
@@ -152,7 +152,7 @@ impl<'a> Deriver<'a> {
         Ok(Document { files: files.collect() })
     }
 
-    fn check_names(&mut self, place: &Place) {
+    fn check_names(&mut self, place: &ContractPosition) {
         if let Some(package) = self.naming.package.as_deref()
             && !naming::is_package(package)
         {
@@ -179,7 +179,7 @@ impl<'a> Deriver<'a> {
         }
     }
 
-    fn refuse(&mut self, place: &Place, reason: impl Into<String>) {
+    fn refuse(&mut self, place: &ContractPosition, reason: impl Into<String>) {
         let position = self.contract.position(place.span);
         let refusal = Refusal { position, path: place.path.clone(), reason: reason.into() };
         if !self.refusals.contains(&refusal) {
@@ -212,13 +212,13 @@ impl<'a> Deriver<'a> {
     }
 
     /// A name with the package of `place`.
-    fn qualify(&mut self, place: &Place, name: &str) -> String {
+    fn qualify(&mut self, place: &ContractPosition, name: &str) -> String {
         let (_, package) = self.file(place.package);
         if package.is_empty() { name.to_owned() } else { format!("{package}.{name}") }
     }
 
     /// Takes a name for one thing; false if another has it.
-    fn claim(&mut self, place: &Place, full_name: &str, origin: Origin) -> bool {
+    fn claim(&mut self, place: &ContractPosition, full_name: &str, origin: Origin) -> bool {
         let other = match self.taken.entry(full_name.to_owned()) {
             Entry::Vacant(free) => {
                 free.insert(origin);
@@ -252,13 +252,13 @@ impl<'a> Deriver<'a> {
     }
 
     /// Derives a message and what it holds.
-    fn message(&mut self, place: &Place, outline: Outline) -> Option<Arc<MessagePlan>> {
+    fn message(&mut self, place: &ContractPosition, outline: Outline) -> Option<Arc<MessagePlan>> {
         let Outline { name, origin, docs, shape, members } = outline;
         let full_name = self.qualify(place, &name);
         if !self.claim(place, &full_name, origin) {
             return None;
         }
-        let place = &Place { depth: place.depth + 1, ..place.clone() };
+        let place = &ContractPosition { depth: place.depth + 1, ..place.clone() };
         if place.depth > DEPTH_MAX {
             self.refuse(place, format!("it is nested in more than {DEPTH_MAX} levels"));
             return None;
@@ -293,7 +293,7 @@ impl<'a> Deriver<'a> {
 
     fn member(
         &mut self,
-        place: &Place,
+        place: &ContractPosition,
         shape: Shape,
         number: u32,
         member: &Member,
@@ -312,7 +312,7 @@ impl<'a> Deriver<'a> {
         Some(FieldPlan { wit, proto, json, number, label, kind })
     }
 
-    fn check_json_names(&mut self, place: &Place, members: &[Member]) {
+    fn check_json_names(&mut self, place: &ContractPosition, members: &[Member]) {
         let mut taken = HashMap::new();
         for member in members {
             if let Some(other) = taken.insert(naming::json_name(&member.proto), &member.wit) {
@@ -325,7 +325,7 @@ impl<'a> Deriver<'a> {
     /// Derives an enum, also that of flags, from the names and comments of its cases.
     fn enumeration(
         &mut self,
-        place: &Place,
+        place: &ContractPosition,
         id: TypeId,
         name: &str,
         docs: Option<String>,

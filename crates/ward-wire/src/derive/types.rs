@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use wit_parser::{Handle, PackageId, Type, TypeDef, TypeDefKind, TypeId, TypeOwner};
 
-use super::{Deriver, Member, Origin, Outline, Place};
+use super::{ContractPosition, Deriver, Member, Origin, Outline};
 use crate::contract::definition;
 use crate::naming;
 use crate::plan::{Kind, Label, MessagePlan, Shape};
 
 impl Deriver<'_> {
     /// The label and kind of a field of this type.
-    pub(super) fn field(&mut self, place: &Place, ty: &Type) -> Option<(Label, Kind)> {
+    pub(super) fn field(&mut self, place: &ContractPosition, ty: &Type) -> Option<(Label, Kind)> {
         let resolve = &self.contract.resolve;
         match definition(resolve, ty).1 {
             Some(TypeDefKind::List(element)) if definition(resolve, element).0 != Type::U8 => {
@@ -28,7 +28,12 @@ impl Deriver<'_> {
 
     /// The kind of a value inside of a list, an option or a case: lists and flags get messages of
     /// their own there, and options are refused.
-    pub(super) fn nested(&mut self, place: &Place, ty: &Type, inside: &str) -> Option<Kind> {
+    pub(super) fn nested(
+        &mut self,
+        place: &ContractPosition,
+        ty: &Type,
+        inside: &str,
+    ) -> Option<Kind> {
         let resolve = &self.contract.resolve;
         match definition(resolve, ty).1 {
             Some(TypeDefKind::Option(_)) => {
@@ -55,7 +60,7 @@ impl Deriver<'_> {
     }
 
     /// The kind of a value that is neither a list nor an option.
-    fn single(&mut self, place: &Place, ty: &Type) -> Option<Kind> {
+    fn single(&mut self, place: &ContractPosition, ty: &Type) -> Option<Kind> {
         let (ty, kind) = definition(&self.contract.resolve, ty);
         Some(match ty {
             Type::Bool => Kind::Bool,
@@ -90,20 +95,24 @@ impl Deriver<'_> {
     }
 
     /// The message of a type that is known to be a record.
-    pub(super) fn record_message(&mut self, place: &Place, ty: &Type) -> Option<Arc<MessagePlan>> {
+    pub(super) fn record_message(
+        &mut self,
+        place: &ContractPosition,
+        ty: &Type,
+    ) -> Option<Arc<MessagePlan>> {
         match self.single(place, ty) {
             Some(Kind::Message(plan)) => Some(plan),
             _ => None,
         }
     }
 
-    fn has_no_form(&mut self, place: &Place, what: &str) -> Option<Kind> {
+    fn has_no_form(&mut self, place: &ContractPosition, what: &str) -> Option<Kind> {
         self.refuse(place, format!("{what} has no form in protobuf"));
         None
     }
 
     /// The message or enum of a record, variant, enum, flags, tuple or result.
-    fn composite(&mut self, place: &Place, id: TypeId) -> Option<Kind> {
+    fn composite(&mut self, place: &ContractPosition, id: TypeId) -> Option<Kind> {
         if self.ambient.contains_key(&id) {
             let reason = "it is supplied by the trigger, so it may be a parameter, but not inside \
                           of one or of a result";
@@ -124,7 +133,13 @@ impl Deriver<'_> {
         kind
     }
 
-    fn named(&mut self, place: &Place, id: TypeId, ty: &TypeDef, name: &str) -> Option<Kind> {
+    fn named(
+        &mut self,
+        place: &ContractPosition,
+        id: TypeId,
+        ty: &TypeDef,
+        name: &str,
+    ) -> Option<Kind> {
         let docs = ty.docs.contents.clone();
         match &ty.kind {
             TypeDefKind::Enum(cases) => {
@@ -146,7 +161,7 @@ impl Deriver<'_> {
         }
     }
 
-    fn members(&mut self, place: &Place, ty: &TypeDef) -> Option<(Shape, Vec<Member>)> {
+    fn members(&mut self, place: &ContractPosition, ty: &TypeDef) -> Option<(Shape, Vec<Member>)> {
         let member = |wit: &str, docs: Option<String>, span, ty| Member {
             wit: wit.to_owned(),
             proto: naming::lower_snake(wit),
@@ -188,7 +203,7 @@ impl Deriver<'_> {
     /// The message of a type that has no name, in the file that it is used in.
     fn made(
         &mut self,
-        place: &Place,
+        place: &ContractPosition,
         ty: &Type,
         shape: Shape,
         members: Vec<Member>,
@@ -202,7 +217,7 @@ impl Deriver<'_> {
 
     fn unnamed(
         &mut self,
-        place: &Place,
+        place: &ContractPosition,
         name: String,
         origin: String,
         shape: Shape,
@@ -222,7 +237,7 @@ impl Deriver<'_> {
     }
 
     /// Where a type with a name is declared: that is its path, its position and its file.
-    fn place_of(&self, place: &Place, ty: &TypeDef, name: &str) -> Place {
+    fn place_of(&self, place: &ContractPosition, ty: &TypeDef, name: &str) -> ContractPosition {
         let resolve = &self.contract.resolve;
         let (path, package) = match ty.owner {
             TypeOwner::Interface(id) => {
@@ -236,20 +251,20 @@ impl Deriver<'_> {
         };
         let package: PackageId = package.unwrap_or(place.package);
         let span = if ty.span.is_known() { ty.span } else { place.span };
-        Place { span, path, package, depth: place.depth }
+        ContractPosition { span, path, package, depth: place.depth }
     }
 
     /// The same place in the file of the package that declares a type.
-    fn owner_of(&self, place: &Place, ty: &Type) -> Place {
+    fn owner_of(&self, place: &ContractPosition, ty: &Type) -> ContractPosition {
         let Type::Id(id) = definition(&self.contract.resolve, ty).0 else { return place.clone() };
         let declared = self.contract.resolve.types.get(id);
         let owner = declared.map(|declared| self.place_of(place, declared, "").package);
-        Place { package: owner.unwrap_or(place.package), ..place.clone() }
+        ContractPosition { package: owner.unwrap_or(place.package), ..place.clone() }
     }
 }
 
 /// The only field of a message that stands for a list or for flags.
-fn values(place: &Place, ty: &Type) -> Member {
+fn values(place: &ContractPosition, ty: &Type) -> Member {
     let proto = "values".to_owned();
     Member { wit: String::new(), proto, docs: None, span: place.span, ty: Some(*ty) }
 }

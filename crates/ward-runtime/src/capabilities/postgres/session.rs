@@ -120,11 +120,11 @@ fn drive(mut connection: Connection) -> JoinHandle<()> {
 /// Prepared statements by text; the least recently used one makes room.
 #[derive(Default)]
 struct Statements {
-    entries: HashMap<String, Entry>,
+    entries: HashMap<String, CachedStatement>,
     clock: u64,
 }
 
-struct Entry {
+struct CachedStatement {
     statement: Statement,
     effect: Effect,
     used: u64,
@@ -150,7 +150,7 @@ impl Statements {
             self.entries.remove(&oldest);
         }
         self.clock += 1;
-        let entry = Entry { statement, effect: effect(text), used: self.clock };
+        let entry = CachedStatement { statement, effect: effect(text), used: self.clock };
         self.entries.insert(text.to_owned(), entry);
     }
 }
