@@ -20,6 +20,10 @@ mod tools;
 mod trigger;
 mod wire;
 
+// What the tests in the crate and those beside it share calls it by this name.
+#[cfg(test)]
+extern crate self as ward_events;
+
 pub use database::{Connect, DatabaseError, Link};
 pub use events::{Events, EventsOptions};
 pub use log::{

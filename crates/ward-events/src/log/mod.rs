@@ -1,8 +1,8 @@
 //! The log that events go through, as relay, trigger and tools see it. What they need of one is
 //! here and nothing more: append (acknowledged, in order for each key), read, where a partition
 //! ends, the members of a group and their positions. Which log it is, is decided where the process
-//! is put together: [`KafkaLog`] for production, [`EmbeddedLog`] where nothing is to be installed,
-//! and one in memory for simulations.
+//! is put together: [`KafkaLog`] for production, [`EmbeddedLog`] where nothing is to be installed;
+//! tests have one in memory (`src/tests/memory`). `tests/it/laws.rs` is what all three promise.
 
 mod embedded;
 mod health;

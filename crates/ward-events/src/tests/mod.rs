@@ -1,3 +1,4 @@
-//! Tests of relay and consumer together. Nothing here is part of the crate.
+//! Tests of relay and trigger together, on a log in memory. Nothing here is part of the crate.
 
+mod memory;
 mod simulation;

@@ -18,11 +18,7 @@ use tokio::task::JoinHandle;
 use ward_wire::Value;
 
 pub use dead_letter::DeadLetter;
-#[cfg(test)]
-pub(crate) use group::{Call, Group};
 pub use partition::{CallError, Outcome};
-#[cfg(test)]
-pub(crate) use partition::{Next, Rules};
 
 use crate::limits::{OUTAGE_PAUSE_MAX, OUTAGE_PAUSE_MIN, pause};
 use crate::log::{Log, StartAt};

@@ -99,28 +99,31 @@ impl Session<'_> {
             let wake = self.start_calls();
             let wake = wake.into_iter().chain(self.deadline()).min();
             let wake_at = wake.unwrap_or_else(|| Instant::now() + COMMIT_EVERY);
+            // In this order always, so that under a simulated clock a run repeats itself. Nobody is
+            // kept waiting for long: ticks are rare, and what calls and letters come from is news.
             tokio::select! {
-                news = self.news.recv() => match news {
-                    Some(News::Ended(why)) => return self.ended(why).await,
-                    Some(news) => self.happened(news),
-                    None => return self.ended(Some("its log is gone".to_owned())).await,
+                biased;
+                asked = stop.changed(), if self.stop_at.is_none() => if asked.is_err() {
+                    self.stop_at = Some(Instant::now() + STOP_MAX);
+                    self.group.close_all();
                 },
+                () = sleep_until(commit_at) => {
+                    self.commit();
+                    commit_at = Instant::now() + COMMIT_LOOK;
+                    continue;
+                }
                 Some(ended) = self.calls.join_next() => self.call_ended(ended),
                 Some(sent) = self.letters.join_next() => {
                     if let Ok((place, epoch, offset)) = sent {
                         self.group.set_aside(&place, epoch, offset);
                     }
                 }
-                () = sleep_until(commit_at) => {
-                    self.commit();
-                    commit_at = Instant::now() + COMMIT_LOOK;
-                    continue;
-                }
-                () = sleep_until(wake_at), if wake.is_some() => {}
-                asked = stop.changed(), if self.stop_at.is_none() => if asked.is_err() {
-                    self.stop_at = Some(Instant::now() + STOP_MAX);
-                    self.group.close_all();
+                news = self.news.recv() => match news {
+                    Some(News::Ended(why)) => return self.ended(why).await,
+                    Some(news) => self.happened(news),
+                    None => return self.ended(Some("its log is gone".to_owned())).await,
                 },
+                () = sleep_until(wake_at), if wake.is_some() => {}
             }
             self.say_farewell();
             self.fetch();

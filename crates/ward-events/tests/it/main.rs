@@ -10,6 +10,9 @@
 )]
 
 mod embedded;
+mod laws;
+#[path = "../../src/tests/memory/mod.rs"]
+mod memory;
 mod outage;
 mod relay;
 mod security;

@@ -269,13 +269,15 @@ impl Membered {
     }
 
     async fn commit(&mut self, positions: Vec<(Place, i64)>) {
-        let leases: Vec<(i32, Lease)> = positions
-            .iter()
-            .filter_map(|(at, position)| {
-                let held = self.held.values().find(|held| place(&held.part) == *at)?;
-                Some((held.part.id, Lease { epoch: held.lease.epoch, position: *position }))
-            })
-            .collect();
+        let mut leases = Vec::new();
+        for (at, position) in positions {
+            let held = self.held.values_mut().find(|held| place(&held.part) == at);
+            // Less than before was said before the partition was lost and came again.
+            if let Some(held) = held.filter(|held| held.lease.position <= position) {
+                held.lease.position = position;
+                leases.push((held.part.id, held.lease));
+            }
+        }
         if leases.is_empty() {
             return;
         }

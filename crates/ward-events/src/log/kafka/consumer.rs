@@ -2,9 +2,9 @@
 //! stays alive however slow a component is. It hands records on in chunks, and when the broker
 //! takes partitions away it waits a moment for their calls to end and commits what they came to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc as std_mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
@@ -46,6 +46,9 @@ struct Context {
     connection: Connection,
     news: mpsc::Sender<News>,
     commit_failed: Arc<AtomicBool>,
+    /// What this member has. A broker takes a commit from any member of the group, whosever the
+    /// partition is.
+    held: Mutex<BTreeSet<Place>>,
 }
 
 impl ClientContext for Context {
@@ -63,12 +66,17 @@ impl ConsumerContext for Context {
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
             Rebalance::Assign(list) => {
+                self.hold(|held| held.extend(places(list)));
                 self.tell(News::Assigned(places(list)));
             }
-            Rebalance::Revoke(list) if consumer.assignment_lost() => {
-                self.tell(News::Lost(places(list)));
+            Rebalance::Revoke(list) => {
+                match consumer.assignment_lost() {
+                    true => self.tell(News::Lost(places(list))),
+                    false => self.revoke(consumer, places(list)),
+                }
+                let gone = places(list);
+                self.hold(|held| held.retain(|place| !gone.contains(place)));
             }
-            Rebalance::Revoke(list) => self.revoke(consumer, places(list)),
             Rebalance::Error(error) => tracing::warn!(%error, "a rebalance failed"),
         }
     }
@@ -92,6 +100,10 @@ impl Context {
         if self.news.blocking_send(news).is_err() {
             tracing::debug!("a consumer's partitions changed after its end");
         }
+    }
+
+    fn hold<T>(&self, change: impl FnOnce(&mut BTreeSet<Place>) -> T) -> T {
+        change(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, revoked: Vec<Place>) {
@@ -149,6 +161,7 @@ impl Consumer {
             connection: connection.clone(),
             news: news.clone(),
             commit_failed: commit_failed.clone(),
+            held: Mutex::default(),
         };
         let inner: BaseConsumer<Context> = connection
             .consumer(&membership.group, reset(membership.from))
@@ -181,8 +194,12 @@ fn reset(from: StartAt) -> &'static str {
 }
 
 impl Member for Consumer {
-    fn commit(&self, positions: Vec<(Place, i64)>) {
-        commit(&self.inner, positions, CommitMode::Async);
+    fn commit(&self, mut positions: Vec<(Place, i64)>) {
+        // Nothing is taken away meanwhile.
+        self.inner.context().hold(|held| {
+            positions.retain(|(place, _)| held.contains(place));
+            commit(&self.inner, positions, CommitMode::Async);
+        });
     }
 
     fn commit_failed(&self) -> bool {

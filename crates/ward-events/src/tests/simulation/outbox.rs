@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Event, LEASE, Time};
+use tokio::time::Instant;
+
+use super::Event;
+use crate::limits::LEASE_MAX;
 use crate::relay::Lane;
 
 pub(super) const LANES: Lane = 4;
@@ -16,8 +19,9 @@ struct Row {
 #[derive(Default)]
 pub(super) struct Outbox {
     rows: Vec<Row>,
-    owners: BTreeMap<Lane, u64>,
-    deadlines: BTreeMap<u64, Time>,
+    owners: BTreeMap<Lane, usize>,
+    /// Until when each relay is taken to be there.
+    deadlines: BTreeMap<usize, Instant>,
 }
 
 pub(super) fn lane((aggregate, _): Event) -> Lane {
@@ -25,9 +29,16 @@ pub(super) fn lane((aggregate, _): Event) -> Lane {
 }
 
 impl Outbox {
-    pub(super) fn insert(&mut self, event: Event) {
+    /// Writes the next event of an aggregate.
+    pub(super) fn insert(&mut self, aggregate: u8) {
         let seq = i64::try_from(self.rows.len()).unwrap();
-        self.rows.push(Row { seq, event, published: false });
+        let version = self.versions().get(&aggregate).copied().unwrap_or(0) + 1;
+        self.rows.push(Row { seq, event: (aggregate, version), published: false });
+    }
+
+    /// The last version of each aggregate.
+    pub(super) fn versions(&self) -> BTreeMap<u8, u8> {
+        self.rows.iter().map(|row| row.event).collect()
     }
 
     pub(super) fn fetch(&self, lanes: &BTreeSet<Lane>, known: &[i64]) -> Vec<(i64, Event)> {
@@ -47,19 +58,23 @@ impl Outbox {
         self.rows.iter().all(|row| row.published)
     }
 
-    fn is_there(&self, relay: u64, now: Time) -> bool {
-        self.deadlines.get(&relay).is_some_and(|deadline| *deadline > now)
+    /// A new relay's name.
+    pub(super) fn enter(&mut self) -> usize {
+        self.deadlines.insert(self.deadlines.len(), Instant::now());
+        self.deadlines.len() - 1
     }
 
     /// As the relay's statement does it; the lanes that are its own, and its share.
-    pub(super) fn take(&mut self, relay: u64, now: Time) -> (BTreeSet<Lane>, usize) {
-        self.deadlines.insert(relay, now + LEASE);
-        let there = self.deadlines.keys().filter(|own| self.is_there(**own, now)).count();
+    pub(super) fn take(&mut self, relay: usize) -> (BTreeSet<Lane>, usize) {
+        let now = Instant::now();
+        self.deadlines.insert(relay, now + LEASE_MAX);
+        let is_there = |relay: &usize| self.deadlines[relay] > now;
+        let there = self.deadlines.keys().filter(|own| is_there(own)).count();
         let share = usize::try_from(LANES).unwrap().div_ceil(there);
         for lane in 0..LANES {
             let own = self.owners.values().filter(|owner| **owner == relay).count();
-            let owner = self.owners.get(&lane).copied();
-            let is_free = owner.is_none_or(|owner| owner != relay && !self.is_there(owner, now));
+            let owner = self.owners.get(&lane);
+            let is_free = owner.is_none_or(|owner| *owner != relay && !is_there(owner));
             if own < share && is_free {
                 self.owners.insert(lane, relay);
             }
@@ -68,7 +83,7 @@ impl Outbox {
         (own.map(|(lane, _)| *lane).collect(), share)
     }
 
-    pub(super) fn give_back(&mut self, relay: u64, lane: Lane) {
+    pub(super) fn give_back(&mut self, relay: usize, lane: Lane) {
         if self.owners.get(&lane) == Some(&relay) {
             self.owners.remove(&lane);
         }

@@ -1,88 +1,72 @@
-//! A relay: the real queue, and what is on its way between it, the outbox and the log.
+//! A relay: the real queue, and between it, the outbox and the log what a session does.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
+use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
 
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::log::Log;
 use super::outbox::{Outbox, lane};
-use super::{Bug, Event, LEASE, Random, Time};
+use super::{Bug, Event, STEP_MAX_MS, TOPIC, World, is_readable};
+use crate::limits::LEASE_MAX;
+use crate::log::{Log, Outgoing};
 use crate::relay::{Lane, Queue, Row};
+use crate::tests::memory::MemoryLog;
 
 pub(super) struct Relay {
-    name: u64,
+    world: Arc<World>,
+    log: MemoryLog,
+    name: usize,
     queue: Queue<Event>,
-    /// Handed over, and not in the log yet; then there, and the answer not here yet.
-    appends: Vec<(i64, Event)>,
-    answers: VecDeque<i64>,
-    certain_until: Time,
+    certain_until: Instant,
     leaving: BTreeSet<Lane>,
-    pub(super) paused_until: Time,
 }
 
 impl Relay {
-    pub(super) fn new(name: u64) -> Relay {
+    pub(super) fn new(world: Arc<World>, log: MemoryLog) -> Relay {
+        let name = world.outbox.lock().unwrap().enter();
         Relay {
             name,
+            world,
+            log,
             queue: Queue::default(),
-            appends: Vec::new(),
-            answers: VecDeque::new(),
-            certain_until: 0,
+            certain_until: Instant::now(),
             leaving: BTreeSet::new(),
-            paused_until: 0,
         }
     }
 
-    /// It dies; some of what it handed over arrives all the same, later and with nobody to tell.
-    pub(super) fn crash(&mut self, name: u64, random: &mut Random) {
-        let mut appends = std::mem::take(&mut self.appends);
-        appends.retain(|_| random.chance(50));
-        *self = Relay { appends, ..Relay::new(name) };
-    }
-
-    /// Something that was handed over reaches the log, whatever its sender does meanwhile.
-    pub(super) fn arrives(&mut self, log: &mut Log, random: &mut Random) {
-        let most = u64::try_from(self.appends.len()).unwrap();
-        if most > 0 && random.chance(60) {
-            let at = usize::try_from(random.below(most)).unwrap();
-            let (seq, event) = self.appends.swap_remove(at);
-            log.append(event);
-            self.answers.push_back(seq);
-        }
-    }
-
-    pub(super) fn step(
-        &mut self,
-        outbox: &mut Outbox,
-        random: &mut Random,
-        now: Time,
-        bug: Option<Bug>,
-    ) {
-        match random.below(5) {
-            0 => self.beat(outbox, now),
-            1 => self.fetch(outbox),
-            2 => self.send(outbox, now, bug),
-            3 => {
-                if let Some(seq) = self.answers.pop_front() {
-                    match random.chance(10) {
-                        // The answer was lost: it is there, and nobody knows.
-                        true => self.queue.failed(seq),
-                        false => self.queue.acknowledged(seq),
+    /// Does something again and again, until it is stopped with whatever is on its way.
+    pub(super) async fn run(mut self, stop: watch::Receiver<bool>) {
+        let (replies, mut answers) = mpsc::unbounded_channel();
+        while !*stop.borrow() {
+            sleep(Duration::from_millis(self.world.below(STEP_MAX_MS))).await;
+            self.log.awake().await;
+            match self.world.below(5) {
+                0 => self.beat(),
+                1 => self.fetch(),
+                2 => self.send(&replies),
+                3 => {
+                    while let Ok((seq, arrived)) = answers.try_recv() {
+                        match arrived {
+                            true => self.queue.acknowledged(seq),
+                            false => self.queue.failed(seq),
+                        }
                     }
                 }
-            }
-            _ => {
-                let rows: Vec<i64> =
-                    self.queue.to_mark(3).into_iter().map(|(seq, _)| seq).collect();
-                outbox.mark(&rows);
-                self.queue.marked(&rows);
+                _ => self.mark(),
             }
         }
     }
 
-    fn beat(&mut self, outbox: &mut Outbox, now: Time) {
-        let (own, share) = outbox.take(self.name, now);
-        self.certain_until = now + LEASE;
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.world.outbox.lock().unwrap()
+    }
+
+    fn beat(&mut self) {
+        let (own, share) = self.outbox().take(self.name);
+        self.certain_until = Instant::now() + LEASE_MAX;
         let held = self.queue.lanes().clone();
         held.difference(&own).for_each(|lane| self.queue.let_go(*lane));
         self.leaving.retain(|lane| own.contains(lane));
@@ -98,12 +82,12 @@ impl Relay {
             self.leaving.iter().copied().filter(|lane| !self.queue.has(*lane)).collect();
         for lane in free {
             self.leaving.remove(&lane);
-            outbox.give_back(self.name, lane);
+            self.outbox().give_back(self.name, lane);
         }
     }
 
-    fn fetch(&mut self, outbox: &Outbox) {
-        let rows = outbox.fetch(self.queue.lanes(), &self.queue.known());
+    fn fetch(&mut self) {
+        let rows = self.outbox().fetch(self.queue.lanes(), &self.queue.known());
         let row = |(seq, event): (i64, Event)| Row {
             seq,
             id: Uuid::from_u128(u128::from(seq.unsigned_abs())),
@@ -114,18 +98,36 @@ impl Relay {
         self.queue.insert(rows.into_iter().map(row));
     }
 
-    fn send(&mut self, outbox: &mut Outbox, now: Time, bug: Option<Bug>) {
-        if now >= self.certain_until {
+    fn send(&mut self, replies: &mpsc::UnboundedSender<(i64, bool)>) {
+        if Instant::now() >= self.certain_until {
             return;
         }
-        while let Some((seq, event)) = self.queue.send() {
-            self.appends.push((seq, *event));
-            match bug {
-                Some(Bug::MarkedTooEarly) => outbox.mark(&[seq]),
+        while let Some((seq, (aggregate, version))) = self.queue.send() {
+            // Field 6 of an event, or nothing that could be one.
+            let value = if is_readable(*version) { vec![0x30, *version] } else { vec![0xff] };
+            let key = Some(aggregate.to_string().into_bytes());
+            let record = Outgoing { key, value: Some(value), headers: Vec::new() };
+            let replies = replies.clone();
+            let reply = Box::new(move |result: Result<_, _>| {
+                // Nobody listens after the end.
+                let _ = replies.send((seq, result.is_ok()));
+            });
+            self.log.append(TOPIC, &record, reply).unwrap();
+            match self.world.bug {
+                Some(Bug::MarkedTooEarly) => self.outbox().mark(&[seq]),
                 // As if it had been acknowledged: the next of its aggregate may go.
                 Some(Bug::OrderForgotten) => self.queue.acknowledged(seq),
                 _ => {}
             }
         }
+    }
+
+    fn mark(&mut self) {
+        let acknowledged = self.queue.to_mark(usize::MAX);
+        // In an order of its own, because the queue's is one of chance.
+        let rows: BTreeSet<i64> = acknowledged.into_iter().map(|(seq, _)| seq).collect();
+        let rows: Vec<i64> = rows.into_iter().take(3).collect();
+        self.outbox().mark(&rows);
+        self.queue.marked(&rows);
     }
 }
