@@ -85,5 +85,5 @@ pub(crate) async fn record(
         }
         _ => RECORD,
     };
-    database.execute(statement, values).await.map(|_| ())
+    database.execute(statement, values).await
 }

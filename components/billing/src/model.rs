@@ -35,12 +35,12 @@ impl Status {
     }
 
     fn from_row(row: &Row, column: usize) -> Result<Self, Fault> {
-        match row.text(column)?.as_str() {
-            "ACTIVE" => Ok(Self::Active),
-            "SUSPENDED" => Ok(Self::Suspended),
-            "CLOSED" => Ok(Self::Closed),
-            _ => Err(Fault::Other("status".to_owned())),
-        }
+        Self::named(&row.text(column)?).ok_or_else(|| Fault::Other("status".to_owned()))
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        let all = [Self::Active, Self::Suspended, Self::Closed];
+        all.into_iter().find(|one| one.name() == name)
     }
 }
 
@@ -99,12 +99,12 @@ impl Kind {
     }
 
     fn from_row(row: &Row, column: usize) -> Result<Self, Fault> {
-        match row.text(column)?.as_str() {
-            "CHARGE" => Ok(Self::Charge),
-            "PAYMENT" => Ok(Self::Payment),
-            "REVERSAL" => Ok(Self::Reversal),
-            _ => Err(Fault::Other("kind".to_owned())),
-        }
+        Self::named(&row.text(column)?).ok_or_else(|| Fault::Other("kind".to_owned()))
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        let all = [Self::Charge, Self::Payment, Self::Reversal];
+        all.into_iter().find(|one| one.name() == name)
     }
 }
 
@@ -206,9 +206,11 @@ mod tests {
     fn names_are_written_in_one_way() {
         for status in [Status::Active, Status::Suspended, Status::Closed] {
             assert_eq!(serde_json::to_value(status).unwrap(), status.name());
+            assert_eq!(Status::named(status.name()), Some(status));
         }
         for kind in [Kind::Charge, Kind::Payment, Kind::Reversal] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+            assert_eq!(Kind::named(kind.name()), Some(kind));
         }
     }
 }

@@ -329,6 +329,7 @@ mod tests {
         assert!(read(&[kind], text(DOCUMENT_BYTES_MAX)).is_ok());
         let refused = |found: Result<Value, Problem>| found.unwrap_err().kind() == TOO_LARGE;
         assert!(refused(read(&[kind], text(DOCUMENT_BYTES_MAX + 1))));
+        assert!(read(&[kind, ("content-length", "65536")], text(DOCUMENT_BYTES_MAX)).is_ok());
         assert!(refused(read(&[kind, ("content-length", "65537")], b"1".to_vec())));
     }
 

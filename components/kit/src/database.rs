@@ -45,9 +45,9 @@ impl Fault {
 
 impl From<&Fault> for Problem {
     fn from(fault: &Fault) -> Self {
-        match fault {
-            Fault::Unavailable(_) => Problem::unavailable(RETRY_AFTER_SECONDS),
-            Fault::Duplicate(_) | Fault::Other(_) => Problem::new(INTERNAL),
+        match fault.is_passing() {
+            true => Problem::unavailable(RETRY_AFTER_SECONDS),
+            false => Problem::new(INTERNAL),
         }
     }
 }
@@ -117,9 +117,10 @@ impl Database {
         Ok(rows)
     }
 
-    /// Runs a statement and returns the number of rows it touched.
-    pub async fn execute(&self, sql: &str, values: Vec<ParameterValue>) -> Result<u64, Fault> {
-        Ok(self.0.execute(sql, values).await?)
+    /// Runs a statement that has no rows to return.
+    pub async fn execute(&self, sql: &str, values: Vec<ParameterValue>) -> Result<(), Fault> {
+        self.0.execute(sql, values).await?;
+        Ok(())
     }
 }
 

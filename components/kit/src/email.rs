@@ -93,6 +93,7 @@ mod tests {
         ) {
             let address = format!("{local}@{domain}");
             prop_assert!(is_valid(&address));
+            prop_assert_eq!(fold(&address.to_uppercase()), address);
         }
 
         #[test]

@@ -124,9 +124,8 @@ fn parse_tag(text: &str) -> Option<(Tag, &str)> {
         None => (false, text),
     };
     let (opaque, after) = text.strip_prefix('"')?.split_once('"')?;
-    let allowed = |byte: u8| byte == 0x21 || (0x23..=0x7e).contains(&byte) || byte >= 0x80;
     let tag = Tag { weak, opaque: opaque.to_owned() };
-    opaque.bytes().all(allowed).then_some((tag, after))
+    opaque.bytes().all(|byte| byte.is_ascii_graphic()).then_some((tag, after))
 }
 
 #[cfg(test)]
@@ -164,7 +163,10 @@ mod tests {
         check(&["\"1\", *"], Err(()));
         check(&["w/\"1\""], Err(()));
         check(&["\"a b\""], Err(()));
-        check(&[&["\"1\""; 33].join(",")], Err(()));
+        let many = |tags: usize| vec!["\"1\""; tags].join(",");
+        let most = Condition::Tags(vec![tag(false, "1"); TAGS_MAX]);
+        check(&[&many(TAGS_MAX)], Ok(Some(most)));
+        check(&[&many(TAGS_MAX + 1)], Err(()));
     }
 
     #[test]
@@ -182,6 +184,26 @@ mod tests {
         check("\"+7\"", false, Some(&[]));
         check("\"abc\"", false, Some(&[]));
         check("\"99999999999999999999\"", false, Some(&[]));
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_read_stops_a_change_and_no_answer() {
+        let check = |text: &str, known: bool, expected: Option<Option<&[i64]>>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(IF_NONE_MATCH, text.parse().unwrap());
+            assert_eq!(is_known(&headers, 7), known, "{text}");
+            assert_eq!(expected_versions(&headers), Ok(None), "{text}");
+            headers.clear();
+            headers.insert(IF_MATCH, text.parse().unwrap());
+            assert!(!is_known(&headers, 7), "{text}");
+            let found = expected_versions(&headers).map_err(|problem| problem.kind());
+            let expected = expected.map(|versions| versions.map(<[i64]>::to_vec));
+            assert_eq!(found, expected.ok_or(BAD_REQUEST), "{text}");
+        };
+        check("*", true, Some(None));
+        check("\"7\"", true, Some(Some(&[7])));
+        check("\"6\"", false, Some(Some(&[6])));
+        check("7", false, None);
     }
 
     proptest! {

@@ -89,6 +89,14 @@ mod tests {
     }
 
     #[test]
+    fn what_has_not_changed_has_its_tag_and_no_body() {
+        let answer = not_modified(7);
+        assert_eq!(answer.status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(answer.headers()["etag"], "\"7\"");
+        assert_eq!(bytes(answer), "");
+    }
+
+    #[test]
     fn head_keeps_everything_but_the_body() {
         let answer = without_body(json(StatusCode::OK, &[1]));
         assert_eq!(answer.headers()["content-type"], "application/json");

@@ -17,6 +17,16 @@ pub(crate) struct Page<T> {
     pub(crate) more: bool,
 }
 
+impl<T> Page<T> {
+    /// The first `limit` of what was read, which is [one more](wanted) where others follow.
+    pub(super) fn of(mut items: Vec<T>, limit: u32) -> Self {
+        let shown = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = items.len() > shown;
+        items.truncate(shown);
+        Self { items, more }
+    }
+}
+
 /// Accounts in order of their ids. `limit` is at most [`kit::page::LIMIT_MAX`].
 pub(crate) async fn list(
     database: &Database,
@@ -27,9 +37,8 @@ pub(crate) async fn list(
     let after = database::uuid(after.unwrap_or(BEFORE_ALL));
     let values = access.values([wanted(limit), after]);
     let rows = database.query(include_str!("list.sql"), values).await?;
-    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
-    let items = rows.iter().take(shown).map(Account::from_row).collect::<Result<_, _>>()?;
-    Ok(Page { items, more: rows.len() > shown })
+    let accounts = rows.iter().map(Account::from_row).collect::<Result<_, _>>()?;
+    Ok(Page::of(accounts, limit))
 }
 
 /// One row more than is shown, to learn whether more follow.
@@ -39,6 +48,15 @@ pub(super) fn wanted(limit: u32) -> ParameterValue {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn more_follows_where_more_was_read_than_is_shown() {
+        let ParameterValue::Int64(read) = wanted(2) else { panic!("no number") };
+        assert_eq!(Page::of((0..read).collect(), 2), Page { items: vec![0, 1], more: true });
+        assert_eq!(Page::of(vec![0, 1], 2), Page { items: vec![0, 1], more: false });
+    }
+
     #[test]
     fn the_statements_read_no_further_than_the_longest_page() {
         let limit = format!("LIMIT {}\n", kit::page::LIMIT_MAX + 1);

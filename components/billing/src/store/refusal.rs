@@ -10,6 +10,9 @@ use crate::limits::BALANCE_MAX_MINOR_UNITS;
 use crate::model::{Entry, Kind};
 use crate::service::Kept;
 
+/// The verdict on a booking that had been made before.
+const REPEATED: &str = "REPEATED";
+
 /// A booking that was not made.
 pub(super) struct Attempt<'a> {
     pub(super) account_id: &'a str,
@@ -45,8 +48,15 @@ pub(super) async fn find_out(
     ]);
     let rows = database.query(include_str!("refusal.sql"), values).await?;
     let row = first(&rows)?;
-    let refusal = match row.text(0)?.as_str() {
-        "REPEATED" => return Ok(Kept { value: Entry::from_row(row, 1)?, new: false }),
+    match row.text(0)?.as_str() {
+        REPEATED => Ok(Kept { value: Entry::from_row(row, 1)?, new: false }),
+        verdict => Err(failure(verdict)),
+    }
+}
+
+/// What a verdict of the statement's is to the caller.
+fn failure(verdict: &str) -> Failure {
+    let refusal = match verdict {
         "NO_ACCOUNT" => Refusal::NoAccount,
         "NO_ENTRY" => Refusal::NoEntry,
         "ID_USED" => Refusal::IdUsed,
@@ -55,10 +65,10 @@ pub(super) async fn find_out(
         "NOT_REVERSIBLE" => Refusal::NotReversible,
         "NOT_ACTIVE" => Refusal::NotActive,
         "LIMIT" => Refusal::Limit,
-        "AGAIN" => return Err(Fault::Unavailable("overtaken".to_owned()).into()),
-        _ => return Err(Fault::Other("verdict".to_owned()).into()),
+        "AGAIN" => return Fault::Unavailable("overtaken".to_owned()).into(),
+        _ => return Fault::Other("verdict".to_owned()).into(),
     };
-    Err(refusal.into())
+    refusal.into()
 }
 
 /// Notes a booking that the caller may not make.
@@ -77,4 +87,24 @@ pub(crate) async fn note_denied(
     ]);
     database.execute(include_str!("denied.sql"), values).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verdict_of_the_statement_means_something_of_its_own() {
+        let (verdicts, _) = include_str!("refusal.sql").split_once("END AS word").unwrap();
+        let words: Vec<&str> = verdicts.split_whitespace().collect();
+        let said = words.windows(2).filter(|pair| ["THEN", "ELSE"].contains(&pair[0]));
+        let said = said.filter_map(|pair| pair[1].strip_prefix('\'')?.strip_suffix('\''));
+        let (repeated, refused): (Vec<_>, Vec<_>) = said.partition(|word| *word == REPEATED);
+        assert_eq!((repeated.len(), refused.len()), (1, 9));
+        let mut meanings = vec![failure("anything else")];
+        for word in refused {
+            assert!(!meanings.contains(&failure(word)), "{word}");
+            meanings.push(failure(word));
+        }
+    }
 }

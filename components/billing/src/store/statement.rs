@@ -40,8 +40,5 @@ pub(crate) async fn statement(
             items.push(Entry::from_row(row, ACCOUNT_COLUMNS)?);
         }
     }
-    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = items.len() > shown;
-    items.truncate(shown);
-    Ok(Some(Statement { account, entries: Page { items, more } }))
+    Ok(Some(Statement { account, entries: Page::of(items, limit) }))
 }

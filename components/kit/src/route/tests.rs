@@ -3,8 +3,8 @@
 use http::header::ALLOW;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
-use super::{Answers, Found, Scope, Table, Takes};
-use crate::body::{Document, Incoming};
+use super::{Answers, Found, Scope, Table, Takes, Verb};
+use crate::body::{DOCUMENT_BYTES_MAX, Document, Incoming};
 use crate::{Problem, Reply, identity, reply};
 
 const ID: &str = "123e4567-e89b-12d3-a456-426614174000";
@@ -136,6 +136,15 @@ fn two_lines_for_one_request_are_ambiguous() {
     assert!(!one.is_ambiguous_with(&list));
     assert!(list.is_ambiguous_with(&list));
     let mut new = list;
-    new.pattern = "/things/new";
+    new.pattern = "/things/last";
     assert!(new.is_ambiguous_with(&one));
+    new.verb = Verb::Put;
+    assert!(new.is_ambiguous_with(&one), "one path has one list of methods");
+}
+
+#[test]
+fn a_document_may_be_as_long_as_its_operation_says() {
+    let short = Takes::Json { document: "Thing", bytes_max: 7 };
+    let most = [Takes::json("Thing"), short].map(Takes::bytes_max);
+    assert_eq!(most, [DOCUMENT_BYTES_MAX, 7]);
 }
