@@ -28,7 +28,7 @@ pub use database::{Connect, DatabaseError, Link};
 pub use events::{Events, EventsOptions};
 pub use log::{
     Connection, ConnectionError, EmbeddedLog, Ends, Farewell, Fetch, Headers, Incoming, KafkaLog,
-    Log, Member, Membership, News, Outgoing, Place, Reply, SendError, StartAt, ToolError,
+    Log, Member, Membership, News, Outgoing, Reply, SendError, StartAt, ToolError, TopicPartition,
     TopicShape, Trouble, View, deliver,
 };
 pub use relay::{EncodeEvent, RelayHandle, RelayOptions};

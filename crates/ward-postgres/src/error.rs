@@ -178,6 +178,9 @@ impl DialError {
             Self::Untrusted { why, .. } if why.contains("NotValidForName") => {
                 Some("name the host as its certificate does; verify-ca looks at the issuer alone")
             }
+            Self::Untrusted { why, .. } if why.contains("does not support TLS") => {
+                Some("turn TLS on there, or allow plain text with sslmode=disable")
+            }
             Self::Untrusted { .. } => Some("name the file of its root certificate in sslrootcert"),
             _ => None,
         }

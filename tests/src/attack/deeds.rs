@@ -48,6 +48,7 @@ pub(super) enum Deed {
     Nested,
     Chunks,
     Passwords,
+    Lists,
     Streams,
     SilentCalls,
     Watches,
@@ -69,7 +70,7 @@ const SILENT: Attack =
 const IDLE: Attack = attack("idle", "4,100 idle connections", Deed::IdleHttp, Wanted::Twice);
 
 /// Every attack there is.
-pub const ATTACKS: [Attack; 17] = [
+pub const ATTACKS: [Attack; 18] = [
     SILENT,
     at_home(SILENT, "bodies-home"),
     attack("bodies-h2", "the same on 11 HTTP/2 connections", Deed::SilentStreams, Wanted::Twice),
@@ -83,6 +84,7 @@ pub const ATTACKS: [Attack; 17] = [
     attack("nested", "200 logins of 1 MiB, nested", Deed::Nested, Wanted::Twice),
     attack("chunks", "6 logins, chunks of a byte", Deed::Chunks, Wanted::CpuMax(0.6)),
     attack("passwords", "30 clients, wrong passwords", Deed::Passwords, Wanted::OneAndHalf),
+    attack("lists", "200 clients of one user, lists", Deed::Lists, Wanted::Twice),
     attack("streams", "256 streams of one user", Deed::Streams, Wanted::Twice),
     attack("calls", "1,100 calls without messages", Deed::SilentCalls, Wanted::Twice),
     attack("watches", "256 Watch and reflection streams", Deed::Watches, Wanted::Twice),
@@ -111,6 +113,7 @@ impl Deed {
             Deed::Passwords => [n(30), 1],
             Deed::Watches => [n(4), 64],
             Deed::LongMethod => [n(10), 10],
+            Deed::Lists => [n(200), 1],
             Deed::Streams => [n(256), 1],
         }
     }
@@ -139,6 +142,7 @@ impl Deed {
             Deed::Nested => repeat(each, nested()),
             Deed::Chunks => repeat(each, chunks()),
             Deed::Passwords => repeat(usize::MAX, wrong_password()),
+            Deed::Lists => repeat(usize::MAX, lists(&scene.token)),
             Deed::LongMethod => repeat(each, long_method()),
             Deed::Streams => Box::pin(streams(scene, clients)),
         }
@@ -180,6 +184,13 @@ pub(super) const TOKEN_CHARS_MAX: usize = 16;
 fn long_method() -> Vec<u8> {
     let method = METHOD_LETTER.repeat(60_000);
     format!("{method} /auth/login HTTP/1.1\r\nHost: ward\r\nConnection: close\r\n\r\n").into_bytes()
+}
+
+/// The longest page there is.
+fn lists(token: &str) -> Vec<u8> {
+    let path = "/api/patients?limit=500&sort=-name";
+    let head = format!("GET {path} HTTP/1.1\r\nHost: ward\r\nAuthorization: Bearer {token}\r\n");
+    format!("{head}Connection: close\r\n\r\n").into_bytes()
 }
 
 /// Streams of one user, opened and read to the end; one that ends is not opened again.

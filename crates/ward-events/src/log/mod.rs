@@ -130,7 +130,7 @@ pub enum StartAt {
 }
 
 /// A topic and a partition of it.
-pub type Place = (Arc<str>, i32);
+pub type TopicPartition = (Arc<str>, i32);
 
 /// Which group is joined, and for what.
 #[derive(Debug, Clone)]
@@ -144,18 +144,18 @@ pub struct Membership {
 }
 
 /// Takes the positions to commit before partitions are somebody else's.
-pub type Farewell = Box<dyn FnOnce(Vec<(Place, i64)>) + Send>;
+pub type Farewell = Box<dyn FnOnce(Vec<(TopicPartition, i64)>) + Send>;
 
 /// What a log has to say to a member of a group.
 pub enum News {
     /// Records came, of each partition in order.
     Records(Vec<Incoming>),
     /// Partitions came.
-    Assigned(Vec<Place>),
+    Assigned(Vec<TopicPartition>),
     /// Partitions are being taken away; the log waits for the answer, for a while.
-    Revoked(Vec<Place>, Farewell),
+    Revoked(Vec<TopicPartition>, Farewell),
     /// Partitions are somebody else's already.
-    Lost(Vec<Place>),
+    Lost(Vec<TopicPartition>),
     /// The membership has ended, and why if not because it was asked to.
     Ended(Option<String>),
 }
@@ -173,13 +173,13 @@ pub enum Fetch {
 pub trait Member: Send {
     /// Commits positions without waiting. A log lets nobody commit for a partition that has gone
     /// to another member meanwhile.
-    fn commit(&self, positions: Vec<(Place, i64)>);
+    fn commit(&self, positions: Vec<(TopicPartition, i64)>);
 
     /// Whether a commit has failed since this was last asked.
     fn commit_failed(&self) -> bool;
 
     /// Stops fetching from partitions, or goes on with it.
-    fn fetch(&self, changes: Vec<(Place, Fetch)>);
+    fn fetch(&self, changes: Vec<(TopicPartition, Fetch)>);
 
     /// Leaves the group; [`News::Ended`] comes when that is done, after the partitions were
     /// revoked. It may take a while, which nobody has to wait for.

@@ -43,7 +43,7 @@ enum State {
 }
 
 #[derive(Debug)]
-struct Entry<P> {
+struct QueuedRow<P> {
     row: Row<P>,
     state: State,
     /// Failed in a request with others, for a reason that may have been theirs: goes alone.
@@ -53,7 +53,7 @@ struct Entry<P> {
 /// The rows in memory, by aggregate and in order.
 #[derive(Debug)]
 pub(crate) struct Queue<P> {
-    lines: HashMap<Uuid, VecDeque<Entry<P>>>,
+    lines: HashMap<Uuid, VecDeque<QueuedRow<P>>>,
     /// Where each known row is.
     known: HashMap<i64, Uuid>,
     /// Aggregates that may have something to send, in the order they became so.
@@ -147,7 +147,7 @@ impl<P> Queue<P> {
             }
             self.known.insert(row.seq, row.aggregate);
             self.ready.push_back(row.aggregate);
-            line.push_back(Entry { row, state: State::Waiting, suspect: false });
+            line.push_back(QueuedRow { row, state: State::Waiting, suspect: false });
         }
     }
 
@@ -185,7 +185,7 @@ impl<P> Queue<P> {
         None
     }
 
-    fn answered(&mut self, seq: i64, change: impl FnOnce(&mut Entry<P>)) {
+    fn answered(&mut self, seq: i64, change: impl FnOnce(&mut QueuedRow<P>)) {
         let Some(aggregate) = self.known.get(&seq) else { return };
         let Some(line) = self.lines.get_mut(aggregate) else { return };
         let entry = line.iter_mut().find(|entry| entry.row.seq == seq);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::partition::{CallError, Letter, Moment, Next, Outcome, Partition, Rules};
-use crate::log::{Fetch, Place};
+use crate::log::{Fetch, TopicPartition};
 
 /// Which assignment of a partition something belongs to.
 pub(crate) type Epoch = u64;
@@ -19,7 +19,7 @@ struct Slot<R> {
 /// A call to be made.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Call<R> {
-    pub(crate) place: Place,
+    pub(crate) place: TopicPartition,
     pub(crate) epoch: Epoch,
     pub(crate) records: Vec<R>,
 }
@@ -27,7 +27,7 @@ pub(crate) struct Call<R> {
 /// A record to be set aside, and where it came from.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Addressed<R> {
-    pub(crate) place: Place,
+    pub(crate) place: TopicPartition,
     pub(crate) epoch: Epoch,
     pub(crate) letter: Letter<R>,
 }
@@ -37,9 +37,9 @@ pub(crate) struct Group<R> {
     rules: Rules,
     calls_max: usize,
     calls: usize,
-    slots: BTreeMap<Place, Slot<R>>,
+    slots: BTreeMap<TopicPartition, Slot<R>>,
     /// The partition that had the last call: the next in order comes next.
-    last: Option<Place>,
+    last: Option<TopicPartition>,
     epochs: Epoch,
     passed: u64,
 }
@@ -58,7 +58,7 @@ impl<R: Clone> Group<R> {
     }
 
     /// Partitions came to this consumer.
-    pub(crate) fn assign(&mut self, places: impl IntoIterator<Item = Place>) {
+    pub(crate) fn assign(&mut self, places: impl IntoIterator<Item = TopicPartition>) {
         for place in places {
             self.epochs += 1;
             let partition = Partition::new(&self.rules);
@@ -68,7 +68,7 @@ impl<R: Clone> Group<R> {
     }
 
     /// Nothing more of these partitions is handed out.
-    pub(crate) fn close<'p>(&mut self, places: impl IntoIterator<Item = &'p Place>) {
+    pub(crate) fn close<'p>(&mut self, places: impl IntoIterator<Item = &'p TopicPartition>) {
         for place in places {
             if let Some(slot) = self.slots.get_mut(place) {
                 slot.closing = true;
@@ -82,19 +82,22 @@ impl<R: Clone> Group<R> {
     }
 
     /// Whether the component has none of these partitions' records.
-    pub(crate) fn are_quiet<'p>(&self, places: impl IntoIterator<Item = &'p Place>) -> bool {
+    pub(crate) fn are_quiet<'p>(
+        &self,
+        places: impl IntoIterator<Item = &'p TopicPartition>,
+    ) -> bool {
         let mut slots = places.into_iter().filter_map(|place| self.slots.get(place));
         slots.all(|slot| slot.partition.is_quiet())
     }
 
     /// The partitions there are.
-    pub(crate) fn places(&self) -> Vec<Place> {
+    pub(crate) fn places(&self) -> Vec<TopicPartition> {
         self.slots.keys().cloned().collect()
     }
 
     /// Partitions are gone. What is known of them is forgotten, after their positions were asked
     /// for. Answers of theirs that are still to come free their call and do nothing else.
-    pub(crate) fn remove<'p>(&mut self, places: impl IntoIterator<Item = &'p Place>) {
+    pub(crate) fn remove<'p>(&mut self, places: impl IntoIterator<Item = &'p TopicPartition>) {
         for place in places {
             self.slots.remove(place);
         }
@@ -104,7 +107,7 @@ impl<R: Clone> Group<R> {
     /// are not ours are somebody else's.
     pub(crate) fn push(
         &mut self,
-        place: &Place,
+        place: &TopicPartition,
         (offset, key, bytes): (i64, &[u8], usize),
         record: R,
         unreadable: Option<String>,
@@ -140,9 +143,9 @@ impl<R: Clone> Group<R> {
     }
 
     /// All partitions, beginning after the one that had the last call.
-    fn in_turn(&self) -> Vec<Place> {
-        let after = |place: &&Place| self.last.as_ref().is_some_and(|last| *place > last);
-        let before = |place: &&Place| !after(place);
+    fn in_turn(&self) -> Vec<TopicPartition> {
+        let after = |place: &&TopicPartition| self.last.as_ref().is_some_and(|last| *place > last);
+        let before = |place: &&TopicPartition| !after(place);
         let (later, earlier) = (self.slots.keys().filter(after), self.slots.keys().filter(before));
         later.chain(earlier).cloned().collect()
     }
@@ -150,7 +153,7 @@ impl<R: Clone> Group<R> {
     /// A call has ended.
     pub(crate) fn ended(
         &mut self,
-        place: &Place,
+        place: &TopicPartition,
         epoch: Epoch,
         result: Result<Vec<Outcome>, CallError>,
         now: Moment,
@@ -169,14 +172,14 @@ impl<R: Clone> Group<R> {
     }
 
     /// A record is among the dead letters.
-    pub(crate) fn set_aside(&mut self, place: &Place, epoch: Epoch, offset: i64) {
+    pub(crate) fn set_aside(&mut self, place: &TopicPartition, epoch: Epoch, offset: i64) {
         if let Some(slot) = self.slots.get_mut(place).filter(|slot| slot.epoch == epoch) {
             slot.partition.set_aside(offset);
         }
     }
 
     /// Positions that have moved since they were last asked for.
-    pub(crate) fn take_commit(&mut self) -> Vec<(Place, i64)> {
+    pub(crate) fn take_commit(&mut self) -> Vec<(TopicPartition, i64)> {
         let moved = self
             .slots
             .iter_mut()
@@ -187,8 +190,8 @@ impl<R: Clone> Group<R> {
     /// The positions of these partitions, whether they have moved or not.
     pub(crate) fn positions<'p>(
         &mut self,
-        places: impl IntoIterator<Item = &'p Place>,
-    ) -> Vec<(Place, i64)> {
+        places: impl IntoIterator<Item = &'p TopicPartition>,
+    ) -> Vec<(TopicPartition, i64)> {
         let mut positions = Vec::new();
         for place in places {
             let Some(slot) = self.slots.get_mut(place) else { continue };
@@ -204,7 +207,7 @@ impl<R: Clone> Group<R> {
     }
 
     /// Partitions whose fetching is to be stopped or taken up again.
-    pub(crate) fn fetching(&mut self) -> Vec<(Place, Fetch)> {
+    pub(crate) fn fetching(&mut self) -> Vec<(TopicPartition, Fetch)> {
         let rules = &self.rules;
         let changed = self
             .slots

@@ -87,7 +87,7 @@ enum State {
 }
 
 #[derive(Debug)]
-struct Entry<R> {
+struct HeldRecord<R> {
     key: Arc<[u8]>,
     record: R,
     bytes: usize,
@@ -104,7 +104,7 @@ struct Entry<R> {
 /// The records of one partition that are not gone yet, by offset.
 #[derive(Debug)]
 pub(crate) struct Partition<R> {
-    entries: BTreeMap<i64, Entry<R>>,
+    entries: BTreeMap<i64, HeldRecord<R>>,
     bytes: usize,
     /// One past the last record that arrived.
     end: Option<i64>,
@@ -153,7 +153,7 @@ impl<R: Clone> Partition<R> {
         }
         self.end = Some(offset + 1);
         self.bytes += bytes;
-        let entry = Entry {
+        let entry = HeldRecord {
             key: key.into(),
             record,
             bytes,

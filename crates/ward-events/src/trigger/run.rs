@@ -14,7 +14,7 @@ use super::dead_letter::{self, DeadLetter};
 use super::group::{Addressed, Call, Epoch, Group};
 use super::partition::{CallError, Moment, Next, Outcome, Rules};
 use crate::limits::{COMMIT_EVERY, COMMIT_LOOK, REVOKE_MAX, STOP_MAX};
-use crate::log::{Farewell, Incoming, Log, Member, Membership, News, Place};
+use crate::log::{Farewell, Incoming, Log, Member, Membership, News, TopicPartition};
 use crate::wire;
 
 /// How many chunks of the log's may wait. It is small: what waits is held twice.
@@ -29,11 +29,11 @@ pub(super) struct Delivery {
 type Shared = Arc<Delivery>;
 
 /// What a call came to.
-type Ended = (Place, Epoch, Result<Vec<Outcome>, CallError>);
+type Ended = (TopicPartition, Epoch, Result<Vec<Outcome>, CallError>);
 
 /// Partitions that are being taken away once their calls have ended.
 struct Revoking {
-    places: Vec<Place>,
+    places: Vec<TopicPartition>,
     farewell: Farewell,
     until: Instant,
 }
@@ -46,7 +46,7 @@ pub(super) struct Session<'t> {
     news: mpsc::Receiver<News>,
     group: Group<Shared>,
     calls: JoinSet<Ended>,
-    letters: JoinSet<(Place, Epoch, i64)>,
+    letters: JoinSet<(TopicPartition, Epoch, i64)>,
     revoking: Vec<Revoking>,
     started: Instant,
     /// When a stop was asked for, this is when it is carried out at the latest.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
-use ward_events::{Fetch, Membership, News, Outgoing, Place, StartAt, deliver};
+use ward_events::{Fetch, Membership, News, Outgoing, StartAt, TopicPartition, deliver};
 
 use crate::system::{
     Component, Outbox, System, assert_in_order, consume, consume_for, shared_embedded, unique,
@@ -27,7 +27,7 @@ fn record(key: &str, value: &str) -> Outgoing {
 }
 
 /// Everything that a member is told until it has so many partitions.
-async fn assigned(news: &mut mpsc::Receiver<News>, count: usize) -> Vec<Place> {
+async fn assigned(news: &mut mpsc::Receiver<News>, count: usize) -> Vec<TopicPartition> {
     let mut places = Vec::new();
     while places.len() < count {
         match timeout(PATIENCE, news.recv()).await.unwrap().unwrap() {

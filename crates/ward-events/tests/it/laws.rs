@@ -9,8 +9,8 @@ use futures::future::join_all;
 use tokio::sync::mpsc;
 use ward_events::limits::LEASE_MAX;
 use ward_events::{
-    Fetch, Headers, Incoming, Log, Member, Membership, News, Outgoing, Place, StartAt, ToolError,
-    TopicShape, View, deliver,
+    Fetch, Headers, Incoming, Log, Member, Membership, News, Outgoing, StartAt, ToolError,
+    TopicPartition, TopicShape, View, deliver,
 };
 
 use crate::memory::{MemoryLog, Mistake, Surroundings};
@@ -247,7 +247,7 @@ struct Consumer {
 
 #[derive(Default)]
 struct Seen {
-    places: BTreeSet<Place>,
+    places: BTreeSet<TopicPartition>,
     /// Of partitions that were its own when they came.
     records: Vec<Incoming>,
     /// Up to where it answers when a partition is taken away; else for all it has seen.
@@ -256,13 +256,13 @@ struct Seen {
 }
 
 impl Seen {
-    fn of<'s>(&'s self, place: &'s Place) -> impl Iterator<Item = &'s Incoming> {
+    fn of<'s>(&'s self, place: &'s TopicPartition) -> impl Iterator<Item = &'s Incoming> {
         let own = |record: &&Incoming| (&record.topic, record.partition) == (&place.0, place.1);
         self.records.iter().filter(own)
     }
 
     /// A partition's position, if anything has come of it.
-    fn position(&self, place: &Place) -> Option<i64> {
+    fn position(&self, place: &TopicPartition) -> Option<i64> {
         self.of(place).map(|record| record.offset + 1).max()
     }
 
@@ -277,8 +277,9 @@ impl Seen {
             News::Lost(places) => self.places.retain(|place| !places.contains(place)),
             News::Revoked(places, farewell) => {
                 self.places.retain(|place| !places.contains(place));
-                let position =
-                    |place: Place| Some((place.clone(), self.answers.or(self.position(&place))?));
+                let position = |place: TopicPartition| {
+                    Some((place.clone(), self.answers.or(self.position(&place))?))
+                };
                 farewell(places.into_iter().filter_map(position).collect());
             }
             News::Ended(_) => self.has_ended = true,

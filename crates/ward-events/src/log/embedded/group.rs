@@ -20,12 +20,12 @@ use crate::limits::{
     BEAT_EVERY, LEASE_MAX, OUTAGE_PAUSE_MAX, OUTAGE_PAUSE_MIN, READ_BYTES_MAX, READ_RECORDS_MAX,
     READ_RECORDS_MIN, REVOKE_MAX, pause,
 };
-use crate::log::{Fetch, Incoming, Member, Membership, News, Place};
+use crate::log::{Fetch, Incoming, Member, Membership, News, TopicPartition};
 
 /// What the session wants of its member.
 enum Wish {
-    Commit(Vec<(Place, i64)>),
-    Fetch(Vec<(Place, Fetch)>),
+    Commit(Vec<(TopicPartition, i64)>),
+    Fetch(Vec<(TopicPartition, Fetch)>),
 }
 
 /// The session's end of a membership. Dropped or told to leave, the task ends it.
@@ -35,7 +35,7 @@ struct Handle {
 }
 
 impl Member for Handle {
-    fn commit(&self, positions: Vec<(Place, i64)>) {
+    fn commit(&self, positions: Vec<(TopicPartition, i64)>) {
         self.wish(Wish::Commit(positions));
     }
 
@@ -43,7 +43,7 @@ impl Member for Handle {
         self.commit_failed.swap(false, Ordering::Relaxed)
     }
 
-    fn fetch(&self, changes: Vec<(Place, Fetch)>) {
+    fn fetch(&self, changes: Vec<(TopicPartition, Fetch)>) {
         self.wish(Wish::Fetch(changes));
     }
 
@@ -241,7 +241,7 @@ impl Membered {
     /// Has the session end what it does with partitions, commits what it came to, and gives them
     /// back. What fails of that is found out by whoever takes them, after a while.
     async fn revoke(&mut self, parts: Vec<i32>) {
-        let places: Vec<Place> =
+        let places: Vec<TopicPartition> =
             parts.iter().filter_map(|id| self.held.get(id)).map(|held| place(&held.part)).collect();
         if places.is_empty() {
             return;
@@ -268,7 +268,7 @@ impl Membered {
         self.tell(News::Ended(None)).await;
     }
 
-    async fn commit(&mut self, positions: Vec<(Place, i64)>) {
+    async fn commit(&mut self, positions: Vec<(TopicPartition, i64)>) {
         let mut leases = Vec::new();
         for (at, position) in positions {
             let held = self.held.values_mut().find(|held| place(&held.part) == at);
@@ -292,7 +292,7 @@ impl Membered {
         }
     }
 
-    fn fetch(&mut self, changes: Vec<(Place, Fetch)>) {
+    fn fetch(&mut self, changes: Vec<(TopicPartition, Fetch)>) {
         for (at, fetch) in changes {
             let held = self.held.values_mut().find(|held| place(&held.part) == at);
             let Some(held) = held else { continue };
@@ -375,7 +375,7 @@ impl Membered {
     }
 }
 
-fn place(part: &Part) -> Place {
+fn place(part: &Part) -> TopicPartition {
     (part.topic.clone(), part.number)
 }
 

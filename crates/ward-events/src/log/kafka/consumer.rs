@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use super::connection::Connection;
 use super::trouble;
 use crate::limits::REVOKE_MAX;
-use crate::log::{Fetch, Incoming, Member, Membership, News, Place, StartAt};
+use crate::log::{Fetch, Incoming, Member, Membership, News, StartAt, TopicPartition};
 
 /// How long a look for records waits when there are none, and with it how late a stop is noticed.
 const POLL: Duration = Duration::from_millis(100);
@@ -48,7 +48,7 @@ struct Context {
     commit_failed: Arc<AtomicBool>,
     /// What this member has. A broker takes a commit from any member of the group, whosever the
     /// partition is.
-    held: Mutex<BTreeSet<Place>>,
+    held: Mutex<BTreeSet<TopicPartition>>,
 }
 
 impl ClientContext for Context {
@@ -102,11 +102,11 @@ impl Context {
         }
     }
 
-    fn hold<T>(&self, change: impl FnOnce(&mut BTreeSet<Place>) -> T) -> T {
+    fn hold<T>(&self, change: impl FnOnce(&mut BTreeSet<TopicPartition>) -> T) -> T {
         change(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn revoke(&self, consumer: &BaseConsumer<Self>, revoked: Vec<Place>) {
+    fn revoke(&self, consumer: &BaseConsumer<Self>, revoked: Vec<TopicPartition>) {
         if revoked.is_empty() {
             return;
         }
@@ -120,12 +120,16 @@ impl Context {
     }
 }
 
-fn places(list: &TopicPartitionList) -> Vec<Place> {
+fn places(list: &TopicPartitionList) -> Vec<TopicPartition> {
     let elements = list.elements();
     elements.iter().map(|element| (element.topic().into(), element.partition())).collect()
 }
 
-fn commit(consumer: &BaseConsumer<Context>, positions: Vec<(Place, i64)>, mode: CommitMode) {
+fn commit(
+    consumer: &BaseConsumer<Context>,
+    positions: Vec<(TopicPartition, i64)>,
+    mode: CommitMode,
+) {
     if positions.is_empty() {
         return;
     }
@@ -194,7 +198,7 @@ fn reset(from: StartAt) -> &'static str {
 }
 
 impl Member for Consumer {
-    fn commit(&self, mut positions: Vec<(Place, i64)>) {
+    fn commit(&self, mut positions: Vec<(TopicPartition, i64)>) {
         // Nothing is taken away meanwhile.
         self.inner.context().hold(|held| {
             positions.retain(|(place, _)| held.contains(place));
@@ -206,7 +210,7 @@ impl Member for Consumer {
         self.commit_failed.swap(false, Ordering::Relaxed)
     }
 
-    fn fetch(&self, changes: Vec<(Place, Fetch)>) {
+    fn fetch(&self, changes: Vec<(TopicPartition, Fetch)>) {
         let (mut stop, mut go) = (TopicPartitionList::new(), TopicPartitionList::new());
         // A partition that goes on is looked at again within a second only, unless the client is
         // told where to begin. What comes twice by that is known by its offset.

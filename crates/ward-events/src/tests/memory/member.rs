@@ -9,14 +9,14 @@ use futures::future::ready;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use ward_events::limits::{BEAT_EVERY, LEASE_MAX, REVOKE_MAX};
-use ward_events::{Fetch, Member, News, Place};
+use ward_events::{Fetch, Member, News, TopicPartition};
 
 use super::{Lease, MemoryLog, Mistake, State};
 
 /// What a member has to do.
 pub(super) enum Task {
-    Commit(Vec<(Place, i64)>),
-    Fetch(Vec<(Place, Fetch)>),
+    Commit(Vec<(TopicPartition, i64)>),
+    Fetch(Vec<(TopicPartition, Fetch)>),
     Leave,
     Beat,
     Read,
@@ -29,7 +29,7 @@ pub(super) struct Handle {
 }
 
 impl Member for Handle {
-    fn commit(&self, positions: Vec<(Place, i64)>) {
+    fn commit(&self, positions: Vec<(TopicPartition, i64)>) {
         // Nobody listens after the end.
         drop(self.wishes.send(Task::Commit(positions)));
     }
@@ -38,7 +38,7 @@ impl Member for Handle {
         self.commit_failed.swap(false, Ordering::Relaxed)
     }
 
-    fn fetch(&self, changes: Vec<(Place, Fetch)>) {
+    fn fetch(&self, changes: Vec<(TopicPartition, Fetch)>) {
         drop(self.wishes.send(Task::Fetch(changes)));
     }
 
@@ -59,7 +59,7 @@ pub(super) struct Joined {
     pub(super) group: String,
     pub(super) news: mpsc::Sender<News>,
     pub(super) failed: Arc<AtomicBool>,
-    pub(super) held: BTreeMap<Place, Held>,
+    pub(super) held: BTreeMap<TopicPartition, Held>,
 }
 
 impl Joined {
@@ -97,7 +97,7 @@ impl Joined {
     }
 
     /// A partition's lease, if it is still this member's.
-    fn own<'s>(&self, state: &'s mut State, place: &Place) -> Option<&'s mut Lease> {
+    fn own<'s>(&self, state: &'s mut State, place: &TopicPartition) -> Option<&'s mut Lease> {
         let epoch = self.held.get(place)?.epoch;
         let lease = state.group(&self.group).leases.get_mut(place)?;
         (lease.member == Some(self.id) && lease.epoch == epoch).then_some(lease)
@@ -110,7 +110,7 @@ impl Joined {
             let group = state.group(&self.group);
             group.deadlines.insert(self.id, Instant::now() + LEASE_MAX);
             let share = group.share();
-            let mut lost: Vec<Place> = self.held.keys().cloned().collect();
+            let mut lost: Vec<TopicPartition> = self.held.keys().cloned().collect();
             lost.retain(|place| self.own(&mut state, place).is_none());
             (lost, share)
         };
@@ -121,7 +121,7 @@ impl Joined {
         let surplus = self.held.len().saturating_sub(share);
         self.revoke(self.held.keys().rev().take(surplus).cloned().collect()).await;
         let taken = self.log.lock().group(&self.group).take(self.id);
-        let places: Vec<Place> = taken.keys().cloned().collect();
+        let places: Vec<TopicPartition> = taken.keys().cloned().collect();
         self.held.extend(taken.into_iter().map(|(place, lease)| {
             (place, Held { epoch: lease.epoch, next: lease.position, is_stopped: false })
         }));
@@ -132,7 +132,7 @@ impl Joined {
 
     /// Has the session end what it does with partitions, commits what it came to, and gives them
     /// back.
-    async fn revoke(&mut self, places: Vec<Place>) {
+    async fn revoke(&mut self, places: Vec<TopicPartition>) {
         if places.is_empty() {
             return;
         }
@@ -158,7 +158,7 @@ impl Joined {
         self.tell(News::Ended(None)).await;
     }
 
-    async fn commit(&self, positions: Vec<(Place, i64)>) {
+    async fn commit(&self, positions: Vec<(TopicPartition, i64)>) {
         if self.log.passage().await.is_err() {
             return self.failed.store(true, Ordering::Relaxed);
         }
@@ -176,7 +176,7 @@ impl Joined {
         }
     }
 
-    fn fetch(&mut self, changes: Vec<(Place, Fetch)>) {
+    fn fetch(&mut self, changes: Vec<(TopicPartition, Fetch)>) {
         for (place, fetch) in changes {
             if let Some(held) = self.held.get_mut(&place) {
                 held.is_stopped = fetch == Fetch::Stop;

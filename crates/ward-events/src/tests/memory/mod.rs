@@ -15,8 +15,8 @@ use futures::future::{BoxFuture, pending, ready};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 use ward_events::{
-    Ends, Incoming, Log, Membership, News, Outgoing, Place, Reply, SendError, StartAt, ToolError,
-    TopicShape, Trouble, View,
+    Ends, Incoming, Log, Membership, News, Outgoing, Reply, SendError, StartAt, ToolError,
+    TopicPartition, TopicShape, Trouble, View,
 };
 
 use member::{Handle, Joined};
@@ -45,7 +45,7 @@ pub(crate) trait Surroundings: Send + Sync + 'static {
     fn appended(&self, _: &Incoming) {}
 
     /// A group has come so far.
-    fn committed(&self, _: &Place, _: i64) {}
+    fn committed(&self, _: &TopicPartition, _: i64) {}
 }
 
 /// What would be wrong with a log, or with how it is used. Tests have to notice.
@@ -70,7 +70,7 @@ pub(crate) struct MemoryLog {
 
 #[derive(Default)]
 struct State {
-    records: BTreeMap<Place, Vec<Incoming>>,
+    records: BTreeMap<TopicPartition, Vec<Incoming>>,
     groups: BTreeMap<String, Group>,
     /// Told of what is appended, in the order in which they came.
     members: Vec<Arc<Notify>>,
@@ -82,7 +82,7 @@ struct State {
 struct Group {
     /// Until when each member is taken to be there.
     deadlines: BTreeMap<usize, Instant>,
-    leases: BTreeMap<Place, Lease>,
+    leases: BTreeMap<TopicPartition, Lease>,
 }
 
 /// How far a group has come in a partition, and whose it is.
@@ -95,12 +95,12 @@ struct Lease {
 }
 
 impl State {
-    fn partitions(&self, topic: &str) -> impl Iterator<Item = (&Place, &Vec<Incoming>)> {
+    fn partitions(&self, topic: &str) -> impl Iterator<Item = (&TopicPartition, &Vec<Incoming>)> {
         self.records.iter().filter(move |((own, _), _)| **own == *topic)
     }
 
     /// Some of what comes after a position, which moves.
-    fn chunk(&self, place: &Place, next: &mut i64) -> Vec<Incoming> {
+    fn chunk(&self, place: &TopicPartition, next: &mut i64) -> Vec<Incoming> {
         let records = self.records.get(place).into_iter().flatten();
         let after = records.skip(usize::try_from(*next).unwrap()).take(CHUNK_MAX);
         after.cloned().inspect(|record| *next = record.offset + 1).collect()
@@ -123,7 +123,7 @@ impl Group {
     }
 
     /// Takes what is free, up to a member's share.
-    fn take(&mut self, member: usize) -> BTreeMap<Place, Lease> {
+    fn take(&mut self, member: usize) -> BTreeMap<TopicPartition, Lease> {
         let (alive, share) = (self.alive(), self.share());
         let own = self.leases.values().filter(|lease| lease.member == Some(member)).count();
         let is_free =

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 
 use super::memory::{MemoryLog, Mistake, Surroundings};
 use crate::limits::LEASE_MAX;
-use crate::log::{Incoming, Log, Place, TopicShape};
+use crate::log::{Incoming, Log, TopicPartition, TopicShape};
 use crate::trigger::{DeadLetter, TriggerHandle};
 use component::Component;
 use outbox::Outbox;
@@ -168,7 +168,7 @@ impl Surroundings for World {
         }
     }
 
-    fn committed(&self, place: &Place, position: i64) {
+    fn committed(&self, place: &TopicPartition, position: i64) {
         let mut history = self.history();
         history.trace.push((Instant::now(), format!("{place:?} at {position}")));
         let before = history.positions.insert(place.1, position).unwrap_or(0);
