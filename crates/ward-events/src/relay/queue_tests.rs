@@ -34,6 +34,10 @@ fn marks(queue: &Queue<i64>) -> Vec<i64> {
     rows
 }
 
+fn known(queue: &Queue<i64>) -> BTreeSet<i64> {
+    queue.known().into_iter().collect()
+}
+
 #[test]
 fn one_row_of_an_aggregate_is_on_its_way_at_a_time() {
     let mut queue = holding();
@@ -80,7 +84,30 @@ fn a_row_at_fault_goes_alone_before_it_is_set_aside() {
     assert_eq!(aside, [(1, Uuid::from_u128(1), "too large".to_owned())]);
     queue.set_aside(1);
     assert_eq!(sent(&mut queue), [0_i64; 0], "3 waits behind 1, in the table");
-    assert_eq!(queue.known().into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([2, 4]));
+    assert_eq!(known(&queue), BTreeSet::from([2, 4]));
+}
+
+#[test]
+fn nothing_goes_beside_a_row_that_goes_alone() {
+    let mut queue = holding();
+    queue.insert([row(1, 1)]);
+    assert_eq!(sent(&mut queue), [1]);
+    queue.refused(1, "too large".to_owned());
+    assert_eq!(sent(&mut queue), [1]);
+    queue.insert([row(2, 2)]);
+    assert_eq!(sent(&mut queue), [0_i64; 0]);
+    queue.acknowledged(1);
+    assert_eq!(sent(&mut queue), [2]);
+}
+
+#[test]
+fn a_row_that_cannot_be_sent_is_not_tried_again() {
+    let mut queue = holding();
+    queue.insert([row(1, 7)]);
+    assert_eq!(sent(&mut queue), [1]);
+    queue.unsendable(1, "too large".to_owned());
+    assert_eq!(sent(&mut queue), [0_i64; 0]);
+    assert_eq!(queue.to_set_aside(), [(1, Uuid::from_u128(1), "too large".to_owned())]);
 }
 
 #[test]
@@ -99,9 +126,11 @@ fn a_row_that_cannot_be_encoded_is_set_aside_in_its_turn() {
 #[test]
 fn a_lane_that_is_let_go_keeps_what_is_on_its_way() {
     let mut queue = holding();
-    queue.insert([row(1, 2), row(2, 2), row(3, 4), row(4, 3)]);
+    queue.insert([row(1, 2), row(2, 2), row(3, 4), row(4, 3), row(5, 3)]);
     assert_eq!(sent(&mut queue), [1, 3, 4]);
     queue.let_go(0);
+    assert_eq!(*queue.lanes(), BTreeSet::from([1]));
+    assert_eq!(known(&queue), BTreeSet::from([1, 3, 4, 5]));
     assert!(queue.has(0));
     queue.acknowledged(1);
     queue.failed(3);
@@ -109,8 +138,23 @@ fn a_lane_that_is_let_go_keeps_what_is_on_its_way() {
     assert_eq!(marks(&queue), [1]);
     queue.marked(&[1]);
     assert!(!queue.has(0) && queue.has(1));
-    queue.insert([row(5, 2)]);
+    queue.insert([row(6, 2)]);
     assert!(!queue.has(0), "a fetch that was under way brings nothing back");
+}
+
+#[test]
+fn without_its_connection_it_has_no_lane_and_what_is_on_its_way() {
+    let mut queue = holding();
+    queue.insert([row(1, 2), row(2, 2), row(3, 3)]);
+    assert_eq!(queue.send(), Some((1, &1)));
+    queue.let_go_of_all();
+    assert!(queue.lanes().is_empty());
+    assert_eq!(known(&queue), BTreeSet::from([1]));
+    assert!(!queue.is_settled());
+    queue.acknowledged(1);
+    assert!(!queue.is_settled(), "it is not marked");
+    queue.marked(&[1]);
+    assert!(queue.is_settled());
 }
 
 #[test]
@@ -269,7 +313,7 @@ impl World {
 
     fn fetch(&mut self, which: usize) {
         let queue = &mut self.replicas[which].queue;
-        let known: BTreeSet<i64> = queue.known().into_iter().collect();
+        let known = known(queue);
         let aside = |aggregate: u128, seq: i64| {
             self.set_aside.range(..=seq).any(|seq| self.table[seq].0 == aggregate)
         };

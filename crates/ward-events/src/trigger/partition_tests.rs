@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::partition::{CallError, Letter, Moment, Next, Outcome, Partition, Rules};
-use crate::limits::{PARTITION_BATCHES_MAX, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN};
+use crate::limits::{PARTITION_BATCHES_MAX, PARTITION_BYTES_MAX, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN};
 use crate::log::Fetch;
 
 fn rules() -> Rules {
@@ -69,6 +69,9 @@ fn a_batch_that_is_not_full_waits_if_it_is_told_to() {
     partition.push(0, b"a", 0, 1, (at(5), 0));
     assert_eq!(partition.next(&waiting, at(5)), Next::At(at(25)));
     assert_eq!(partition.next(&waiting, at(25)), Next::Now(vec![0]));
+    answer(&mut partition, 25, &[Outcome::Done]);
+    (1..=4).for_each(|offset| partition.push(offset, b"a", offset, 1, (at(30), 0)));
+    assert_eq!(partition.next(&waiting, at(30)), Next::Now(vec![1, 2, 3, 4]), "it is full");
 }
 
 #[test]
@@ -102,6 +105,27 @@ fn a_rejected_record_is_gone_when_it_is_set_aside() {
 }
 
 #[test]
+fn what_was_answered_for_has_passed() {
+    let mut partition = with("abc");
+    batch(&mut partition, 0);
+    let mut passed = 7;
+    let outcomes = vec![Outcome::Done, Outcome::Reject("no".to_owned()), retry(0)];
+    partition.answered(outcomes, &rules(), &mut passed, at(0));
+    assert_eq!(passed, 9);
+}
+
+#[test]
+fn a_record_that_comes_again_is_here_already() {
+    let mut partition = with("ab");
+    assert_eq!(batch(&mut partition, 0), [0, 1]);
+    partition.push(1, b"b", 1, 1, (at(0), 0));
+    partition.push(7, b"c", 7, 1, (at(0), 0));
+    answer(&mut partition, 0, &[Outcome::Done, Outcome::Done]);
+    assert_eq!(partition.take_commit(), Some(7));
+    assert_eq!(batch(&mut partition, 0), [7]);
+}
+
+#[test]
 fn an_unreadable_record_is_never_handed_out() {
     let mut partition = with("ab");
     let letter = partition.unreadable(0, "garbage".to_owned()).unwrap();
@@ -111,7 +135,7 @@ fn an_unreadable_record_is_never_handed_out() {
 
 #[test]
 fn a_trap_in_a_batch_leads_to_smaller_ones_until_the_culprit_stands_alone() {
-    let mut partition = with("abcd");
+    let mut partition = with("abcdefgh");
     let trap = CallError::Failed("trap".to_owned());
     let mut passed = 0;
     let mut fail =
@@ -124,9 +148,11 @@ fn a_trap_in_a_batch_leads_to_smaller_ones_until_the_culprit_stands_alone() {
     assert_eq!(batch(&mut partition, 2000), [0]);
     assert_eq!(fail(&mut partition, 2000), []);
     // The key of 0 is held back; the others go on, and soon in full batches again.
-    partition.push(4, b"a", 4, 1, (at(2000), 0));
-    assert_eq!(batch(&mut partition, 2000 + 200), [1]);
-    answer(&mut partition, 2200, &[Outcome::Done]);
+    partition.push(8, b"a", 8, 1, (at(2000), 0));
+    for expected in [&[1_i64] as &[_], &[2, 3], &[4, 5, 6, 7]] {
+        assert_eq!(batch(&mut partition, 2000 + 200), expected);
+        answer(&mut partition, 2200, &vec![Outcome::Done; expected.len()]);
+    }
     assert_eq!(partition.take_commit(), Some(0));
 }
 
@@ -217,11 +243,31 @@ fn fetching_is_paused_at_the_limit_and_goes_on_at_half() {
     }
     assert_eq!(partition.fetching(&rules()), Some(Fetch::Stop));
     assert_eq!(partition.fetching(&rules()), None);
+    assert_eq!(partition.len(), rules().batch_max * PARTITION_BATCHES_MAX);
     for _ in 0..2 {
         batch(&mut partition, 0);
         answer(&mut partition, 0, &[const { Outcome::Done }; 4]);
     }
     assert_eq!(partition.fetching(&rules()), Some(Fetch::From(Some(most))));
+}
+
+#[test]
+fn fetching_is_paused_at_so_many_bytes_and_goes_on_at_half() {
+    let half = PARTITION_BYTES_MAX / 2;
+    let mut partition = Partition::new(&rules());
+    let mut said = Vec::new();
+    for (offset, key, bytes) in [(0, b"a", half), (1, b"b", half - 1), (2, b"c", 1)] {
+        said.push(partition.fetching(&rules()));
+        partition.push(offset, key, offset, bytes, (at(0), 0));
+    }
+    assert_eq!(said, [Some(Fetch::From(None)), None, None]);
+    assert_eq!(partition.fetching(&rules()), Some(Fetch::Stop));
+    assert_eq!(batch(&mut partition, 0), [0, 1, 2]);
+    answer(&mut partition, 0, &[retry(0), retry(0), Outcome::Done]);
+    assert_eq!(partition.fetching(&rules()), None, "more than half");
+    assert_eq!(batch(&mut partition, 1000), [0, 1]);
+    answer(&mut partition, 1000, &[retry(0), Outcome::Done]);
+    assert_eq!(partition.fetching(&rules()), Some(Fetch::From(Some(3))));
 }
 
 /// What the component does with the records of a call.
