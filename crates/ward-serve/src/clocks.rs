@@ -221,6 +221,21 @@ mod tests {
     }
 
     #[test]
+    fn the_first_byte_of_a_head_starts_its_clock_and_no_other_does() {
+        let clocks = Clocks::new();
+        let started = || clocks.head_since.load(Relaxed);
+        clocks.begin();
+        clocks.received();
+        assert_eq!(started(), 0, "that was of a body");
+        clocks.end(false);
+        clocks.received();
+        assert_ne!(started(), 0);
+        set(&clocks.head_since, Millis::MAX);
+        clocks.received();
+        assert_eq!(started(), Millis::MAX);
+    }
+
+    #[test]
     fn who_has_greeted_is_idle_and_its_pings_are_no_heads() {
         let clocks = Clocks::new();
         set(&clocks.head_since, 1000);
@@ -258,7 +273,10 @@ mod tests {
     fn an_unread_response_is_stuck_until_the_peer_takes_something() {
         let clocks = Clocks::new();
         clocks.begin();
+        clocks.sent(true);
+        assert_eq!(clocks.look_at(u64::MAX, &limits()), Finding::Fine);
         clocks.sent(false);
+        assert_eq!(clocks.look_at(u64::MAX, &limits()), Finding::Stuck);
         set(&clocks.write_blocked_since, 1000);
         clocks.sent(false);
         assert_eq!(clocks.look_at(1299, &limits()), Finding::Fine);

@@ -31,8 +31,11 @@ mod tests {
 
     #[test]
     fn the_limit_is_as_high_as_may_be() {
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        setrlimit(Resource::Nofile, Rlimit { current: Some(256), maximum }).unwrap();
         let raised = raise();
-        assert_eq!(raised.limit, getrlimit(Resource::Nofile).maximum);
+        assert_eq!(raised.limit, maximum);
+        assert_eq!(getrlimit(Resource::Nofile).current, maximum);
         assert_eq!(raised, raise());
         let limit = Descriptors { limit: Some(10) };
         assert!(limit.allow(10) && !limit.allow(11));

@@ -215,4 +215,14 @@ mod tests {
         let all = Limits { peer_share_percent: 100, ..limits };
         assert_eq!(all.share(1024), 1024);
     }
+
+    #[test]
+    fn what_follows_from_a_limit_is_of_use_however_small_that_is() {
+        let limits = Limits::default();
+        assert_eq!(limits.watch_interval(), Duration::from_millis(2500));
+        assert_eq!((limits.head_buffer_bytes(), limits.head_list_bytes()), (131_072, 131_072));
+        let small = Limits { head_bytes_max: 100, head_time_max: Duration::ZERO, ..limits };
+        assert_eq!(small.watch_interval(), Duration::from_millis(1));
+        assert_eq!((small.head_buffer_bytes(), small.head_list_bytes()), (8192, 200));
+    }
 }

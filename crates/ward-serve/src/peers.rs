@@ -146,3 +146,25 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Maps that are whole whatever became of who had them.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn of_many_peers_only_those_with_nothing_under_way_are_forgotten() {
+        let peers = Peers::default();
+        let get = |number: usize| {
+            let address = Ipv4Addr::from_bits(number.try_into().unwrap());
+            peers.get(Network::of(address.into()))
+        };
+        let busy = get(0);
+        (1..PEERS_KNOWN_MIN).for_each(|number| drop(get(number)));
+        assert_eq!(lock(&peers.known).peers.len(), PEERS_KNOWN_MIN);
+        get(PEERS_KNOWN_MIN);
+        assert_eq!(lock(&peers.known).peers.len(), 2, "the busy one, and the last to come");
+        assert!(Arc::ptr_eq(&busy, &get(0)));
+    }
+}
