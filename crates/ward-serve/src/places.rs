@@ -238,13 +238,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_stops_waiting_makes_room_for_another() {
+        let house = house(2, 2);
+        let holder = connect(&house, 1);
+        let _place = now(&house, &holder).await.unwrap().unwrap();
+        for _ in 0..3 {
+            assert!(now(&house, &holder).await.is_none(), "it waits, and leaves");
+            assert!(house.places.queue.is_empty());
+        }
+    }
+
+    #[tokio::test]
     async fn what_was_given_back_or_left_behind_counts_once() {
         let house = house(4, 0);
         let holder = connect(&house, 1);
         let place = now(&house, &holder).await.unwrap().unwrap();
-        place.abandon();
-        place.abandon();
-        assert_eq!(holder.peer.abandoned.load(SeqCst), 1);
+        for _ in 0..2 {
+            place.abandon();
+            assert_eq!(holder.peer.abandoned.load(SeqCst), 1);
+        }
         place.give_back();
         drop(place);
         assert_eq!(holder.peer.abandoned.load(SeqCst), 0);
