@@ -4,10 +4,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ward_runtime::{CallContext, HandleError};
+use bytes::Bytes;
+use ward_runtime::CallContext;
 use ward_wire::Value;
 
-use super::host::{Host, Open, plan, until};
+use super::host::{Host, Open, plan, until, url};
 
 fn host(settings: &str) -> Host {
     plan(
@@ -38,42 +39,39 @@ tool.ward = { SETTINGS }
     .load()
 }
 
-/// A request that stays in the instance until it is ended.
-fn stay(host: &Host, by: u8) -> Open {
-    let peer = Some(IpAddr::from([127, 0, 0, by]));
-    host.open_for(CallContext { peer, ..CallContext::default() }, "main", "/stay")
+fn context(by: u8) -> CallContext {
+    CallContext { peer: Some(IpAddr::from([127, 0, 0, by])), ..CallContext::default() }
 }
 
-/// Waits until so many are inside.
-async fn until_inside(host: &Host, count: u32) {
-    let inside = || async { host.text("main", "/staying").await };
-    until(inside, |inside| inside.trim() == count.to_string()).await;
+/// A request that stays until it is ended.
+fn stay(host: &Host, by: u8) -> Open {
+    host.open_for(context(by), "main", "/stay")
+}
+
+/// Whether a request of one has to wait; it goes when it has waited for a while.
+async fn has_to_wait(host: &Host, by: u8) -> bool {
+    let request = http::Request::get(url("/"));
+    let answer = host.begin_for(context(by), "main", request, Bytes::new());
+    match tokio::time::timeout(Duration::from_millis(300), answer).await {
+        Ok(answer) => {
+            assert_eq!(answer.unwrap().status(), 200);
+            false
+        }
+        Err(_) => true,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_peer_has_beyond_its_share_waits_and_another_is_let_in() {
     let host = host("max_concurrent_requests = 4");
-    let mut greedy: Vec<Open> = (0..5).map(|_| stay(&host, 2)).collect();
-    until_inside(&host, 2).await;
-    let modest = stay(&host, 3);
-    until_inside(&host, 3).await;
-    // By now whoever else was to come in would have.
-    for _ in 0..5 {
-        until_inside(&host, 3).await;
-    }
-    // Who leaves takes nothing with it, whether it is one that waits or one that is inside.
-    greedy.pop().unwrap().abandon().await;
-    let mut answered = 0;
-    for open in greedy {
-        match open.end().await {
-            Ok(_) => answered += 1,
-            // On a busy machine it may have waited for as long as one does.
-            Err(error) => assert!(matches!(error, HandleError::Overloaded), "{error}"),
-        }
-    }
-    assert!(answered > 0);
-    modest.end().await.unwrap();
-    until_inside(&host, 0).await;
+    let mut greedy = vec![stay(&host, 2), stay(&host, 2)];
+    let waits = || has_to_wait(&host, 2);
+    until(waits, |waits| *waits).await;
+    until(|| has_to_wait(&host, 3), |waits| !*waits).await;
+    assert!(has_to_wait(&host, 2).await, "who has gone took nothing, and gave nothing back");
+    greedy.pop().unwrap().end().await.unwrap();
+    until(waits, |waits| !*waits).await;
+    greedy.pop().unwrap().end().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -207,13 +207,6 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    /// Its client leaves.
-    pub(crate) async fn abandon(self) {
-        self.answer.abort();
-        // Whether it was cut off or had been refused a moment before is the same to others.
-        let _ = self.answer.await;
-    }
-
     /// Ends its body; what is answered then.
     pub(crate) async fn end(self) -> Result<String, HandleError> {
         drop(self.end);
