@@ -31,8 +31,8 @@ use spin_sdk::time::sleep;
 use spin_sdk::wasip3::spawn;
 
 use super::event::Event;
-use crate::limits::{HEARTBEAT, LOOK_EVERY, LOOK_MAX, LOOK_PAUSE, STREAM_MAX};
-use recent::Recent;
+use crate::limits::{HEARTBEAT, LOOK_MAX, LOOK_PAUSE, STREAM_MAX};
+use recent::{Recent, Turn};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -96,12 +96,13 @@ async fn run(mut sender: mpsc::Sender<Bytes>, mut position: i64) {
             }
             sent = Instant::now();
         }
-        match look(position).await {
+        let turn = RECENT.with_borrow_mut(|recent| recent.turn(position, CLOCK.elapsed()));
+        match news(&turn, position).await {
             Ok(news) => {
                 away = false;
                 // A full page means that more is there already.
                 if news.is_empty() {
-                    sleep(LOOK_EVERY).await;
+                    sleep(turn.rest(CLOCK.elapsed())).await;
                 }
                 position = news.last().map_or(position, |(sequence, _)| *sequence);
                 next = news.iter().flat_map(|(_, frame)| frame.iter().copied()).collect();
@@ -119,12 +120,16 @@ async fn run(mut sender: mpsc::Sender<Bytes>, mut position: i64) {
     }
 }
 
-/// The events after `position`: from what another stream found a moment ago, or from the database.
-async fn look(position: i64) -> Result<Vec<(i64, Bytes)>, Fault> {
-    let known = RECENT.with_borrow_mut(|recent| recent.after(position, CLOCK.elapsed()));
-    if let Some(news) = known {
-        return Ok(news);
+/// The events after `position`: those that are known, or what the database has.
+async fn news(turn: &Turn, position: i64) -> Result<Vec<(i64, Bytes)>, Fault> {
+    match turn {
+        Turn::Known(news) => Ok(news.clone()),
+        Turn::Wait => Ok(Vec::new()),
+        Turn::Look => look(position).await,
     }
+}
+
+async fn look(position: i64) -> Result<Vec<(i64, Bytes)>, Fault> {
     let values = vec![ParameterValue::Int64(position), ParameterValue::Int64(LOOK_MAX)];
     let database = crate::database().await?;
     let rows = database.query(include_str!("../../store/stream_look.sql"), values).await?;

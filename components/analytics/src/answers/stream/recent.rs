@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::limits::{LOOK_FRESH, RECENT_MAX};
+use crate::limits::{FOLLOW_AFTER, LOOK_EVERY, LOOK_FRESH, RECENT_MAX};
 
 /// The events in `(from, upto]`, as they are sent, oldest first.
 #[derive(Debug, Default)]
@@ -14,29 +14,66 @@ pub(super) struct Recent {
     from: i64,
     upto: i64,
     frames: VecDeque<(i64, Bytes)>,
+    /// When somebody last began to look at what is newest.
     looked_at: Option<Duration>,
+    /// Whether that look is still under way.
+    looking: bool,
+}
+
+/// What a stream does in its turn.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Sends these, which may be none.
+    Known(Vec<(i64, Bytes)>),
+    /// Asks again in a moment: somebody is looking.
+    Wait,
+    /// Looks, and says what it [`found`](Recent::found).
+    Look,
+}
+
+impl Turn {
+    /// For how long whoever had this turn rests at `now`. All streams of an instance keep the same
+    /// time: the one that looked comes at the beat, the others a moment later, so that an
+    /// event waits for one beat and not for two. If the one that looked is gone, the first of the
+    /// others finds nothing fresh, looks, and leads from then on.
+    pub(super) fn rest(&self, now: Duration) -> Duration {
+        let beat = LOOK_EVERY.as_micros();
+        let into = Duration::from_micros(u64::try_from(now.as_micros() % beat).unwrap_or(0));
+        let until = LOOK_EVERY.saturating_sub(into);
+        match self {
+            Self::Look => until,
+            Self::Known(_) => until + FOLLOW_AFTER,
+            Self::Wait => FOLLOW_AFTER,
+        }
+    }
 }
 
 impl Recent {
-    /// What follows the event `after`, if that is known here well enough; otherwise the caller has
-    /// to look, and is taken to be looking from `now` on. `now` is on any clock that only advances.
-    pub(super) fn after(&mut self, after: i64, now: Duration) -> Option<Vec<(i64, Bytes)>> {
+    /// What a stream that has seen the event `after` does now. `now` is on any clock that only
+    /// advances.
+    pub(super) fn turn(&mut self, after: i64, now: Duration) -> Turn {
         let covered = (self.from..=self.upto).contains(&after);
         let fresh = self.looked_at.is_some_and(|at| now.saturating_sub(at) < LOOK_FRESH);
-        if covered && (fresh || after < self.upto) {
+        if covered && (after < self.upto || fresh && !self.looking) {
             let news = self.frames.iter().filter(|(sequence, _)| *sequence > after);
-            return Some(news.cloned().collect());
+            return Turn::Known(news.cloned().collect());
+        }
+        if covered && fresh {
+            return Turn::Wait;
         }
         // A stream that is far behind looks for itself, and says nothing of what is newest.
         if after >= self.upto {
-            self.looked_at = Some(now);
+            (self.looked_at, self.looking) = (Some(now), true);
         }
-        None
+        Turn::Look
     }
 
     /// Adds what somebody found after the event `after`.
     pub(super) fn found(&mut self, after: i64, frames: &[(i64, Bytes)]) {
         let upto = frames.last().map_or(after, |(sequence, _)| *sequence);
+        if upto >= self.upto {
+            self.looking = false;
+        }
         if upto < self.upto || after < self.from && !self.frames.is_empty() {
             return;
         }
@@ -63,8 +100,10 @@ mod tests {
         sequences.into_iter().map(|sequence| (sequence, Bytes::new())).collect()
     }
 
-    fn numbers(found: Option<Vec<(i64, Bytes)>>) -> Option<Vec<i64>> {
-        found.map(|frames| frames.into_iter().map(|(sequence, _)| sequence).collect())
+    /// What a turn sends, if it is known.
+    fn known(turn: Turn) -> Option<Vec<i64>> {
+        let Turn::Known(frames) = turn else { return None };
+        Some(frames.into_iter().map(|(sequence, _)| sequence).collect())
     }
 
     const SOON: Duration = Duration::from_millis(1);
@@ -72,15 +111,41 @@ mod tests {
     #[test]
     fn one_looks_and_the_others_hear_of_it() {
         let mut recent = Recent::default();
-        assert_eq!(numbers(recent.after(5, SOON)), None);
+        assert_eq!(recent.turn(5, SOON), Turn::Look);
         recent.found(5, &frames([6, 8]));
-        assert_eq!(numbers(recent.after(5, SOON)), Some(vec![6, 8]));
-        assert_eq!(numbers(recent.after(6, SOON)), Some(vec![8]));
-        assert_eq!(numbers(recent.after(8, SOON)), Some(vec![]));
-        assert_eq!(numbers(recent.after(8, SOON + LOOK_FRESH)), None);
-        assert_eq!(numbers(recent.after(8, SOON + LOOK_FRESH)), Some(vec![]), "somebody looks");
-        assert_eq!(numbers(recent.after(4, SOON)), None, "it does not reach back that far");
-        assert_eq!(numbers(recent.after(9, SOON)), None, "nor ahead");
+        assert_eq!(known(recent.turn(5, SOON)), Some(vec![6, 8]));
+        assert_eq!(known(recent.turn(6, SOON)), Some(vec![8]));
+        assert_eq!(known(recent.turn(8, SOON)), Some(vec![]));
+        let later = SOON + LOOK_FRESH;
+        assert_eq!(recent.turn(8, later), Turn::Look);
+        assert_eq!(recent.turn(8, later), Turn::Wait, "somebody looks");
+        assert_eq!(known(recent.turn(6, later)), Some(vec![8]), "what is known needs no waiting");
+        recent.found(8, &[]);
+        assert_eq!(known(recent.turn(8, later)), Some(vec![]));
+        assert_eq!(recent.turn(4, later), Turn::Look, "it does not reach back that far");
+        assert_eq!(recent.turn(9, later), Turn::Look, "nor ahead");
+    }
+
+    #[test]
+    fn whoever_looked_and_does_not_come_back_is_replaced() {
+        let mut recent = Recent::default();
+        assert_eq!(recent.turn(5, SOON), Turn::Look);
+        assert_eq!(recent.turn(5, SOON + FOLLOW_AFTER), Turn::Look, "nothing is known yet");
+        recent.found(5, &[]);
+        assert_eq!(recent.turn(5, SOON + LOOK_EVERY), Turn::Look);
+        assert_eq!(recent.turn(5, SOON + LOOK_EVERY + FOLLOW_AFTER), Turn::Wait);
+        assert_eq!(recent.turn(5, SOON + LOOK_EVERY + LOOK_FRESH), Turn::Look);
+    }
+
+    #[test]
+    fn the_others_come_after_the_one_that_looks() {
+        let beat = |millis| LOOK_EVERY * 7 + Duration::from_millis(millis);
+        let at = |turn: Turn, now: Duration| now + turn.rest(now);
+        for millis in [0, 1, 6, 39] {
+            assert_eq!(at(Turn::Look, beat(millis)), beat(40), "{millis}");
+            assert_eq!(at(Turn::Known(vec![]), beat(millis)), beat(40) + FOLLOW_AFTER, "{millis}");
+            assert_eq!(at(Turn::Wait, beat(millis)), beat(millis) + FOLLOW_AFTER, "{millis}");
+        }
     }
 
     #[test]
@@ -88,10 +153,10 @@ mod tests {
         let mut recent = Recent::default();
         let most = i64::try_from(RECENT_MAX).unwrap();
         recent.found(0, &frames(1..=most));
-        assert_eq!(numbers(recent.after(0, SOON)).map(|all| all.len()), Some(RECENT_MAX));
+        assert_eq!(known(recent.turn(0, SOON)).map(|all| all.len()), Some(RECENT_MAX));
         recent.found(most, &frames([most + 1]));
-        assert_eq!(numbers(recent.after(0, SOON)), None);
-        assert_eq!(numbers(recent.after(1, SOON)).map(|all| all.len()), Some(RECENT_MAX));
+        assert_eq!(recent.turn(0, SOON), Turn::Look);
+        assert_eq!(known(recent.turn(1, SOON)).map(|all| all.len()), Some(RECENT_MAX));
     }
 
     proptest! {
@@ -109,12 +174,13 @@ mod tests {
                 head += more;
                 now += Duration::from_millis(pause);
                 let at = streams[who];
-                let news = match numbers(recent.after(at, now)) {
-                    Some(news) => news,
-                    None => {
+                let news = match recent.turn(at, now) {
+                    Turn::Wait => vec![],
+                    Turn::Known(found) => known(Turn::Known(found)).unwrap(),
+                    Turn::Look => {
                         let found = frames((at + 1..=head).take(page));
                         recent.found(at, &found);
-                        numbers(Some(found)).unwrap()
+                        found.into_iter().map(|(sequence, _)| sequence).collect()
                     }
                 };
                 for sequence in news {
