@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::limits::{ADMISSION_WAIT_MAX, ADMISSION_WAITING_MAX};
+use crate::limits::{ADMISSION_ABANDONED_MIN, ADMISSION_WAIT_MAX, ADMISSION_WAITING_MAX};
+use crate::serving::Abandoned;
 use crate::turns::{Peer, Turns};
 
 /// One component's permits.
@@ -26,11 +28,23 @@ struct Lists {
     waiting: Turns<oneshot::Sender<Permit>>,
 }
 
-/// The leave to work, until it is dropped.
+/// The leave to work, until it is dropped. Work that was abandoned has it for a while longer, so
+/// that whoever begins something and goes, again and again, begins no more than one who stays.
 #[derive(Debug)]
 pub(crate) struct Permit {
     admission: Arc<Admission>,
     peer: Peer,
+    since: Instant,
+    abandoned: Abandoned,
+}
+
+impl Permit {
+    /// For work of which this says whether it was abandoned.
+    pub(crate) fn for_work(self, abandoned: Abandoned) -> Self {
+        let mut permit = self;
+        permit.abandoned = abandoned;
+        permit
+    }
 }
 
 impl Admission {
@@ -70,7 +84,8 @@ impl Admission {
     fn give(self: &Arc<Self>, lists: &mut Lists, peer: Peer) -> Permit {
         lists.given += 1;
         *lists.of_peer.entry(peer).or_default() += 1;
-        Permit { admission: self.clone(), peer }
+        let abandoned = Abandoned::default();
+        Permit { admission: self.clone(), peer, since: Instant::now(), abandoned }
     }
 
     fn join(&self, lists: &mut Lists, peer: Peer) -> Option<oneshot::Receiver<Permit>> {
@@ -124,7 +139,19 @@ impl Admission {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.admission.give_back(self.peer);
+        let until = self.since + ADMISSION_ABANDONED_MIN;
+        if self.abandoned.is_so()
+            && until > Instant::now()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let (admission, peer) = (self.admission.clone(), self.peer);
+            runtime.spawn(async move {
+                sleep_until(until).await;
+                admission.give_back(peer);
+            });
+        } else {
+            self.admission.give_back(self.peer);
+        }
     }
 }
 
@@ -198,6 +225,27 @@ mod tests {
         assert_eq!(begun.elapsed(), Duration::from_millis(20));
         assert!(admission.permit(None, late()).await.is_none());
         assert_eq!(begun.elapsed(), Duration::from_millis(20) + ADMISSION_WAIT_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_goes_begins_no_more_than_one_who_stays() {
+        let admission = Admission::new(1, 100);
+        let begin = |abandoned: &Abandoned| {
+            let permit = now(&admission, peer(1)).unwrap().for_work(abandoned.clone());
+            (permit, abandoned.unless_answered())
+        };
+        let (permit, waiting) = begin(&Abandoned::default());
+        waiting.answered();
+        drop(permit);
+        let (permit, waiting) = begin(&Abandoned::default());
+        drop((waiting, permit));
+        let begun = Instant::now();
+        assert!(admission.permit(peer(1), late()).await.is_some());
+        assert_eq!(begun.elapsed(), ADMISSION_ABANDONED_MIN);
+        let (permit, waiting) = begin(&Abandoned::default());
+        tokio::time::sleep(ADMISSION_ABANDONED_MIN).await;
+        drop((waiting, permit));
+        assert!(now(&admission, peer(1)).is_some(), "it had it for that long");
     }
 
     #[tokio::test]

@@ -229,9 +229,9 @@ impl WorkerState for Worker {
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         ticket.worker.get_or_init(|| self.failed.clone());
         let turn = self.underway.begin(ticket.until);
+        let permit = ticket.permit.map(|permit| permit.for_work(ticket.abandoned.clone()));
         let served = store.data().serving().begin(Some(task), ticket.context, ticket.abandoned);
         store.set_epoch_deadline(served.first_tick());
-        let permit = ticket.permit;
         // The future is dropped when the request ends, and what it holds with it.
         Box::pin(async move {
             turn.late().await;

@@ -43,6 +43,10 @@ struct Request {
 pub(crate) struct Abandoned(Arc<AtomicBool>);
 
 impl Abandoned {
+    pub(crate) fn is_so(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+
     /// So it will be when what is returned is dropped without having heard of an answer.
     pub(crate) fn unless_answered(&self) -> Waiting {
         Waiting(Some(self.clone()))
@@ -128,7 +132,7 @@ impl Serving {
     pub(crate) fn pause(&self) -> wasmtime::Result<UpdateDeadline> {
         let work = self.lock();
         let Work { requests, begun } = &*work;
-        let is_abandoned = |request: &Request| request.abandoned.0.load(Relaxed);
+        let is_abandoned = |request: &Request| request.abandoned.is_so();
         let is_all_there_is = requests.len() == *begun && !requests.is_empty();
         let is_for_nobody = is_all_there_is && requests.iter().all(is_abandoned);
         let peers: Vec<Peer> = requests.iter().map(|request| request.context.peer).collect();
