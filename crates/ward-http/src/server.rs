@@ -10,7 +10,7 @@ use ward_serve::{Certificate, Door, Drained, Limits, Protocol, Proxies};
 
 use crate::handler::Handler;
 use crate::metrics::Metrics;
-use crate::service::Service;
+use crate::service::{self, Service};
 use crate::table::Listener;
 
 /// How the server behaves.
@@ -53,11 +53,13 @@ impl<H: Handler> Server<H> {
     pub fn bind(listeners: Vec<Listener<H>>, options: Options) -> io::Result<Self> {
         let Options { limits, tls, proxies, metrics } = options;
         let scheme = if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
+        let keep_alive = service::keep_alive(limits.idle_time_max);
         let (mut doors, mut whose) = (Vec::new(), Vec::new());
         for Listener { component, address, table } in listeners {
             whose.push((address, component));
-            let (scheme, metrics) = (scheme.clone(), metrics.clone());
-            let service = Arc::new(Service { table, scheme, metrics });
+            let (scheme, metrics, keep_alive) =
+                (scheme.clone(), metrics.clone(), keep_alive.clone());
+            let service = Arc::new(Service { table, scheme, metrics, keep_alive });
             doors.push(Door { address, service });
         }
         let protocol = Protocol::Any;

@@ -3,12 +3,13 @@
 //! among the requests at work is taken; the component answers; what it answered is sent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use http::request::Parts;
 use http::uri::Scheme;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, Version};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -36,6 +37,23 @@ pub(crate) struct Service<H> {
     /// What clients call the way they come by.
     pub(crate) scheme: Scheme,
     pub(crate) metrics: Metrics,
+    /// How long a connection of HTTP/1 is kept between two requests, for clients and load
+    /// balancers to keep it for less.
+    pub(crate) keep_alive: HeaderValue,
+}
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
+/// What is said of a connection that is kept for so long.
+pub(crate) fn keep_alive(idle_time_max: Duration) -> HeaderValue {
+    let value = HeaderValue::try_from(format!("timeout={}", idle_time_max.as_secs()));
+    value.unwrap_or(HeaderValue::from_static("timeout=0"))
+}
+
+/// Whether the client means to use the connection again, and it is one of which that is said.
+fn keeps_connection(parts: &Parts) -> bool {
+    let closes = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"close");
+    parts.version == Version::HTTP_11 && !parts.headers.get(CONNECTION).is_some_and(closes)
 }
 
 /// Where a request goes that is not refused.
@@ -54,7 +72,7 @@ impl<H: Handler> ward_serve::Service for Service<H> {
     ) -> Response<Outgoing> {
         let (mut parts, body) = request.into_parts();
         let body = Inbound::new(body, &parts, connection.limits());
-        let id = RequestId::of(&parts.headers);
+        let (id, keeps) = (RequestId::of(&parts.headers), keeps_connection(&parts));
         let line = Line::new(id, &parts, &self.metrics);
         let mut ticket = Ticket::begin(connection, &parts, line, true);
         let mut response = match self.admit(&mut parts, &body, &mut ticket) {
@@ -62,7 +80,11 @@ impl<H: Handler> ward_serve::Service for Service<H> {
             Ok(Step::Answer(response)) => at_hand(response, ticket),
             Err(problem) => refuse(problem, ticket),
         };
-        response.headers_mut().insert(X_REQUEST_ID, id.header_value());
+        let headers = response.headers_mut();
+        headers.insert(X_REQUEST_ID, id.header_value());
+        if keeps && !headers.contains_key(CONNECTION) {
+            headers.insert(KEEP_ALIVE, self.keep_alive.clone());
+        }
         response
     }
 }

@@ -77,6 +77,19 @@ async fn an_idle_connection_is_closed_in_its_own_time() {
 }
 
 #[tokio::test]
+async fn how_long_a_connection_is_kept_is_said_where_it_is() {
+    let site = Site::new().await;
+    let said = |answer: reqwest::Response| answer.headers().get("keep-alive").cloned();
+    let longer_than_load_balancers = "timeout=75";
+    let answer = site.get("/one/read").await;
+    assert_eq!(said(answer).unwrap(), longer_than_load_balancers);
+    let answer = client_http2().get(site.url("/one/read")).send().await.unwrap();
+    assert_eq!(said(answer), None, "RFC 9113, 8.2.2");
+    let closing = client().get(site.url("/one/read")).header("connection", "close");
+    assert_eq!(said(closing.send().await.unwrap()), None);
+}
+
+#[tokio::test]
 async fn a_kept_connection_outlives_the_time_for_a_head() {
     let limits = Limits { head_time_max: SHORT, ..Limits::default() };
     let site = Site::with(limits).await;
