@@ -55,6 +55,10 @@ impl ward_serve::Line for Line {
         }
     }
 
+    fn is_refused(&self) -> bool {
+        self.kind == Kind::Call && self.code != Some(Code::Ok)
+    }
+
     fn log(&self, duration_us: u64, _whole: bool) {
         let code = self.code_name();
         let (rpc, component) = match &self.label {

@@ -55,6 +55,10 @@ impl ward_serve::Line for Line {
         self.metrics.served(self.method, self.label.as_ref(), self.status, took);
     }
 
+    fn is_refused(&self) -> bool {
+        self.status.is_none_or(|status| status.is_client_error() || status.is_server_error())
+    }
+
     fn log(&self, duration_us: u64, whole: bool) {
         let (method, (route, component)) = (self.method, self.names());
         let status = self.status.map(|status| status.as_u16());

@@ -5,8 +5,9 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
@@ -50,6 +51,8 @@ pub struct Connection {
     pub(crate) clocks: Clocks,
     /// Places among the requests at work.
     pub(crate) places: AtomicUsize,
+    /// For so many milliseconds nothing more is read.
+    pause: AtomicU64,
     ousted: Notify,
 }
 
@@ -72,6 +75,7 @@ impl Connection {
             is_proxy,
             clocks: Clocks::new(),
             places: AtomicUsize::new(0),
+            pause: AtomicU64::new(0),
             ousted: Notify::new(),
         }
     }
@@ -127,6 +131,23 @@ impl Connection {
         self.clocks.idleness()
     }
 
+    /// Nothing more is read for so long: its peer has had what it may for nothing.
+    pub(crate) fn slow_down(&self, wait: Duration) {
+        if !wait.is_zero() {
+            let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+            self.pause.fetch_max(millis, Relaxed);
+        }
+    }
+
+    /// For how long nothing is to be read from now on, which is said once.
+    pub(crate) fn take_pause(&self) -> Option<Duration> {
+        let millis = match self.pause.load(Relaxed) {
+            0 => 0,
+            _ => self.pause.swap(0, Relaxed),
+        };
+        (millis > 0).then_some(Duration::from_millis(millis))
+    }
+
     /// It has to go.
     pub(crate) fn oust(&self) {
         self.ousted.notify_one();
@@ -166,6 +187,13 @@ pub(crate) async fn serve<S: Service>(
     mut phase: watch::Receiver<Phase>,
 ) {
     let connection = &entered.0;
+    if let Some(wait) = connection.take_pause() {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = connection.ousted.notified() => return,
+            _ = phase.wait_for(|phase| *phase >= Phase::Closing) => return,
+        }
+    }
     let Some(tls) = tls else {
         return converse(stream, connection, &speech, service, phase).await;
     };

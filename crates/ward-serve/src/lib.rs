@@ -17,14 +17,20 @@
 //!   the next waits in a queue that is fair, and for no longer than a few seconds;
 //! - **a seat among the answers that last**, while their client listens: the oldest of whoever has
 //!   most ends.
+//!
+//! What costs a client nothing and the server something has an allowance for each address: beyond
+//! it, whoever sends frames that carry no request, or requests that are refused, is read more
+//! slowly, and refused requests get no line of the log.
 
 #![forbid(unsafe_code)]
 
+mod allowance;
 mod answer;
 mod clocks;
 mod connection;
 mod descriptors;
 mod durations;
+mod frames;
 mod house;
 mod inbound;
 mod limits;

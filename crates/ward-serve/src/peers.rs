@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::allowance::Allowance;
 use crate::connection::{Connection, Kind};
 use crate::house::House;
-use crate::limits::PEERS_KNOWN_MIN;
+use crate::limits::{OVERHEAD_BYTES, PEERS_KNOWN_MIN, REFUSED, REFUSED_LINES};
 use crate::network::Network;
 
 /// One peer, for as long as it has something under way.
@@ -22,6 +23,46 @@ pub(crate) struct Peer {
     /// Its connections that count: all but spare ones and those that have to go.
     connections: AtomicUsize,
     open: Mutex<HashMap<u64, Arc<Connection>>>,
+    /// Bytes of frames that carry nothing of a request.
+    pub(crate) overhead: Allowance,
+    /// Requests that were refused.
+    pub(crate) refused: Allowance,
+    refused_lines: Allowance,
+    /// Lines that it did not get.
+    left_out: AtomicU64,
+}
+
+impl Peer {
+    fn of(network: Network) -> Self {
+        let allowance = |(per_second, at_once)| Allowance::new(per_second, at_once);
+        Self {
+            network,
+            places: AtomicUsize::new(0),
+            abandoned: AtomicUsize::new(0),
+            connections: AtomicUsize::new(0),
+            open: Mutex::default(),
+            overhead: allowance(OVERHEAD_BYTES),
+            refused: allowance(REFUSED),
+            refused_lines: allowance(REFUSED_LINES),
+            left_out: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether there is a line in the log for a request that was refused. That there is none is
+    /// said now and then: whenever there are twice as many.
+    pub(crate) fn has_line(&self) -> bool {
+        let has_line = self.refused_lines.try_spend();
+        if !has_line {
+            let left_out = self.left_out.fetch_add(1, Relaxed).saturating_add(1);
+            if left_out.is_power_of_two() {
+                tracing::warn!(
+                    left_out,
+                    "refused requests of one address are too many for a line each"
+                );
+            }
+        }
+        has_line
+    }
 }
 
 /// All peers of a server.
@@ -51,13 +92,7 @@ impl Peers {
             known.peers.retain(|_, peer| Arc::strong_count(peer) > 1);
             known.forget_at = known.peers.len().saturating_mul(2).max(PEERS_KNOWN_MIN);
         }
-        let peer = Arc::new(Peer {
-            network,
-            places: AtomicUsize::new(0),
-            abandoned: AtomicUsize::new(0),
-            connections: AtomicUsize::new(0),
-            open: Mutex::default(),
-        });
+        let peer = Arc::new(Peer::of(network));
         known.peers.insert(network, peer.clone());
         peer
     }
@@ -89,6 +124,9 @@ impl Peers {
         let id = self.next.fetch_add(1, Relaxed);
         let connection = Arc::new(Connection::new(house.clone(), peer, from, id, kind, is_proxy));
         lock(&connection.peer.open).insert(id, connection.clone());
+        // Whoever is slowed down gains nothing by coming anew.
+        let Peer { overhead, refused, .. } = &*connection.peer;
+        connection.slow_down(overhead.spend(0).max(refused.spend(0)));
         Some(Entered(connection))
     }
 
@@ -166,5 +204,13 @@ mod tests {
         get(PEERS_KNOWN_MIN);
         assert_eq!(lock(&peers.known).peers.len(), 2, "the busy one, and the last to come");
         assert!(Arc::ptr_eq(&busy, &get(0)));
+    }
+
+    #[test]
+    fn refused_requests_have_so_many_lines() {
+        let peer = Peer::of(Network::of(Ipv4Addr::LOCALHOST.into()));
+        let lines = (0..3 * REFUSED_LINES.1).filter(|_| peer.has_line()).count() as u64;
+        assert!((REFUSED_LINES.1..2 * REFUSED_LINES.1).contains(&lines), "{lines}");
+        assert_eq!(lines + peer.left_out.load(Relaxed), 3 * REFUSED_LINES.1);
     }
 }

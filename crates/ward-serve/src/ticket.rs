@@ -23,6 +23,9 @@ pub trait Line: Send + Unpin + 'static {
     /// Writes the line. `whole` is whether the answer was handed over to its end.
     fn log(&self, duration_us: u64, whole: bool);
 
+    /// Whether the request was refused or failed, which may have cost its client nothing.
+    fn is_refused(&self) -> bool;
+
     /// Counts the request, whether a line is written or not.
     fn count(&self, _took: Duration) {}
 
@@ -168,8 +171,52 @@ impl<L: Line> Drop for Ticket<L> {
         self.connection.clocks.end(self.works);
         let took = self.started.elapsed();
         self.line.count(took);
-        if tracing::enabled!(tracing::Level::INFO) {
+        let is_refused = self.line.is_refused();
+        if is_refused {
+            self.connection.slow_down(self.peer.refused.spend(1));
+        }
+        if tracing::enabled!(tracing::Level::INFO) && (!is_refused || self.peer.has_line()) {
             self.line.log(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), self.whole);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use http::Request;
+
+    use super::*;
+    use crate::house::House;
+    use crate::limits::{Limits, REFUSED};
+    use crate::network::Proxies;
+
+    struct Refused(bool);
+
+    impl Line for Refused {
+        fn is_refused(&self) -> bool {
+            self.0
+        }
+
+        fn log(&self, _duration_us: u64, _whole: bool) {}
+    }
+
+    #[test]
+    fn whose_requests_are_refused_again_and_again_is_read_more_slowly() {
+        let house = House::new(Limits::default(), Proxies::default());
+        let from = SocketAddr::from(([10, 0, 0, 1], 1));
+        let entered = [(); 2].map(|()| house.peers.enter(&house, from).unwrap());
+        let [refused, other] = &entered.each_ref().map(|entered| entered.0.clone());
+        let (parts, ()) = Request::new(()).into_parts();
+        for _ in 0..2 * REFUSED.1 {
+            drop(Ticket::begin(refused, &parts, Refused(true), true));
+            drop(Ticket::begin(other, &parts, Refused(false), true));
+        }
+        assert!(refused.take_pause().is_some());
+        assert!(refused.take_pause().is_none(), "that is said once");
+        assert!(other.take_pause().is_none(), "whose requests are answered is not");
+        let anew = house.peers.enter(&house, from).unwrap();
+        assert!(anew.0.take_pause().is_some(), "coming anew is of no use");
     }
 }

@@ -97,6 +97,10 @@ impl Line for NoLine {
     fn log(&self, duration_us: u64, whole: bool) {
         tracing::debug!(duration_us, whole, "the page with numbers was read");
     }
+
+    fn is_refused(&self) -> bool {
+        false
+    }
 }
 
 fn answer(method: &Method, path: &str, registry: &Registry) -> Response<String> {

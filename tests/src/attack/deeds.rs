@@ -32,6 +32,8 @@ pub(super) enum Wanted {
     CpuMax(f64),
     /// No more of a token in the log than a few characters; times as for [`Wanted::Twice`].
     NoToken,
+    /// At most so many KiB more in the log; times as for [`Wanted::Twice`].
+    LogMax(usize),
 }
 
 /// What an attacker does.
@@ -53,6 +55,8 @@ pub(super) enum Deed {
     SilentCalls,
     Watches,
     LongMethod,
+    Frames,
+    Refused,
 }
 
 const fn attack(name: &'static str, what: &'static str, deed: Deed, wanted: Wanted) -> Attack {
@@ -70,7 +74,7 @@ const SILENT: Attack =
 const IDLE: Attack = attack("idle", "4,100 idle connections", Deed::IdleHttp, Wanted::Twice);
 
 /// Every attack there is.
-pub const ATTACKS: [Attack; 18] = [
+pub const ATTACKS: [Attack; 20] = [
     SILENT,
     at_home(SILENT, "bodies-home"),
     attack("bodies-h2", "the same on 11 HTTP/2 connections", Deed::SilentStreams, Wanted::Twice),
@@ -89,6 +93,8 @@ pub const ATTACKS: [Attack; 18] = [
     attack("calls", "1,100 calls without messages", Deed::SilentCalls, Wanted::Twice),
     attack("watches", "256 Watch and reflection streams", Deed::Watches, Wanted::Twice),
     attack("method", "100 methods of 60 KB", Deed::LongMethod, Wanted::NoToken),
+    attack("frames", "4 connections of window updates", Deed::Frames, Wanted::Twice),
+    attack("refused", "4 connections of unknown paths", Deed::Refused, Wanted::LogMax(1024)),
 ];
 
 /// An attack under way; it ends when it is dropped, if not before.
@@ -115,6 +121,7 @@ impl Deed {
             Deed::LongMethod => [n(10), 10],
             Deed::Lists => [n(200), 1],
             Deed::Streams => [n(256), 1],
+            Deed::Frames | Deed::Refused => [n(4), 2],
         }
     }
 
@@ -145,6 +152,8 @@ impl Deed {
             Deed::Lists => repeat(usize::MAX, lists(&scene.token)),
             Deed::LongMethod => repeat(each, long_method()),
             Deed::Streams => Box::pin(streams(scene, clients)),
+            Deed::Frames => Box::pin(sockets::flood(scene, clients, WINDOW_UPDATES)),
+            Deed::Refused => Box::pin(sockets::flood(scene, clients, REFUSED)),
         }
     }
 }
@@ -185,6 +194,13 @@ fn long_method() -> Vec<u8> {
     let method = METHOD_LETTER.repeat(60_000);
     format!("{method} /auth/login HTTP/1.1\r\nHost: ward\r\nConnection: close\r\n\r\n").into_bytes()
 }
+
+/// The beginning of an HTTP/2 connection, and then nothing but leave to send one byte more.
+const WINDOW_UPDATES: (&[u8], &[u8]) =
+    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", b"\0\0\x04\x08\0\0\0\0\0\0\0\0\x01");
+
+/// Requests for nothing that is there, without waiting for the answers.
+const REFUSED: (&[u8], &[u8]) = (b"", b"GET /nope HTTP/1.1\r\nHost: ward\r\n\r\n");
 
 /// The longest page there is.
 fn lists(token: &str) -> Vec<u8> {

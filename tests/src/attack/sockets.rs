@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::IpBindAddressNoPort;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, sink};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -20,6 +20,9 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// Connections opened at a time: below the usual backlog of a listener, so that the attack is what
 /// it holds and not how fast it came.
 const AT_A_TIME: usize = 64;
+
+/// What a flood sends in one piece.
+const FLOOD_BYTES: usize = 64 * 1024;
 
 /// A connection from an address of ours.
 pub(super) async fn connect(to: &str, from: Ipv4Addr) -> Result<TcpStream> {
@@ -88,6 +91,35 @@ pub(super) async fn leave(scene: Scene, at_a_time: usize, request: Vec<u8>) {
         sleep(Duration::from_millis(20)).await;
         drop(left);
     }
+}
+
+/// Connections by which, after a beginning, the same comes as fast as it is taken.
+pub(super) async fn flood(scene: Scene, connections: usize, (begin, more): (&[u8], &[u8])) {
+    let more = more.repeat(FLOOD_BYTES / more.len());
+    let mut running = JoinSet::new();
+    for _ in 0..connections {
+        let (scene, begin, more) = (scene.clone(), begin.to_vec(), more.clone());
+        running.spawn(async move {
+            loop {
+                // One that was closed is made anew.
+                let _ = flood_one(&scene, &begin, &more).await;
+                sleep(Duration::from_millis(20)).await;
+            }
+        });
+    }
+    running.join_all().await;
+}
+
+async fn flood_one(scene: &Scene, begin: &[u8], more: &[u8]) -> Result<()> {
+    let (mut read, mut write) = connect(&scene.gateway, scene.source).await?.into_split();
+    let reading = tokio::spawn(async move { tokio::io::copy(&mut read, &mut sink()).await });
+    let mut sent = write.write_all(begin).await;
+    while sent.is_ok() {
+        sent = write.write_all(more).await;
+        scene.did();
+    }
+    reading.abort();
+    sent
 }
 
 /// `clients` that send a whole request, read what comes until the connection ends, and start again,

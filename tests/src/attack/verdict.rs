@@ -158,6 +158,11 @@ impl Row {
         {
             self.faults.push(format!("{:.1} s of CPU by itself", cost.cpu_s));
         }
+        if let Wanted::LogMax(most_kib) = wanted
+            && self.log_bytes > most_kib * 1024
+        {
+            self.faults.push("the log".to_owned());
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use tracing::Level;
 
 use crate::probe::SECRET;
+use crate::raw::Raw;
 use crate::site::{Site, client};
 
 #[derive(Clone, Default)]
@@ -79,6 +80,23 @@ async fn one_line_per_request_with_the_pattern_and_not_the_path() {
     for secret in ["123e4567", "Doe", "jane@example.com", "127.0.0.1"] {
         assert!(!sink.text().contains(secret), "{secret} in {}", sink.text());
     }
+}
+
+#[tokio::test]
+async fn refused_requests_of_one_address_do_not_fill_the_log() {
+    let (sink, _guard) = capture(Level::INFO);
+    let site = Site::new().await;
+    let mut raw = Raw::connect(site.gateway).await;
+    let asked = 1500;
+    for _ in 0..asked {
+        raw.send("GET /nowhere HTTP/1.1\r\nHost: ward\r\n\r\n").await;
+        assert!(raw.response().await.starts_with("HTTP/1.1 404 "));
+    }
+    site.text("/one/read").await;
+    sink.lines(r#"route="/one/read""#, 1).await;
+    let lines = sink.lines("status=404", 1000).await.len();
+    assert!((1000..asked).contains(&lines), "{lines}");
+    assert!(sink.text().contains("too many for a line each left_out=1\n"), "that is said");
 }
 
 #[tokio::test]
