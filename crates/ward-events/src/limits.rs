@@ -16,6 +16,10 @@ pub const RELAY_BATCH_ROWS_MAX: usize = 2048;
 /// The most rows removed by one statement, so that it holds few locks for a short time.
 pub const RELAY_REMOVE_ROWS_MAX: i64 = 1000;
 
+/// How often published rows are looked for whose time is over: it is for room alone. At each beat
+/// it was a third of what a relay without anything to do costs the database.
+pub const RELAY_REMOVE_EVERY: Duration = Duration::from_secs(60);
+
 /// How long after a look at the table there is none, unless it left something: events of these
 /// milliseconds share a statement here, a request there, and a mark. An event after a while of none
 /// does not wait.

@@ -15,9 +15,10 @@ pub struct OutboundNetworking {
     pub block_networks: Vec<IpNet>,
     /// Whether `block_networks` has `"private"`: every address that is not global.
     pub block_private: bool,
-    /// `max_socket_connections`: open sockets of guests at once.
+    /// `max_socket_connections`: sockets of guests at once. Each counts until its instance is gone,
+    /// as nobody says when a guest closes one.
     pub socket_connections_max: Option<usize>,
-    /// `max_total_connections`: connections of every kind at once.
+    /// `max_total_connections`: guests' sockets, HTTP requests and database connections at once.
     pub connections_max: Option<usize>,
 }
 

@@ -23,6 +23,7 @@ mod machine;
 mod memory;
 mod metrics;
 mod moving_timer;
+mod networks;
 mod outbound;
 mod request_id;
 mod scheduler;

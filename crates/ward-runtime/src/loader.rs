@@ -8,9 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ward_manifest::{
-    App, Component as Entry, Dependency, Inherit, InheritedOnly, OutboundNetworking, Variables,
-};
+use ward_manifest::{App, Component as Entry, Dependency, Inherit, InheritedOnly, Variables};
 use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 
@@ -23,6 +21,7 @@ use crate::link::{self, LiveLink, Plan};
 use crate::load::{Link, LoadedComponent, RuntimeOptions};
 use crate::memory::GuestMemory;
 use crate::metrics::{Connections, LinkMetrics};
+use crate::networks::Networks;
 use crate::outbound::{Outbound, OutboundClient};
 use crate::scheduler::Scheduler;
 use crate::services::Services;
@@ -40,7 +39,7 @@ pub(crate) struct Loader<'a> {
     cache: CompileCache,
     variables: Arc<Variables>,
     outbound: OutboundClient,
-    networks: Arc<OutboundNetworking>,
+    networks: Arc<Networks>,
     services: Services,
 }
 
@@ -74,7 +73,7 @@ impl<'a> Loader<'a> {
         let engine::Made { engine, beside_memory_bytes } =
             engine::engine(scheduler.clone()).map_err(|e| fail(&format!("{e:#}")))?;
         let memory = app.settings.guest_memory_bytes.unwrap_or_else(machine::guest_memory);
-        let networks = Arc::new(options.config.outbound_networking.clone());
+        let networks = Networks::new(options.config.outbound_networking.clone());
         let cache_dir = options.state_dir.join("cache");
         Ok(Self {
             app,

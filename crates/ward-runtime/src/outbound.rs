@@ -17,8 +17,11 @@ use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::Semaphore;
-use ward_manifest::{AllowedHosts, OutboundNetworking, RuntimeConfig};
+use tokio::time::timeout;
+use ward_manifest::{AllowedHosts, RuntimeConfig};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use crate::networks::{ConnectionPermit, Networks};
 
 /// Waiting for a connection and the first byte, where the guest sets no bound: wasi-http's own
 /// default of ten minutes would outlive every request deadline.
@@ -31,7 +34,7 @@ const FRAME_WAIT_DEFAULT: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub(crate) struct OutboundClient {
     client: Client<HttpsConnector<HttpConnector<Resolver>>, WasiBody>,
-    networks: Arc<OutboundNetworking>,
+    networks: Arc<Networks>,
     slots: Option<Arc<Semaphore>>,
 }
 
@@ -39,7 +42,7 @@ impl OutboundClient {
     /// A client with the web's roots of trust, and what the operator decided for all components.
     pub(crate) fn new(
         config: &RuntimeConfig,
-        networks: Arc<OutboundNetworking>,
+        networks: Arc<Networks>,
     ) -> Result<Self, rustls::Error> {
         let mut tcp = HttpConnector::new_with_resolver(Resolver { networks: networks.clone() });
         tcp.enforce_http(false);
@@ -79,14 +82,20 @@ impl OutboundClient {
             }
             None => None,
         };
-        let sent = tokio::time::timeout(response_wait(options), self.client.request(request));
-        let response = match sent.await {
-            Ok(Ok(response)) => response,
+        let sent = async {
+            let connection = self.networks.connection().await;
+            self.client.request(request).await.map(|response| (response, connection))
+        };
+        let (response, connection) = match timeout(response_wait(options), sent).await {
+            Ok(Ok(sent)) => sent,
             Ok(Err(error)) => return Err(cause(&error)),
             Err(_) => return Err(Error::ConnectionReadTimeout),
         };
         let wait = options.between_bytes_timeout.unwrap_or(FRAME_WAIT_DEFAULT);
-        Ok(response.map(|body| TimedBody { body, wait, timer: None, _slot: slot }.boxed_unsync()))
+        Ok(response.map(|body| {
+            TimedBody { body, wait, timer: None, _slot: slot, _connection: connection }
+                .boxed_unsync()
+        }))
     }
 }
 
@@ -195,6 +204,7 @@ struct TimedBody {
     wait: Duration,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
     _slot: Option<tokio::sync::OwnedSemaphorePermit>,
+    _connection: ConnectionPermit,
 }
 
 impl http_body::Body for TimedBody {
@@ -230,7 +240,7 @@ impl http_body::Body for TimedBody {
 /// will be connected to, and not at the name, is what makes a changed DNS answer harmless.
 #[derive(Clone)]
 struct Resolver {
-    networks: Arc<OutboundNetworking>,
+    networks: Arc<Networks>,
 }
 
 impl tower_service::Service<Name> for Resolver {

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ward_manifest::{AllowedHosts, OutboundNetworking, RuntimeConfig, Variables};
+use ward_manifest::{AllowedHosts, RuntimeConfig, Variables};
 
 use crate::capabilities::key_value::{KeyValueCtx, KeyValueService};
 use crate::capabilities::postgres::{Grants, OutboxBell, PostgresCtx, PostgresService};
 use crate::capabilities::variables::VariablesCtx;
 use crate::metrics::Connections;
+use crate::networks::Networks;
 
 /// The store every component may be granted without any configuration, as in Spin.
 const DEFAULT_STORE: &str = "default";
@@ -28,7 +29,7 @@ impl Services {
     pub(crate) fn new(
         state_dir: &Path,
         config: &RuntimeConfig,
-        networks: Arc<OutboundNetworking>,
+        networks: Arc<Networks>,
         variables: Arc<Variables>,
         outbox_bell: OutboxBell,
     ) -> Self {

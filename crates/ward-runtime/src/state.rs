@@ -2,9 +2,9 @@
 //! An instance's state is made anew for each store and holds nothing of another instance.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use ward_manifest::{AllowedHosts, ComponentSettings, OutboundNetworking};
+use ward_manifest::{AllowedHosts, ComponentSettings};
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::sockets::SocketAddrUse;
@@ -16,6 +16,7 @@ use crate::capabilities::key_value::{KeyValueCtx, KeyValueView};
 use crate::capabilities::postgres::{PostgresCtx, PostgresView};
 use crate::capabilities::variables::{VariablesCtx, VariablesView};
 use crate::memory::{Footprint, GuestMemory, MemoryLimiter};
+use crate::networks::Networks;
 use crate::outbound::Outbound;
 use crate::scheduler::Scheduler;
 use crate::serving::Serving;
@@ -34,7 +35,7 @@ pub(crate) struct ComponentShared {
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) files: Option<PathBuf>,
     pub(crate) hosts: Arc<AllowedHosts>,
-    pub(crate) networks: Arc<OutboundNetworking>,
+    pub(crate) networks: Arc<Networks>,
     pub(crate) outbound: Outbound,
     pub(crate) postgres: PostgresCtx,
     pub(crate) key_value: KeyValueCtx,
@@ -80,9 +81,16 @@ impl ComponentShared {
             builder.preopened_dir(files, "/", FsPerms::ReadOnly)?;
         }
         let (hosts, networks) = (self.hosts.clone(), self.networks.clone());
+        // Nobody says when a socket is closed: each counts until its instance is gone.
+        let sockets = Mutex::new(Vec::new());
         // TCP is off unless it is asked for; which address may be reached is for the check to say.
         builder.allow_tcp(true).socket_addr_check(move |address, purpose| {
-            let allowed = allows_socket(&hosts, &networks, address, purpose);
+            let mut allowed = allows_socket(&hosts, &networks, address, purpose);
+            if allowed && purpose == SocketAddrUse::TcpConnect {
+                let permit = networks.socket();
+                allowed = permit.is_some();
+                sockets.lock().unwrap_or_else(PoisonError::into_inner).extend(permit);
+            }
             Box::pin(async move { allowed })
         });
         Ok(builder.build())
@@ -93,7 +101,7 @@ impl ComponentShared {
 /// Connecting binds an unspecified local address first, which is no listening.
 fn allows_socket(
     hosts: &AllowedHosts,
-    networks: &OutboundNetworking,
+    networks: &Networks,
     address: std::net::SocketAddr,
     purpose: SocketAddrUse,
 ) -> bool {

@@ -19,7 +19,8 @@ use super::table::{Fetched, LANES, Lanes, Table, Wanted};
 use crate::database::DatabaseError;
 use crate::limits::{
     BEAT_EVERY, NOTIFY_EVERY, OUTAGE_PAUSE_MAX, OUTAGE_PAUSE_MIN, RELAY_BATCH_ROWS_MAX,
-    RELAY_DRAIN_MAX, RELAY_PACE, RELAY_POLL, RELAY_REMOVE_ROWS_MAX, pause, reason,
+    RELAY_DRAIN_MAX, RELAY_PACE, RELAY_POLL, RELAY_REMOVE_EVERY, RELAY_REMOVE_ROWS_MAX, pause,
+    reason,
 };
 use crate::log::{Log, Outgoing, SendError};
 use crate::stats::RelayStats;
@@ -79,6 +80,8 @@ struct Session<'r> {
     housekeeping: bool,
     /// There is more to be removed.
     untidy: bool,
+    /// Nothing is looked for to be removed before.
+    remove_at: Instant,
     /// Something may be there that was not fetched.
     wanted: bool,
     /// It is not fetched before.
@@ -142,6 +145,7 @@ impl Relay {
             setting_aside: false,
             housekeeping: false,
             untidy: false,
+            remove_at: Instant::now(),
             wanted: false,
             fetch_at: Instant::now(),
             crowded: false,
@@ -367,13 +371,17 @@ impl Session<'_> {
         }
     }
 
-    /// Says that this relay is there, takes lanes up to its share, removes old rows.
+    /// Says that this relay is there, takes lanes up to its share, and now and then removes old rows.
     fn start_housekeeping(&mut self) {
         self.housekeeping = true;
-        let (table, keep) = (self.table.clone(), self.relay.keep_published);
+        let (table, keep, now) = (self.table.clone(), self.relay.keep_published, Instant::now());
+        let removes = self.untidy || self.remove_at <= now;
+        if removes {
+            self.remove_at = now + keep.min(RELAY_REMOVE_EVERY);
+        }
         self.run_statement(async move {
             let lanes = table.take().await?;
-            let removed = table.remove(keep).await?;
+            let removed = if removes { table.remove(keep).await? } else { 0 };
             Ok(Done::KeptHouse { lanes, removed })
         });
     }

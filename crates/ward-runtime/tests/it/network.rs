@@ -134,6 +134,21 @@ async fn sockets_do_not_reach_blocked_networks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sockets_are_counted_until_their_instance_is_gone() {
+    let address = server("pong".to_owned()).await;
+    for setting in ["max_socket_connections", "max_total_connections"] {
+        let config = format!("[outbound_networking]\n{setting} = 2\n");
+        let host = probe(&[format!("tcp://{address}")]).config(&config).load();
+        let connect = format!("/socket?addr={address}");
+        for _ in 0..2 {
+            assert_eq!(host.text("probe", &connect).await, "ok pong", "{setting}");
+        }
+        let third = host.text("probe", &connect).await;
+        assert!(third.contains("PermissionDenied"), "{setting}: {third}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_listens() {
     let host = probe(&["*://*:*".to_owned()]).load();
     for address in ["127.0.0.1:0", "0.0.0.0:0", "[::]:0"] {

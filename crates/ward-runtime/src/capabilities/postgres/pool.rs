@@ -18,7 +18,6 @@ use std::time::Duration;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::SimpleQueryMessage;
-use ward_manifest::OutboundNetworking;
 use ward_postgres::{Address, DialError, Target};
 
 use super::address::Addresses;
@@ -30,6 +29,7 @@ use crate::limits::{
     POSTGRES_CONNECTIONS_MAX, POSTGRES_CONNECTIONS_UNKNOWN, POSTGRES_IDLE_MAX, POSTGRES_OPEN_MAX,
     POSTGRES_OTHERS, POSTGRES_PARTS, POSTGRES_SWEEP,
 };
+use crate::networks::{ConnectionPermit, Networks};
 
 /// The server's own limit, without the places it keeps for superusers and reserved roles.
 /// `reserved_connections` is there from version 16 on.
@@ -42,7 +42,7 @@ pub(crate) struct PostgresService {
     addresses: Addresses,
     handles: Option<Arc<Semaphore>>,
     servers: Mutex<HashMap<String, Arc<Server>>>,
-    networks: Arc<OutboundNetworking>,
+    networks: Arc<Networks>,
     times: Times,
     /// Whether somebody lets go of what has been idle for long.
     swept: AtomicBool,
@@ -75,14 +75,14 @@ impl Default for Times {
 impl PostgresService {
     /// `handles_max`: `[outbound_pg] max_connections`, the most connections guests may hold at once
     /// over all servers; no such limit when it is absent. `networks`: where no connection may go.
-    pub(crate) fn new(handles_max: Option<usize>, networks: Arc<OutboundNetworking>) -> Arc<Self> {
+    pub(crate) fn new(handles_max: Option<usize>, networks: Arc<Networks>) -> Arc<Self> {
         Self::with_times(handles_max, networks, Times::default())
     }
 
     /// As [`Self::new`], with other times.
     pub(super) fn with_times(
         handles_max: Option<usize>,
-        networks: Arc<OutboundNetworking>,
+        networks: Arc<Networks>,
         times: Times,
     ) -> Arc<Self> {
         let handles = handles_max.map(|max| Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
@@ -116,6 +116,12 @@ impl PostgresService {
                 Some(self.permit(handles, until, "[outbound_pg] max_connections").await?)
             }
         };
+        let connection = match timeout_at(until, self.networks.connection()).await {
+            Ok(connection) => connection,
+            Err(_) => {
+                return Err(self.none_came_free("[outbound_networking] max_total_connections"));
+            }
+        };
         let server = self.server(address.target().server());
         let share = self.share(&server, address, until).await?;
         let part = server.part(address.target(), share.limit);
@@ -125,7 +131,9 @@ impl PostgresService {
             Some(session) => session,
             None => self.connect(address, until).await?,
         };
-        Ok(Lease::new(session, server, Permits { _server: permit, _part: part, _handle: handle }))
+        let permits =
+            Permits { _server: permit, _part: part, _handle: handle, _connection: connection };
+        Ok(Lease::new(session, server, permits))
     }
 
     fn server(&self, name: &str) -> Arc<Server> {
@@ -144,11 +152,15 @@ impl PostgresService {
     ) -> Result<OwnedSemaphorePermit, Error> {
         match timeout_at(until, from.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
-            _ => Err(Error::ConnectionFailed(format!(
-                "too many connections: none came free in {:?}; all of {limit} are in use",
-                self.times.open
-            ))),
+            _ => Err(self.none_came_free(limit)),
         }
+    }
+
+    fn none_came_free(&self, limit: &str) -> Error {
+        Error::ConnectionFailed(format!(
+            "too many connections: none came free in {:?}; all of {limit} are in use",
+            self.times.open
+        ))
     }
 
     /// The server's share. The first caller connects and asks how many connections there are; the
@@ -227,6 +239,7 @@ pub(super) struct Permits {
     _server: OwnedSemaphorePermit,
     _part: OwnedSemaphorePermit,
     _handle: Option<OwnedSemaphorePermit>,
+    _connection: ConnectionPermit,
 }
 
 /// The connections of one server that are this process's.

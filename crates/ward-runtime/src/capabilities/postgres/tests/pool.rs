@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use ward_manifest::OutboundNetworking;
 use ward_postgres::Address;
 
 use super::{address, connected, database};
 use crate::capabilities::bindings::postgres::{DbValue, Error, ParameterValue as P, QueryError};
 use crate::capabilities::postgres::lease::Lease;
 use crate::capabilities::postgres::pool::{PostgresService, Times};
+use crate::networks::Networks;
 
 /// Waits for what happens away from the guest's path.
 async fn eventually<F: Future<Output = bool>>(what: &str, check: impl Fn() -> F) {
@@ -174,6 +176,25 @@ async fn the_limit_holds_and_says_so() {
     assert!(text.contains("too many connections"), "{text}");
     drop(one);
     assert!(service.open(&address(&url)).await.is_ok());
+}
+
+#[tokio::test]
+async fn connections_to_databases_count_among_all() {
+    let url = database().await;
+    let networks = Networks::new(OutboundNetworking {
+        connections_max: Some(1),
+        ..OutboundNetworking::default()
+    });
+    let service = PostgresService::with_times(None, networks.clone(), impatient());
+    let held = networks.socket();
+    let Err(Error::ConnectionFailed(text)) = service.open(&address(&url)).await else {
+        panic!("a second connection was made");
+    };
+    assert!(text.contains("max_total_connections"), "{text}");
+    drop(held);
+    let lease = service.open(&address(&url)).await.unwrap();
+    assert!(networks.socket().is_none());
+    drop(lease);
 }
 
 /// Enough to connect to a server on this machine, and not to wait long for what does not come.
