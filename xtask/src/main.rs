@@ -4,8 +4,11 @@
 
 mod attack;
 mod bench;
+mod cargo_tool;
 mod chaos;
+mod dependencies;
 mod run;
+mod same;
 mod summary;
 mod test;
 mod toolchain;
@@ -16,7 +19,7 @@ use std::process::ExitCode;
 /// A command: its name, what it does, and the function that does it with the arguments left.
 type Command = (&'static str, &'static str, fn(&[String]) -> Result<(), String>);
 
-const COMMANDS: [Command; 5] = [
+const COMMANDS: [Command; 8] = [
     ("up", "build everything and serve it with demo data; arguments go to `ward up`", up::up),
     ("test", "lint, build and test everything; arguments go to `cargo test`", test::test),
     (
@@ -29,6 +32,9 @@ const COMMANDS: [Command; 5] = [
         "do what strangers could do, and see what others see; arguments name attacks",
         attack::attack,
     ),
+    ("audit", "look for known faults in what others wrote", dependencies::audit),
+    ("sbom", "list what is built in, as CycloneDX, into target/sbom", dependencies::sbom),
+    ("same", "build the components twice, and compare them byte for byte", same::same),
     ("bench", "measure; arguments name benchmarks, all by default", bench::bench),
 ];
 

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::dependencies;
 use crate::run::{cargo, program, release_directory, root, run, shown};
 use crate::summary::Summary;
 use crate::toolchain::{WASM, ensure_linters, ensure_wasm_target};
@@ -22,6 +23,7 @@ pub(crate) fn test(arguments: &[String]) -> Result<(), String> {
 fn all(arguments: &[String], steps: &mut Steps) -> Result<(), String> {
     steps.step("toolchain", || ensure_wasm_target().and_then(|()| ensure_linters()))?;
     steps.step("rustfmt", || run(cargo().args(["fmt", "--all", "--check"])))?;
+    steps.step("licences, versions and sources", dependencies::check)?;
     let guests = packages("tests/guests")?;
     steps.step("wasm: lint and build", || {
         let components = packages("components")?;
@@ -58,7 +60,7 @@ fn linting(mut command: Command) -> Command {
     command
 }
 
-fn select<'a>(
+pub(crate) fn select<'a>(
     command: &'a mut Command,
     option: &str,
     packages: impl IntoIterator<Item = impl AsRef<str>>,
@@ -70,7 +72,7 @@ fn select<'a>(
 }
 
 /// The names of the packages in the directories under `directory`, in order.
-fn packages(directory: &str) -> Result<Vec<String>, String> {
+pub(crate) fn packages(directory: &str) -> Result<Vec<String>, String> {
     let read = |error| format!("reading {directory}: {error}");
     let mut names = Vec::new();
     for entry in fs::read_dir(root().join(directory)).map_err(read)? {
