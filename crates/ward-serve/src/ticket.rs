@@ -172,7 +172,8 @@ impl<L: Line> Drop for Ticket<L> {
         let took = self.started.elapsed();
         self.line.count(took);
         let is_refused = self.line.is_refused();
-        if is_refused {
+        // A proxy's connection is other clients', too.
+        if is_refused && !self.connection.is_proxy() {
             self.connection.slow_down(self.peer.refused.spend(1));
         }
         if tracing::enabled!(tracing::Level::INFO) && (!is_refused || self.peer.has_line()) {
@@ -218,5 +219,18 @@ mod tests {
         assert!(other.take_pause().is_none(), "whose requests are answered is not");
         let anew = house.peers.enter(&house, from).unwrap();
         assert!(anew.0.take_pause().is_some(), "coming anew is of no use");
+    }
+
+    #[test]
+    fn a_proxy_is_not_slowed_down_for_one_of_its_clients() {
+        let from = SocketAddr::from(([10, 0, 0, 1], 1));
+        let proxies = Proxies::new(vec!["10.0.0.1/32".parse().unwrap()]);
+        let house = House::new(Limits::default(), proxies);
+        let entered = house.peers.enter(&house, from).unwrap();
+        let (parts, ()) = Request::new(()).into_parts();
+        for _ in 0..2 * REFUSED.1 {
+            drop(Ticket::begin(&entered.0, &parts, Refused(true), true));
+        }
+        assert!(entered.0.take_pause().is_none());
     }
 }
