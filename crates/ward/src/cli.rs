@@ -402,7 +402,8 @@ pub(crate) struct DeadLettersArgs {
     #[arg(long)]
     pub(crate) topic: Option<String>,
 
-    /// Send them to where they came from; they are not listed any more then
+    /// Send each to where it came from, for the group that could not consume it; they are not
+    /// listed any more then
     #[arg(long)]
     pub(crate) resend: bool,
 
@@ -455,6 +456,10 @@ mod tests {
             let reason = super::listener(wrong).unwrap_err();
             assert!(reason.contains("localhost:4004"), "{wrong}: {reason}");
         }
+    /// Only this one, by the partition and offset that are listed
+    #[arg(long, value_name = "PARTITION:OFFSET", value_parser = letter)]
+    pub(crate) letter: Option<(i32, i64)>,
+
     }
 
     #[test]
@@ -462,3 +467,10 @@ mod tests {
         super::Cli::command().debug_assert();
     }
 }
+/// `PARTITION:OFFSET`.
+fn letter(text: &str) -> Result<(i32, i64), String> {
+    let parts = text.split_once(':');
+    let read = parts.and_then(|(partition, at)| Some((partition.parse().ok()?, at.parse().ok()?)));
+    read.ok_or_else(|| "must be PARTITION:OFFSET, as in 0:7".to_owned())
+}
+
