@@ -288,9 +288,22 @@ async fn settings_of_a_broker_do_no_harm_where_there_is_none() {
     published(&ward.database("patients").await, id, 1).await;
 
     let file = file.display().to_string();
-    let event = json!({"patientId": id, "eventType": "PATIENT_UPDATED", "version": 2}).to_string();
-    let produce = ["--from", &file, "produce", "patient", "--key", id, "--json", &event];
-    events(&ward.state(), &produce);
+    let mut event = json!({"patientId": id, "eventType": "PATIENT_UPDATED", "version": 2,
+        "name": "", "email": "", "dateOfBirth": "1985-06-15"});
+    let state = ward.state().display().to_string();
+    // Where state is kept can be said behind the command as well, and so can the manifest.
+    let produce = |event: &Value| {
+        let event = event.to_string();
+        let behind = ["--key", id, "--json", &event, "--state-dir", &state, "--from", &file];
+        let arguments = [&["events", "produce", "patient"], &behind[..]].concat();
+        Ward::run(&arguments, Repository::here().root())
+    };
+    let refused = produce(&event);
+    let text = String::from_utf8(refused.stderr).expect("UTF-8");
+    assert!(text.contains("the event lacks `registeredDate`"), "{text}");
+    event["registeredDate"] = "2024-01-10".into();
+    let sent = produce(&event);
+    assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
     let told = tail(&ward.state(), ("patient", id), &[]);
     assert_eq!(told.len(), 2, "{told:?}");
     assert_eq!(told[1]["event"]["eventId"], told[1]["headers"]["ce_id"], "made for both");
