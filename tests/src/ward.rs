@@ -112,6 +112,13 @@ impl Ward {
         command.output().expect("ward runs")
     }
 
+    /// The same with so much address space.
+    pub fn run_within(address_space_kib: u64, arguments: &[&str], directory: &Path) -> Output {
+        let mut command = limited(address_space_kib);
+        command.args(arguments).current_dir(directory).env("NO_COLOR", "1");
+        command.output().expect("ward runs")
+    }
+
     /// Starts ward once more over the same state.
     pub fn start_again(&mut self) {
         assert!(self.supervisor.is_none(), "ward still runs");

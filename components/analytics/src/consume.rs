@@ -49,12 +49,12 @@ pub(crate) async fn consume(deliveries: &[Delivery]) -> Vec<Outcome> {
     outcomes
 }
 
-/// An event, or why it can never be applied.
-type Read = Result<NewEvent, &'static str>;
+/// An event, if it is for us, or why it can never be applied.
+type Read = Result<Option<NewEvent>, &'static str>;
 
 /// Applies a batch in one statement. Returns the ids of events that contradict known ones.
 async fn apply(batch: &[Read]) -> Result<HashSet<String>, Fault> {
-    let entries: Vec<&NewEvent> = batch.iter().flatten().collect();
+    let entries: Vec<&NewEvent> = batch.iter().flatten().flatten().collect();
     if entries.is_empty() {
         return Ok(HashSet::new());
     }
@@ -66,7 +66,7 @@ async fn apply(batch: &[Read]) -> Result<HashSet<String>, Fault> {
 fn settled(read: &Read, refused: &HashSet<String>) -> Outcome {
     match read {
         Err(reason) => reject(reason),
-        Ok(entry) if refused.contains(&entry.id) => reject(CONTRADICTS),
+        Ok(Some(entry)) if refused.contains(&entry.id) => reject(CONTRADICTS),
         Ok(_) => Outcome::Done,
     }
 }
@@ -124,6 +124,7 @@ mod tests {
         check(&good, &["00000000-0000-0000-0000-000000000002"], "done");
         check(&good, &[&id], &format!("reject: {CONTRADICTS}"));
         check(&Err("version is below 1"), &[], "reject: version is below 1");
+        check(&Ok(None), &[&id], "done");
     }
 
     #[test]

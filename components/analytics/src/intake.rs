@@ -31,16 +31,18 @@ pub(crate) struct NewEvent {
 }
 
 impl NewEvent {
-    /// Checks an event.
+    /// Checks an event. A kind that is not known here is nothing for this service, as it is for
+    /// every other (docs/events.md): `None`.
     ///
     /// # Errors
     /// Why it can never be applied, without patient data.
-    pub(crate) fn read(event: &PatientEvent) -> Result<Self, &'static str> {
+    pub(crate) fn read(event: &PatientEvent) -> Result<Option<Self>, &'static str> {
         let kind = match event.event_type.as_str() {
             CREATED => CREATED,
             UPDATED => UPDATED,
             DELETED => DELETED,
-            _ => return Err("event-type is none that is known here"),
+            "" => return Err("event-type is missing"),
+            _ => return Ok(None),
         };
         let deleted = kind == DELETED;
         let date_of_birth = day(&event.date_of_birth, "date-of-birth is no ISO date")?;
@@ -52,7 +54,7 @@ impl NewEvent {
             return Err("version is below 1");
         }
         let occurred_at = instant::parse(&event.occurred_at).ok_or("occurred-at is no RFC 3339")?;
-        Ok(Self {
+        Ok(Some(Self {
             id: uuid::parse(&event.event_id).ok_or("event-id is no UUID")?,
             patient_id: uuid::parse(&event.patient_id).ok_or("patient-id is no UUID")?,
             version: event.version,
@@ -62,7 +64,7 @@ impl NewEvent {
             email: text(&event.email, "email cannot be stored")?.filter(|_| !deleted),
             date_of_birth: date_of_birth.filter(|_| !deleted),
             registered_date: registered_date.filter(|_| !deleted),
-        })
+        }))
     }
 }
 
@@ -122,7 +124,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_good_event_is_taken_in_canonical_form() {
-        let entry = NewEvent::read(&event()).unwrap();
+        let entry = NewEvent::read(&event()).unwrap().unwrap();
         assert_eq!(entry.patient_id, "123e4567-e89b-12d3-a456-426614174000");
         assert_eq!(entry.occurred_at, "2024-02-29T00:02:03.000000Z");
         assert_eq!(entry.date_of_birth.as_deref(), Some("2000-02-29"));
@@ -130,9 +132,20 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_kind_that_is_not_known_is_nothing_whatever_else_it_says() {
+        let merged = PatientEvent {
+            event_type: "PATIENT_MERGED".to_owned(),
+            patient_id: "7".to_owned(),
+            ..event()
+        };
+        assert_eq!(NewEvent::read(&merged), Ok(None));
+    }
+
+    #[test]
     fn a_deletion_carries_nothing_of_the_patient() {
         let entry =
             NewEvent::read(&PatientEvent { event_type: DELETED.to_owned(), ..event() }).unwrap();
+        let entry = entry.unwrap();
         assert_eq!((entry.name, entry.email), (None, None));
         assert_eq!((entry.date_of_birth, entry.registered_date), (None, None));
     }
@@ -151,10 +164,7 @@ pub(crate) mod tests {
         check(&|e| e.patient_id = "7".to_owned(), Some("patient-id is no UUID"));
         check(&|e| e.version = 0, Some("version is below 1"));
         check(&|e| e.version = i64::MAX, None);
-        check(
-            &|e| e.event_type = "PATIENT_MERGED".to_owned(),
-            Some("event-type is none that is known here"),
-        );
+        check(&|e| e.event_type.clear(), Some("event-type is missing"));
         check(&|e| e.occurred_at = "yesterday".to_owned(), Some("occurred-at is no RFC 3339"));
         check(&|e| e.date_of_birth.clear(), Some("date-of-birth is missing"));
         check(&|e| e.date_of_birth = "2023-02-29".to_owned(), Some("date-of-birth is no ISO date"));

@@ -75,6 +75,15 @@ pub enum EmbeddedError {
         /// Where it leads.
         home: PathBuf,
     },
+    /// The file system does not keep modes, so nothing there is private.
+    #[error(
+        "the file system of {} has no permissions of its own: anybody could read what is there",
+        .0.display()
+    )]
+    NoModes(PathBuf),
+    /// Somebody else has the lock by which databases are made one at a time.
+    #[error("{0} holds the lock for making the database {1}, and does not let go")]
+    Provisioning(String, String),
     /// The cluster is there, its superuser's password is not.
     #[error("{} is missing, and the data beside it cannot be opened without it", .0.display())]
     PasswordLost(PathBuf),
@@ -152,6 +161,15 @@ impl EmbeddedError {
                 "bring it back; or, to begin with an empty database, remove {}",
                 pointer.display()
             )),
+            Self::NoModes(_) => Some(
+                "keep the data on another: --state-dir with a directory on a disk of this system's"
+                    .to_owned(),
+            ),
+            Self::Provisioning(..) => Some(
+                "wait until it has ended; if it is nothing of yours, end it, and let only those \
+                 connect to that database who have to (REVOKE CONNECT … FROM PUBLIC)"
+                    .to_owned(),
+            ),
             Self::PasswordLost(path) => Some(format!(
                 "restore {}, or move the data directory away to start empty",
                 path.display()

@@ -17,6 +17,7 @@ use crate::account::{self, Account};
 use crate::binaries::Installation;
 use crate::command;
 use crate::error::EmbeddedError;
+use crate::modes::keeps_modes;
 
 /// The parent of the clusters that cannot live beside their project.
 const ELSEWHERE: &str = "/var/lib/ward";
@@ -67,8 +68,9 @@ pub(crate) fn create_state(state: &Path) -> Result<PathBuf, EmbeddedError> {
     let what = || format!("creating {}", state.display());
     // What is another's is said to be; only then is its mode looked after.
     account::choose(state)?;
+    fs::create_dir_all(state).map_err(EmbeddedError::io(what()))?;
+    keeps_modes(state)?;
     let create = || -> io::Result<PathBuf> {
-        fs::create_dir_all(state)?;
         let mode = if account::is_root() { 0o711 } else { 0o700 };
         fs::set_permissions(state, fs::Permissions::from_mode(mode))?;
         fs::canonicalize(state)
@@ -81,6 +83,16 @@ pub(crate) fn has_cluster(state: &Path) -> bool {
     let Ok(state) = fs::canonicalize(state) else { return false };
     let homes = [Some(elsewhere(Path::new(ELSEWHERE), &state)), pointed(&state), Some(state)];
     homes.into_iter().flatten().any(|home| is_cluster(&data(&home)))
+}
+
+/// Where the data of a state directory is, or is about to be; nothing is made.
+pub(crate) fn find(state: &Path) -> Result<Option<PathBuf>, EmbeddedError> {
+    let Ok(state) = fs::canonicalize(state) else { return Ok(None) };
+    Ok(match locate(Path::new(ELSEWHERE), &state)? {
+        Located::Here => Some(data(&state)),
+        Located::Elsewhere(home) => Some(data(&home)),
+        Located::Nowhere => None,
+    })
 }
 
 /// Finds or chooses the place for the cluster of `state`, an absolute path that exists.

@@ -3,8 +3,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 use tokio_postgres::Client;
 
 use crate::binaries::{Installation, installations};
@@ -15,9 +17,9 @@ use crate::error::EmbeddedError;
 use crate::install::ensure_installed;
 use crate::lock::StateLock;
 use crate::place::{self, ClusterFiles};
-use crate::postmaster::{self, Server};
+use crate::postmaster::{self, Server, is_ours};
 use crate::provision::{self, ExistingRole};
-use crate::supervisor::{Launch, StopRequest, supervise};
+use crate::supervisor::{Launch, LogTail, StopRequest, supervise};
 
 /// Told, one line at a time, what is going on.
 pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
@@ -30,6 +32,14 @@ pub fn quiet() -> Progress {
 
 /// Another process may take a port between our choosing it and the server's.
 const PORT_ATTEMPTS: u32 = 3;
+
+/// What a server says that finds processes of one that was killed. They notice it by themselves,
+/// one that recovers after a while only.
+const LEFT_BEHIND: &str = "pre-existing shared memory block";
+
+/// How long those are waited for, and between two looks.
+const LEFT_BEHIND_MAX: Duration = Duration::from_secs(60);
+const LEFT_BEHIND_PAUSE: Duration = Duration::from_millis(200);
 
 /// How to start.
 pub struct Options {
@@ -50,6 +60,17 @@ pub enum Origin {
     Started,
     /// The server was running already, left by a ward that was killed.
     Adopted,
+}
+
+/// What there is of a state directory's server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClusterState {
+    /// Data, and no server.
+    Stopped(PathBuf),
+    /// A server of this data, with its process.
+    Running(PathBuf, i32),
+    /// Data with a pid file that names no process.
+    Unreadable(PathBuf),
 }
 
 /// A running, supervised PostgreSQL server. Call [`Postgres::stop`]; a value that is only dropped
@@ -75,10 +96,14 @@ impl Postgres {
         let Prepared { place, installation, password, created } = prepared;
         let version = installation.version.clone();
         let running = Running { place, installation, password, log };
-        let (launch, server, admin, adopted) = match running.adopt().await? {
+        let (launch, mut server, admin, adopted) = match running.adopt().await? {
             Some(found) => found,
             None => running.launch().await?,
         };
+        if let Err(error) = close(&admin).await {
+            server.stop(&launch.place.data).await?;
+            return Err(error);
+        }
         let origin = match (created, adopted) {
             (true, _) => Origin::Created,
             (false, true) => Origin::Adopted,
@@ -93,6 +118,20 @@ impl Postgres {
     #[must_use]
     pub fn exists(state: &Path) -> bool {
         place::has_cluster(state)
+    }
+
+    /// Looks at the data and the pid file of a state directory; `None` where there is no data.
+    /// Fails where it is not clear which data is meant.
+    pub fn look(state: &Path) -> Result<Option<ClusterState>, EmbeddedError> {
+        let found = place::find(state)?.filter(|data| data.exists());
+        let Some(data) = found else { return Ok(None) };
+        let running = postmaster::pid_file(&data).filter(|file| is_ours(file.pid, &data));
+        let file = data.join("postmaster.pid");
+        Ok(Some(match running {
+            Some(running) => ClusterState::Running(data, running.pid.as_raw_nonzero().get()),
+            None if postmaster::is_unreadable(&file) => ClusterState::Unreadable(file),
+            None => ClusterState::Stopped(data),
+        }))
     }
 
     /// A throwaway server for tests: its own directory, nothing synced, gone when dropped.
@@ -151,6 +190,15 @@ impl Postgres {
         }
         stopped.await.unwrap_or(Ok(()))
     }
+}
+
+/// Nobody but the superuser has anything to do in the databases that every server has: who may
+/// connect there may hold locks that others wait for.
+async fn close(admin: &Admin) -> Result<(), EmbeddedError> {
+    let ready = admin.connect_when_ready(|| Ok(())).await;
+    let client = ready.map_err(EmbeddedError::Database)?;
+    client.batch_execute("REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC").await?;
+    Ok(())
 }
 
 /// Everything on disk that a start needs.
@@ -226,7 +274,7 @@ impl Running {
     async fn adopt(&self) -> Result<Option<Started>, EmbeddedError> {
         let data = &self.place.data;
         let Some(file) = postmaster::pid_file(data) else { return Ok(None) };
-        if !postmaster::is_ours(file.pid, data) {
+        if !is_ours(file.pid, data) {
             return Ok(None);
         }
         let mut server = Server::Adopted(file.pid);
@@ -242,14 +290,23 @@ impl Running {
     }
 
     async fn launch(&self) -> Result<Started, EmbeddedError> {
-        let mut attempt = 1;
+        let (mut attempt, started) = (1, Instant::now());
         loop {
             let (launch, admin) = self.with_port(cluster::port(&self.place)?);
+            let log = LogTail::from_now(&self.log);
             let mut server = launch.spawn()?;
             let ready = admin.connect_when_ready(|| server.check(&self.place.data)).await;
             let Err(reason) = ready else { return Ok((launch, server, admin, false)) };
             server.stop(&self.place.data).await?;
+            let fatal = log.fatal();
+            let is_left = fatal.as_ref().is_some_and(|line| line.contains(LEFT_BEHIND));
+            if is_left && started.elapsed() < LEFT_BEHIND_MAX {
+                sleep(LEFT_BEHIND_PAUSE).await;
+                continue;
+            }
             if attempt == PORT_ATTEMPTS {
+                let reason =
+                    fatal.map_or(reason.clone(), |line| format!("{reason}, saying: {line}"));
                 return Err(EmbeddedError::Start { reason, log: self.log.clone() });
             }
             attempt += 1;

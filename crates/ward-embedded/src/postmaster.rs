@@ -75,7 +75,7 @@ pub(crate) fn arguments(pid: Pid) -> Option<Vec<std::ffi::OsString>> {
 
 /// Removes a pid file that names a process which is not our server. PostgreSQL does this itself
 /// when the process is gone, but refuses to start when its id belongs to somebody else by now, and
-/// when the file is empty, as a machine that lost its power leaves it.
+/// when the file is empty or full of zeros, as a machine that lost its power leaves it.
 pub(crate) fn remove_stale_pid_file(data: &Path) -> Result<(), EmbeddedError> {
     let path = data.join("postmaster.pid");
     let is_stale = match pid_file(data) {
@@ -83,7 +83,7 @@ pub(crate) fn remove_stale_pid_file(data: &Path) -> Result<(), EmbeddedError> {
             let is_alive = rustix::process::test_kill_process(file.pid).is_ok();
             is_alive && !is_ours(file.pid, data)
         }
-        None => is_blank(&path) && !serves(data),
+        None => is_unreadable(&path) && !serves(data),
     };
     if !is_stale {
         return Ok(());
@@ -91,8 +91,13 @@ pub(crate) fn remove_stale_pid_file(data: &Path) -> Result<(), EmbeddedError> {
     fs::remove_file(&path).map_err(EmbeddedError::io(format!("removing {}", path.display())))
 }
 
-fn is_blank(path: &Path) -> bool {
-    fs::read_to_string(path).is_ok_and(|text| text.trim().is_empty())
+/// Whether a pid file is there that names no process. A backend without a server names itself by a
+/// negative number.
+pub(crate) fn is_unreadable(path: &Path) -> bool {
+    let Ok(bytes) = fs::read(path) else { return false };
+    let text = String::from_utf8_lossy(&bytes);
+    let first = text.lines().next().unwrap_or_default().trim();
+    first.parse::<i64>().ok().filter(|pid| *pid != 0).is_none()
 }
 
 /// Whether any process is a server of this data directory; where processes cannot be listed it is
@@ -201,6 +206,21 @@ mod tests {
         check("4711\n/data\n1700000000\n", None);
         check("-4711\n/data\n1\n5433\n", None);
         check("", None);
+    }
+
+    #[test]
+    fn a_file_that_names_no_process_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("postmaster.pid");
+        for (text, stays) in
+            [("", false), ("\0\0\0\0", false), ("garbage\n", false), ("0\n", false)]
+                .into_iter()
+                .chain([("4711\n/data\n", true), ("-4711\n", true)])
+        {
+            std::fs::write(&path, text).unwrap();
+            remove_stale_pid_file(directory.path()).unwrap();
+            assert_eq!(path.exists(), stays, "{text:?}");
+        }
     }
 
     #[test]

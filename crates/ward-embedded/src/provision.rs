@@ -6,6 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::Rng;
 use rand::distr::Alphanumeric;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use crate::error::EmbeddedError;
 
@@ -14,6 +15,9 @@ const PASSWORD_LENGTH: usize = 32;
 
 /// All but what a URL leaves as it is anywhere (RFC 3986, unreserved).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// How long another ward may take to make a database, in seconds.
+const LOCK_MAX_S: u32 = 15;
 
 /// What to do with a role that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +37,35 @@ pub async fn ensure_database(
     existing: ExistingRole,
 ) -> Result<(), EmbeddedError> {
     // CREATE DATABASE knows no IF NOT EXISTS and several wards may be starting.
-    admin.execute("SELECT pg_advisory_lock(hashtext('ward'), hashtext($1))", &[&name]).await?;
+    lock(admin, name).await?;
     let result = ensure_locked(admin, name, password, existing).await;
     admin.execute("SELECT pg_advisory_unlock(hashtext('ward'), hashtext($1))", &[&name]).await?;
     result
+}
+
+/// Takes the lock for a name. Whoever may connect to the same database can hold it, so it is not
+/// waited for without end.
+async fn lock(admin: &Client, name: &str) -> Result<(), EmbeddedError> {
+    admin.batch_execute(&format!("SET lock_timeout = '{LOCK_MAX_S}s'")).await?;
+    let locked =
+        admin.execute("SELECT pg_advisory_lock(hashtext('ward'), hashtext($1))", &[&name]).await;
+    admin.batch_execute("RESET lock_timeout").await?;
+    match locked {
+        Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+            Err(EmbeddedError::Provisioning(holder(admin, name).await?, name.to_owned()))
+        }
+        other => Ok(other.map(drop)?),
+    }
+}
+
+/// Who has the lock, as far as may be known.
+async fn holder(admin: &Client, name: &str) -> Result<String, EmbeddedError> {
+    let sql = "SELECT format('the role %s (process %s)', a.usename, a.pid) \
+        FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid \
+        WHERE l.locktype = 'advisory' AND l.granted \
+        AND l.classid = hashtext('ward')::oid AND l.objid = hashtext($1)::oid";
+    let row = admin.query_opt(sql, &[&name]).await?;
+    Ok(row.map_or("somebody".to_owned(), |row| row.get(0)))
 }
 
 async fn ensure_locked(

@@ -2,6 +2,7 @@
 //! and stops it when asked to or when its owner is gone.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -60,6 +61,30 @@ pub(crate) fn open_log(path: &Path) -> std::io::Result<File> {
         fs::rename(path, path.with_extension("log.1"))?;
     }
     OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
+/// What is written to a log from some moment on.
+pub(crate) struct LogTail {
+    path: PathBuf,
+    from: u64,
+}
+
+impl LogTail {
+    pub(crate) fn from_now(path: &Path) -> LogTail {
+        let from = fs::metadata(path).map_or(0, |meta| meta.len());
+        LogTail { path: path.to_owned(), from: if from > LOG_BYTES_MAX { 0 } else { from } }
+    }
+
+    /// The last thing the server said that it could not live with. Its log has no data in it.
+    pub(crate) fn fatal(&self) -> Option<String> {
+        let mut file = File::open(&self.path).ok()?;
+        file.seek(SeekFrom::Start(self.from)).ok()?;
+        let mut bytes = Vec::new();
+        file.take(LOG_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+        let text = String::from_utf8_lossy(&bytes);
+        let line = text.lines().rev().find_map(|line| line.split_once("FATAL:"))?;
+        Some(line.1.trim().to_owned())
+    }
 }
 
 /// Asks the supervisor to stop the server; the answer comes back when it has.

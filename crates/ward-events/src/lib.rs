@@ -9,6 +9,7 @@
 //! a log is, is in `log`.
 
 mod database;
+mod dead_letters;
 mod events;
 pub mod limits;
 mod log;
@@ -25,11 +26,12 @@ mod wire;
 extern crate self as ward_events;
 
 pub use database::{Connect, DatabaseError, Link};
+pub use dead_letters::{DeadLetters, Kept, Letter, Resent};
 pub use events::{Events, EventsOptions};
 pub use log::{
-    Connection, ConnectionError, EmbeddedLog, Ends, Farewell, Fetch, Headers, Incoming, KafkaLog,
-    Log, Member, Membership, News, Outgoing, Reply, SendError, StartAt, ToolError, TopicPartition,
-    TopicShape, Trouble, View, deliver,
+    Chunk, Connection, ConnectionError, EmbeddedLog, Ends, Farewell, Fetch, Headers, Incoming,
+    KafkaLog, Log, Member, Membership, News, Outgoing, Reply, Seen, SendError, StartAt, ToolError,
+    TopicPartition, TopicShape, Trouble, Unmade, View, deliver,
 };
 pub use relay::{EncodeEvent, RelayHandle, RelayOptions};
 pub use stats::{LogUp, Metrics, RelayStats, TriggerStats};

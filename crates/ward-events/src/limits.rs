@@ -49,6 +49,12 @@ pub const OUTAGE_PAUSE_MIN: Duration = Duration::from_millis(50);
 /// See [`OUTAGE_PAUSE_MIN`].
 pub const OUTAGE_PAUSE_MAX: Duration = Duration::from_secs(2);
 
+/// How long a topic that could not be made is left alone. Somebody has to make it, or to allow it.
+pub const UNMADE_PAUSE: Duration = Duration::from_secs(10);
+
+/// How often a topic is named that is missing, as long as it is.
+pub const UNMADE_SAID_EVERY: Duration = Duration::from_secs(600);
+
 /// How long the client tries to deliver a record before it gives it back. The relay then sends it
 /// again, so this only bounds how long one attempt may be silent.
 pub const DELIVERY_MAX: Duration = Duration::from_secs(30);

@@ -27,6 +27,10 @@ pub struct TriggerStats {
     pub retried: Counter,
     /// Records that were set aside.
     pub dead: Counter,
+    /// Records without a value, which are passed over.
+    pub tombstones: Counter,
+    /// Records that were sent again for another group, which are passed over.
+    pub for_others: Counter,
     /// Records that wait or are under way, now.
     pub waiting: Gauge,
 }
@@ -59,6 +63,8 @@ pub struct Metrics {
     done: Family<Labels, Counter>,
     retried: Family<Labels, Counter>,
     dead: Family<Labels, Counter>,
+    tombstones: Family<Labels, Counter>,
+    for_others: Family<Labels, Counter>,
     waiting: Family<Labels, Gauge>,
 }
 
@@ -90,6 +96,12 @@ impl Metrics {
             &self.retried,
         );
         show("ward_consumer_dead_letters", "Records that were set aside", &self.dead);
+        show("ward_consumer_tombstones", "Records without a value", &self.tombstones);
+        show(
+            "ward_consumer_for_others",
+            "Records that were sent again for another group",
+            &self.for_others,
+        );
         let help = "Records here that are not answered for";
         registry.register("ward_consumer_waiting", help, self.waiting.clone());
     }
@@ -117,6 +129,8 @@ impl Metrics {
             done: self.done.get_or_create_owned(&labels),
             retried: self.retried.get_or_create_owned(&labels),
             dead: self.dead.get_or_create_owned(&labels),
+            tombstones: self.tombstones.get_or_create_owned(&labels),
+            for_others: self.for_others.get_or_create_owned(&labels),
             waiting: self.waiting.get_or_create_owned(&labels),
         }
     }

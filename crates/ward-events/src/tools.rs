@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use crate::log::{Incoming, Log, ToolError, View};
+use crate::log::{Chunk, Ends, Incoming, Log, ToolError, View};
 
 /// A place to read from, or to move a group to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,13 @@ impl Reader {
         self.read_on(&starts, follow, each).await
     }
 
-    async fn read_on(
+    /// Where the partitions began and ended when the topic was opened.
+    pub(crate) fn ends(&self) -> &Ends {
+        self.view.ends()
+    }
+
+    /// The same from these offsets on.
+    pub(crate) async fn read_on(
         &mut self,
         starts: &BTreeMap<i32, i64>,
         follow: bool,
@@ -56,7 +62,8 @@ impl Reader {
         let mut left: BTreeMap<i32, i64> = starts.iter().filter_map(open).collect();
         self.view.begin(starts)?;
         while follow || !left.is_empty() {
-            for record in self.view.next().await? {
+            let Chunk { records, ended } = self.view.next().await?;
+            for record in records {
                 if left.get(&record.partition).is_some_and(|end| record.offset + 1 >= *end) {
                     left.remove(&record.partition);
                 }
@@ -64,6 +71,7 @@ impl Reader {
                     return Ok(());
                 }
             }
+            left.retain(|partition, _| !ended.contains(partition));
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use http::{Request, Response};
 use tonic::body::Body as TonicBody;
@@ -11,10 +12,12 @@ use tonic::server::NamedService;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
-use tonic_reflection::server::Builder;
+use tonic_reflection::server::{v1, v1alpha};
 use tower_service::Service as TowerService;
 use ward_serve::Inbound;
 use ward_wire::Service;
+
+use crate::reflection::{Index, Reflection};
 
 /// The longest question anybody has for these services: the name of a symbol.
 const QUESTION_BYTES_MAX: usize = 16 * 1024;
@@ -51,14 +54,10 @@ impl Builtin {
         let set = ward_wire::merge(&services).map_err(|refusals| {
             refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
         })?;
-        let builder = || {
-            Builder::configure()
-                .register_file_descriptor_set(set.clone())
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        };
-        let v1 = builder().build_v1().map_err(|error| error.to_string())?;
+        let index = Arc::new(Index::new(set, tonic_health::pb::FILE_DESCRIPTOR_SET)?);
+        let v1 = v1::ServerReflectionServer::new(Reflection(index.clone()));
         self.services.push(answerer(v1.max_decoding_message_size(QUESTION_BYTES_MAX)));
-        let v1alpha = builder().build_v1alpha().map_err(|error| error.to_string())?;
+        let v1alpha = v1alpha::ServerReflectionServer::new(Reflection(index));
         self.services.push(answerer(v1alpha.max_decoding_message_size(QUESTION_BYTES_MAX)));
         Ok(())
     }

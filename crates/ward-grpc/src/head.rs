@@ -3,27 +3,38 @@
 
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Version};
 
 /// Bytes that HTTP/2 counts for a field beside its name and value (RFC 9113, 6.5.2).
 const FIELD_BYTES: usize = 32;
 
+/// What those read who came for something else.
+const OLD: &str = "This port speaks gRPC over HTTP/2, and the request came with HTTP/1. \
+                   For browsers and HTTP/1 clients there is the HTTP listener.\n";
+const NO_POST: &str = "This port speaks gRPC, whose calls are POST requests. \
+                       For browsers and HTTP clients there is the HTTP listener.\n";
+const NO_GRPC: &str = "This port speaks gRPC: the content type is application/grpc. Neither \
+                       gRPC-Web nor JSON is served; for those there is the HTTP listener.\n";
+
 /// Why a request is no call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoCall {
-    /// Answered with this status and nothing else.
-    Http(StatusCode),
+    /// Answered with this status, and a sentence for whoever reads it.
+    Http(StatusCode, &'static str),
     /// Its metadata is larger than is allowed.
     TooLarge,
 }
 
 /// Checks a request's head.
 pub(crate) fn check(parts: &Parts, head_bytes_max: usize) -> Result<(), NoCall> {
+    if parts.version < Version::HTTP_2 {
+        return Err(NoCall::Http(StatusCode::HTTP_VERSION_NOT_SUPPORTED, OLD));
+    }
     if parts.method != Method::POST {
-        return Err(NoCall::Http(StatusCode::METHOD_NOT_ALLOWED));
+        return Err(NoCall::Http(StatusCode::METHOD_NOT_ALLOWED, NO_POST));
     }
     if !is_grpc(&parts.headers) {
-        return Err(NoCall::Http(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        return Err(NoCall::Http(StatusCode::UNSUPPORTED_MEDIA_TYPE, NO_GRPC));
     }
     if metadata_bytes(&parts.headers) > head_bytes_max {
         return Err(NoCall::TooLarge);
@@ -72,6 +83,7 @@ mod tests {
     fn metadata_at_the_limit_passes_and_a_byte_more_does_not() {
         let request = |length: usize| {
             let request = Request::post("/a.B/C").header(CONTENT_TYPE, "application/grpc");
+            let request = request.version(Version::HTTP_2);
             request.header("x", "y".repeat(length)).body(()).unwrap().into_parts().0
         };
         let own = "content-type".len() + "application/grpc".len() + "x".len() + 2 * FIELD_BYTES;

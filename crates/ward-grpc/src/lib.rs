@@ -23,6 +23,7 @@ mod limits;
 mod metrics;
 mod offer;
 mod options;
+mod reflection;
 mod request_log;
 mod server;
 mod service;

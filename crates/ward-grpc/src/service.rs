@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use token::{Identity, Refusal};
 use tokio::time::{Instant, timeout_at};
@@ -278,11 +279,13 @@ async fn invoke<I: Invoke>(
 fn no_call(refusal: NoCall, ticket: &mut Ticket) -> Response<Body> {
     match refusal {
         NoCall::TooLarge => Status::resource_exhausted("the metadata is too large").into_http(),
-        NoCall::Http(status) => {
+        NoCall::Http(status, words) => {
             // What clients of gRPC make of such a status.
             ticket.line.code = Some(Code::Unknown);
-            let mut response = Response::new(Body::empty());
+            let mut response = Response::new(Body::new(Full::from(words)));
             *response.status_mut() = status;
+            let text = HeaderValue::from_static("text/plain; charset=utf-8");
+            response.headers_mut().insert(CONTENT_TYPE, text);
             response
         }
     }

@@ -1,9 +1,10 @@
 //! Compiled components on disk, named by what they were made from: the hash of the wasm bytes and
 //! of everything in the engine that decides the machine code. A second start maps the file and
-//! compiles nothing. The cache never decides correctness: a file that is missing, damaged or made
-//! by another engine is made again.
+//! compiles nothing. The cache never decides correctness: a file that is missing, made by another
+//! engine, or not what its digest beside it says (a disk forgets, a machine loses its power) is
+//! made again.
 
-use std::fs;
+use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -61,23 +62,44 @@ impl CompileCache {
         Ok(Compiled { component, cached: false, revision })
     }
 
-    /// Writes beside the final name and renames, so that a reader sees all of a file or none.
+    /// Writes a file and its digest.
     fn store(&self, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+        self.write(path, bytes)?;
+        self.write(&digest_of(path), hex(&Sha256::digest(bytes)).as_bytes())
+    }
+
+    /// Writes beside the final name and renames, so that a reader sees all of a file or none; what
+    /// the name leads to is on the disk before it does.
+    fn write(&self, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(&self.directory)?;
         file.write_all(bytes)?;
+        file.as_file().sync_all()?;
         file.persist(path)?;
         Ok(())
     }
 }
 
-/// `None` where the file is missing or wasmtime refuses it.
+/// Where the digest of a file is.
+fn digest_of(path: &Path) -> PathBuf {
+    path.with_extension("sha256")
+}
+
+/// Whether a file is what was written.
+fn is_whole(path: &Path) -> bool {
+    let Ok(written) = fs::read_to_string(digest_of(path)) else { return false };
+    let mut digest = Sha256::new();
+    let read = File::open(path).and_then(|mut file| std::io::copy(&mut file, &mut digest));
+    read.is_ok() && hex(&digest.finalize()) == written
+}
+
+/// `None` where the file is missing or damaged, or wasmtime refuses it.
 #[expect(unsafe_code, reason = "mapping compiled code is unsafe by nature; argued below")]
 fn load(engine: &Engine, path: &Path) -> Option<Component> {
-    if !path.exists() {
+    if !is_whole(path) {
         return None;
     }
-    // SAFETY: the file was written by `store` into a directory that only its owner can write,
-    // complete by its rename, and wasmtime checks version and settings before it trusts it.
+    // SAFETY: the file was written by `store` into a directory that only its owner can write, is
+    // what was written by its digest, and wasmtime checks version and settings before it trusts it.
     match unsafe { Component::deserialize_file(engine, path) } {
         Ok(component) => Some(component),
         Err(error) => {
@@ -124,11 +146,21 @@ mod tests {
         let cache = CompileCache::open(directory.path()).unwrap();
         assert!(!cache.compile(&engine, EMPTY).unwrap().cached);
         assert!(cache.compile(&engine, EMPTY).unwrap().cached);
-        let file = fs::read_dir(directory.path()).unwrap().next().unwrap().unwrap().path();
-        fs::remove_file(&file).unwrap();
-        fs::write(&file, b"not machine code").unwrap();
+        let file = cache.directory.join(format!("{}.cwasm", key(&engine, &Sha256::digest(EMPTY))));
+        let good = fs::read(&file).unwrap();
+        // In the place of the file, which is mapped, comes another: torn, of zeros, with one bit of
+        // its code changed; and without its digest it is not believed either.
+        let mut bit = good.clone();
+        *bit.last_mut().unwrap() ^= 1;
+        for damaged in [b"not machine code".to_vec(), vec![0; good.len()], bit, good[..64].to_vec()]
+        {
+            fs::remove_file(&file).unwrap();
+            fs::write(&file, damaged).unwrap();
+            assert!(!cache.compile(&engine, EMPTY).unwrap().cached);
+            assert!(cache.compile(&engine, EMPTY).unwrap().cached);
+        }
+        fs::remove_file(digest_of(&file)).unwrap();
         assert!(!cache.compile(&engine, EMPTY).unwrap().cached);
-        assert!(cache.compile(&engine, EMPTY).unwrap().cached);
     }
 
     #[test]

@@ -34,6 +34,13 @@ pub(crate) fn engine(scheduler: Arc<Scheduler>) -> wasmtime::Result<Made> {
     Ok(made)
 }
 
+/// Why the address space for all instances cannot be reserved here, if it cannot.
+#[must_use]
+pub fn address_space() -> Option<String> {
+    let made = Engine::new(config().allocation_strategy(pool()));
+    made.err().map(|error| error.root_cause().to_string())
+}
+
 /// What holds however memory is come by.
 fn config() -> Config {
     let mut config = Config::new();

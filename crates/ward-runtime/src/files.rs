@@ -56,6 +56,25 @@ pub(crate) fn snapshot(grant: &Grant<'_>, component: &str) -> Result<Option<Path
     Ok(Some(target))
 }
 
+/// What a manifest mounts by name that is not there, as sentences about its entries.
+#[must_use]
+pub fn absent(root: &Path, mounts: &[FileMount]) -> Vec<String> {
+    let absent = mounts.iter().filter_map(|mount| {
+        let (shown, is_there) = match mount {
+            FileMount::Glob(text) if is_glob(text) => return None,
+            FileMount::Glob(text) => {
+                (text.clone(), root.join(inner(text).ok()?).symlink_metadata().is_ok())
+            }
+            FileMount::Directory { source, .. } => {
+                let shown = source.strip_prefix(root).unwrap_or(source);
+                (shown.display().to_string(), source.exists())
+            }
+        };
+        (!is_there).then(|| format!("`{shown}` {}", missing()))
+    });
+    absent.collect()
+}
+
 /// `/mnt/data` as `mnt/data`; a path that climbs out is refused.
 fn inner(path: &str) -> Result<PathBuf, String> {
     let parts = Path::new(path).components();
@@ -229,7 +248,7 @@ mod tests {
     use tempfile::TempDir;
     use ward_manifest::FileMount;
 
-    use super::{Grant, snapshot};
+    use super::{Grant, absent, snapshot};
 
     /// `app/` with files in it, beside `outside/` and `state/`.
     fn place(app: &str, files: &[&str]) -> (TempDir, PathBuf) {
@@ -311,6 +330,13 @@ mod tests {
             let problem = mount(&app, &app, &[entry]).unwrap_err();
             assert!(problem.starts_with(name) && problem.contains("ward build"), "{problem}");
         }
+        let there =
+            FileMount::Directory { source: app.join("assets"), destination: "/".to_owned() };
+        let dist = FileMount::Directory { source: app.join("dist"), destination: "/".to_owned() };
+        let mounts = [glob("readme.md"), glob("assets"), glob("none/*"), there, dist];
+        let named = absent(&app, &mounts);
+        assert_eq!(named.len(), 2, "{named:?}");
+        assert!(named[0].starts_with("`readme.md`") && named[1].starts_with("`dist`"), "{named:?}");
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::limits::{
 };
 use crate::network::Network;
 use crate::peers::{Entered, Peer};
-use crate::server::{Phase, Protocol, Service};
+use crate::server::{Phase, Service};
 use crate::wire::Wire;
 
 /// What a connection was let in for.
@@ -158,11 +158,8 @@ impl Connection {
 pub(crate) type Speech = auto::Builder<TokioExecutor>;
 
 /// The protocol's settings, shared by all connections.
-pub(crate) fn speech(limits: &Limits, protocol: Protocol) -> Speech {
+pub(crate) fn speech(limits: &Limits) -> Speech {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    if protocol == Protocol::Http2 {
-        builder = builder.http2_only();
-    }
     builder.http1().max_buf_size(limits.head_buffer_bytes());
     builder
         .http2()

@@ -57,7 +57,8 @@ pub enum Phase {
 pub enum Protocol {
     /// HTTP/1.1 or HTTP/2, as the client likes.
     Any,
-    /// HTTP/2 and nothing else.
+    /// HTTP/2 is what TLS agrees on. A request that comes with HTTP/1.1 all the same reaches the
+    /// service, which has to say so.
     Http2,
 }
 
@@ -120,7 +121,7 @@ impl<S: Service> Server<S> {
         Ok(Self {
             doors: open,
             addresses,
-            speech: Arc::new(connection::speech(&limits, protocol)),
+            speech: Arc::new(connection::speech(&limits)),
             tls: tls.map(|tls| (tls, protocol)),
             house: House::new(limits, proxies),
         })

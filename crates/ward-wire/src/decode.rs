@@ -82,21 +82,21 @@ impl Decoder {
                 continue;
             };
             if field.label != Label::List && matches!(field.kind, Kind::Message(_)) {
-                let more = delimited(wire, &mut reader).map_err(|e| e.within(&field.wit))?;
+                let more = delimited(wire, &mut reader).map_err(|e| e.within(&field.proto))?;
                 join(&mut pending, index, more);
             } else {
-                self.field(field, wire, &mut reader, slot).map_err(|e| e.within(&field.wit))?;
+                self.field(field, wire, &mut reader, slot).map_err(|e| e.within(&field.proto))?;
             }
         }
         for (index, bytes) in pending {
             if let (Some(field), Some(slot)) = (plan.fields.get(index), slots.get_mut(index)) {
-                let value = self.payload(field, &bytes).map_err(|e| e.within(&field.wit))?;
+                let value = self.payload(field, &bytes).map_err(|e| e.within(&field.proto))?;
                 *slot = Some(labelled(field.label, value));
             }
         }
         let filled = slots.into_iter().zip(&plan.fields).map(|(slot, field)| match slot {
             Some(value) => Ok(value),
-            None => self.default(field).map_err(|e| e.within(&field.wit)),
+            None => self.default(field).map_err(|e| e.within(&field.proto)),
         });
         filled.collect()
     }
@@ -156,13 +156,13 @@ impl Decoder {
                 continue;
             };
             if matches!(field.kind, Kind::Message(_) | Kind::Empty) {
-                let more = delimited(wire, &mut reader).map_err(|e| e.within(&field.wit))?;
+                let more = delimited(wire, &mut reader).map_err(|e| e.within(&field.proto))?;
                 pending.retain(|(set, _)| *set == index);
                 join(&mut pending, index, more);
                 scalars = None;
             } else {
                 let value = scalar(&field.kind, wire, &mut reader);
-                scalars = Some((number - 1, value.map_err(|e| e.within(&field.wit))?));
+                scalars = Some((number - 1, value.map_err(|e| e.within(&field.proto))?));
                 pending.clear();
             }
         }
@@ -175,10 +175,10 @@ impl Decoder {
         };
         let case = u32::try_from(index).unwrap_or(u32::MAX);
         if matches!(field.kind, Kind::Empty) {
-            empty(&bytes).map_err(|e| e.within(&field.wit))?;
+            empty(&bytes).map_err(|e| e.within(&field.proto))?;
             return Ok((case, None));
         }
-        let value = self.payload(field, &bytes).map_err(|e| e.within(&field.wit))?;
+        let value = self.payload(field, &bytes).map_err(|e| e.within(&field.proto))?;
         Ok((case, Some(Box::new(value))))
     }
 

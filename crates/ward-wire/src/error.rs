@@ -51,8 +51,8 @@ impl DecodeError {
         self.within(&format!("[{index}]"))
     }
 
-    /// Which field, as the contract names it, with dots for nesting and brackets for an element of
-    /// a list: `entries[3].amount.currency`. Empty for the message as a whole.
+    /// Which field, as the .proto file names it, with dots for nesting and brackets for an element
+    /// of a list: `entries[3].amount.currency`. Empty for the message as a whole.
     pub fn field(&self) -> &str {
         &self.field
     }

@@ -6,6 +6,7 @@ use wit_parser::{Field, Resolve, Span, Type, TypeDefKind};
 
 use crate::Value;
 use crate::contract::definition;
+use crate::naming::lower_snake;
 
 /// Why there is no response to write.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +27,8 @@ pub enum Failure {
     Mismatch,
 }
 
-/// One thing that is wrong with a request: the field, and a description of what is wrong.
+/// One thing that is wrong with a request: the field, as the .proto file names it whatever the
+/// function calls it, and a description of what is wrong.
 pub type Violation = (String, String);
 
 /// What a function without a `result`, or with a payload that says no more, is said to fail with.
@@ -144,7 +146,9 @@ fn case(name: &str, payload: Payload, value: Option<&Value>) -> Option<Failure> 
         (Payload::Text, Some(Value::String(text))) => (Some(text.clone()), Vec::new()),
         (Payload::Violations(field, description), Some(Value::List(list))) => {
             let violation = |value: &Value| match value {
-                Value::Record(texts) => Some((text(texts, field)?, text(texts, description)?)),
+                Value::Record(texts) => {
+                    Some((lower_snake(&text(texts, field)?), text(texts, description)?))
+                }
                 _ => None,
             };
             (None, list.iter().map(violation).collect::<Option<_>>()?)

@@ -6,7 +6,7 @@ use prost_types::FileDescriptorSet;
 
 use crate::derive::Deriver;
 use crate::document::Document;
-use crate::plan::MessagePlan;
+use crate::plan::{Label, MessagePlan};
 use crate::{Contract, DecodeError, Mismatch, Naming, Refusal, Value};
 use crate::{decode, descriptor, encode, json, text};
 
@@ -61,6 +61,16 @@ impl Message {
     /// has its default.
     pub fn from_json(&self, json: &serde_json::Value) -> Result<Value, DecodeError> {
         json::read(&self.plan, json)
+    }
+
+    /// The fields that an object in JSON lacks or has as null, by their names there: of those that
+    /// are neither an `option` nor a list. Reading gives each its default, which may be what nobody
+    /// meant.
+    pub fn missing(&self, json: &serde_json::Value) -> Vec<&str> {
+        let is_given = |name: &str| json.get(name).is_some_and(|value| !value.is_null());
+        let fields = self.plan.fields.iter().filter(|field| field.label == Label::Single);
+        let missing = fields.filter(|field| !is_given(&field.json) && !is_given(&field.proto));
+        missing.map(|field| field.json.as_str()).collect()
     }
 
     /// Descriptors of its file and of all that it imports, imported ones first.

@@ -59,8 +59,6 @@ pub(crate) enum Shape {
 /// A field of a message.
 #[derive(Debug)]
 pub(crate) struct FieldPlan {
-    /// As the contract names it: `order-id`.
-    pub(crate) wit: String,
     /// As the .proto file names it: `order_id`.
     pub(crate) proto: String,
     /// As JSON names it: `orderId`.

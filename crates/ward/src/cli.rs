@@ -73,30 +73,48 @@ pub(crate) struct FromArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ConfigArgs {
     /// Set a variable: NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml; may be repeated
-    #[arg(long = "variable", value_name = "NAME=VALUE")]
+    #[arg(long = "variable", value_name = "NAME=VALUE", global = true)]
     pub(crate) variables: Vec<String>,
 
     /// Where variables and stores come from
-    #[arg(long, value_name = "PATH", env = "RUNTIME_CONFIG_FILE")]
+    #[arg(long, value_name = "PATH", env = "RUNTIME_CONFIG_FILE", global = true)]
     pub(crate) runtime_config_file: Option<PathBuf>,
 
     /// Where data, keys and passwords are kept [default: .ward beside the manifest]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", global = true)]
     pub(crate) state_dir: Option<PathBuf>,
 
     /// An administrator's address on a PostgreSQL that already runs; roles and databases are made
     /// there
-    #[arg(long, value_name = "URL", env = "WARD_DATABASE_URL", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "WARD_DATABASE_URL",
+        hide_env_values = true,
+        global = true
+    )]
     pub(crate) database_url: Option<String>,
 
-    /// Kafka brokers for events: HOST:PORT, several with commas between [default: tables in
-    /// PostgreSQL]
-    #[arg(long = "kafka-brokers", value_name = "ADDRESSES", env = "WARD_KAFKA_BROKERS")]
+    /// Kafka brokers for events: HOST:PORT (9092 where it is left out), several with commas between
+    /// [default: tables in PostgreSQL]
+    #[arg(
+        long = "kafka-brokers",
+        value_name = "ADDRESSES",
+        env = "WARD_KAFKA_BROKERS",
+        hide_env_values = true,
+        global = true
+    )]
     pub(crate) brokers: Option<String>,
 
     /// A PostgreSQL database that several wards keep events in [default: `events` beside the
     /// others]
-    #[arg(long, value_name = "URL", env = "WARD_EVENT_LOG_URL", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "WARD_EVENT_LOG_URL",
+        hide_env_values = true,
+        global = true
+    )]
     pub(crate) event_log_url: Option<String>,
 }
 
@@ -233,8 +251,8 @@ pub(crate) struct DoctorArgs {
     #[arg(long)]
     pub(crate) fix: bool,
 
-    /// Check only these, separated by commas: manifest, toolchain, target, components, postgresql,
-    /// broker, ports, state
+    /// Check only these, separated by commas: manifest, toolchain, target, components, memory,
+    /// postgresql, broker, ports, state
     #[arg(long, value_name = "CHECKS", value_delimiter = ',', hide_possible_values = true)]
     pub(crate) only: Vec<Check>,
 
@@ -262,7 +280,9 @@ pub(crate) enum Check {
     Target,
     /// The components' wasm files
     Components,
-    /// PostgreSQL's server programs, or the server of --database-url
+    /// Address space for instances
+    Memory,
+    /// PostgreSQL's server programs, or the servers of the addresses that were given
     Postgresql,
     /// The Kafka broker, where one is given for events
     Broker,
@@ -345,9 +365,32 @@ pub(crate) enum EventsCommand {
     DeadLetters(DeadLettersArgs),
 }
 
+/// The manifest, behind a command that has no `--from` of its own.
+#[derive(Debug, Args)]
+pub(crate) struct FromBehindArgs {
+    /// The manifest, or the directory it is in [default: spin.toml]
+    #[arg(short = 'f', long = "from", value_name = "PATH", id = "manifest")]
+    pub(crate) from: Option<PathBuf>,
+}
+
+impl EventsCommand {
+    /// The manifest that is named behind the command.
+    pub(crate) fn from(&self) -> Option<&PathBuf> {
+        match self {
+            Self::Tail(args) => args.from.from.as_ref(),
+            Self::Produce(args) => args.from.from.as_ref(),
+            Self::DeadLetters(args) => args.from.from.as_ref(),
+            Self::Replay(_) => None,
+        }
+    }
+}
+
 /// `ward events tail`
 #[derive(Debug, Args)]
 pub(crate) struct TailArgs {
+    #[command(flatten)]
+    pub(crate) from: FromBehindArgs,
+
     /// The topic
     pub(crate) topic: String,
 
@@ -367,6 +410,9 @@ pub(crate) struct TailArgs {
 /// `ward events produce`
 #[derive(Debug, Args)]
 pub(crate) struct ProduceArgs {
+    #[command(flatten)]
+    pub(crate) from: FromBehindArgs,
+
     /// The topic
     pub(crate) topic: String,
 
@@ -398,13 +444,21 @@ pub(crate) struct ReplayArgs {
 /// `ward events dead-letters`
 #[derive(Debug, Args)]
 pub(crate) struct DeadLettersArgs {
+    #[command(flatten)]
+    pub(crate) from: FromBehindArgs,
+
     /// Only what came from this topic
     #[arg(long)]
     pub(crate) topic: Option<String>,
 
-    /// Send them to where they came from; they are not listed any more then
+    /// Send each to where it came from, for the group that could not consume it; they are not
+    /// listed any more then
     #[arg(long)]
     pub(crate) resend: bool,
+
+    /// Only this one, by the partition and offset that are listed
+    #[arg(long, value_name = "PARTITION:OFFSET", value_parser = letter)]
+    pub(crate) letter: Option<(i32, i64)>,
 
     /// Show what may be about a person, too
     #[arg(long)]
@@ -424,6 +478,13 @@ fn assignment(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("must be NAME=VALUE".to_owned()),
     }
+}
+
+/// `PARTITION:OFFSET`.
+fn letter(text: &str) -> Result<(i32, i64), String> {
+    let parts = text.split_once(':');
+    let read = parts.and_then(|(partition, at)| Some((partition.parse().ok()?, at.parse().ok()?)));
+    read.ok_or_else(|| "must be PARTITION:OFFSET, as in 0:7".to_owned())
 }
 
 /// `HOST:PORT` to listen on. A name is looked up; of its addresses an IPv4 one is preferred, as in

@@ -2,7 +2,7 @@
 //! components consume what, and which log both go through. What is wrong with the contracts is told
 //! before anything is served; that the log is away is nobody's failure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -121,6 +121,18 @@ pub(crate) fn prepare(
 /// Starts what was prepared.
 pub(crate) fn start(options: Option<EventsOptions>) -> Option<Events> {
     options.map(Events::start)
+}
+
+/// Every topic that is written or read, dead letters among them.
+pub(crate) fn topics(app: &App) -> Vec<String> {
+    let outboxes = app.kafka.iter().flat_map(|settings| &settings.outboxes);
+    let mut topics: BTreeSet<String> = outboxes.map(|outbox| outbox.topic.clone()).collect();
+    for trigger in &app.kafka_triggers {
+        for topic in &trigger.topics {
+            topics.extend([topic.clone(), trigger.dead_letter_of(topic)]);
+        }
+    }
+    topics.into_iter().collect()
 }
 
 /// The contracts: each subdirectory is a package.

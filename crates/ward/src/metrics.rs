@@ -154,6 +154,8 @@ mod tests {
             ward_consumer_done_total{trigger="x",group="g"} 0
             ward_consumer_retries_total{trigger="x",group="g"} 0
             ward_consumer_dead_letters_total{trigger="x",group="g"} 0
+            ward_consumer_tombstones_total{trigger="x",group="g"} 0
+            ward_consumer_for_others_total{trigger="x",group="g"} 0
             ward_consumer_waiting{trigger="x",group="g"} 2"#]]
         .assert_eq(&samples.join("\n"));
     }

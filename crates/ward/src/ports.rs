@@ -23,40 +23,77 @@ pub(crate) fn apply(settings: &mut Settings, listen: Option<SocketAddr>, no_list
     }
 }
 
-/// Tries every address; the first that cannot be had is the failure. `grpc` is that of gRPC,
-/// `metrics` that of `--metrics`.
+/// Tries every address; those that cannot be had are the failure. `grpc` is that of gRPC, `metrics`
+/// that of `--metrics`.
 pub(crate) fn check(
     settings: &Settings,
     grpc: Option<SocketAddr>,
     metrics: Option<SocketAddr>,
 ) -> Result<(), Failure> {
-    probe("the gateway", settings.listen)?;
-    settings.listeners.iter().try_for_each(|(component, address)| probe(component, *address))?;
-    grpc.map_or(Ok(()), |address| probe("gRPC", address))?;
-    metrics.map_or(Ok(()), |address| probe("metrics", address))
+    let busy = busy(settings, grpc, metrics);
+    if busy.is_empty() {
+        return Ok(());
+    }
+    let mut advice: Vec<&str> = busy.iter().map(|busy| busy.advice).collect();
+    advice.dedup();
+    let mut others: Vec<&str> = busy.iter().map(|busy| busy.other).collect();
+    others.dedup();
+    let help = format!("{}{}", advice.join(""), others.join(", or "));
+    Err(Failure::all(busy.iter().map(|busy| &busy.problem)).help(help))
 }
 
-fn probe(whose: &str, address: SocketAddr) -> Result<(), Failure> {
-    TcpListener::bind(address).map(drop).map_err(|error| taken(whose, address, &error))
+/// An address that cannot be had.
+pub(crate) struct Busy {
+    problem: String,
+    /// What may be done about the address.
+    advice: &'static str,
+    /// Where to say another.
+    other: &'static str,
+}
+
+impl Busy {
+    /// It alone as a failure.
+    pub(crate) fn failure(self) -> Failure {
+        Failure::new(self.problem).help(format!("{}{}", self.advice, self.other))
+    }
+}
+
+/// All that cannot be had, each by itself.
+pub(crate) fn busy(
+    settings: &Settings,
+    grpc: Option<SocketAddr>,
+    metrics: Option<SocketAddr>,
+) -> Vec<Busy> {
+    let gateway = std::iter::once(("the gateway", settings.listen));
+    let own = settings.listeners.iter().map(|(component, address)| (component.as_str(), *address));
+    let grpc = grpc.map(|address| ("gRPC", address));
+    let metrics = metrics.map(|address| ("metrics", address));
+    let all = gateway.chain(own).chain(grpc).chain(metrics);
+    all.filter_map(|(whose, address)| probe(whose, address)).collect()
+}
+
+fn probe(whose: &str, address: SocketAddr) -> Option<Busy> {
+    TcpListener::bind(address).err().map(|error| taken(whose, address, &error))
 }
 
 /// What to say about an address that cannot be had.
-fn taken(whose: &str, address: SocketAddr, error: &io::Error) -> Failure {
-    let failure = |problem: &str| Failure::new(format!("{address}, for {whose}, {problem}"));
+fn taken(whose: &str, address: SocketAddr, error: &io::Error) -> Busy {
+    let (problem, advice) = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            ("is in use".to_owned(), "stop what listens there (another ward?), or ")
+        }
+        io::ErrorKind::PermissionDenied => {
+            ("needs more rights".to_owned(), "ports below 1024 are root's; ")
+        }
+        _ => (format!("cannot be listened on: {error}"), ""),
+    };
     let other = match whose {
         "the gateway" => "choose another with --listen",
         "gRPC" => "choose another with --grpc-listen",
         "metrics" => "choose another with --metrics",
         _ => "change it under [application.tool.ward.listeners], or give --no-listeners",
     };
-    match error.kind() {
-        io::ErrorKind::AddrInUse => failure("is in use")
-            .help(format!("stop what listens there (another ward?), or {other}")),
-        io::ErrorKind::PermissionDenied => {
-            failure("needs more rights").help(format!("ports below 1024 are root's; {other}"))
-        }
-        _ => failure(&format!("cannot be listened on: {error}")).help(other),
-    }
+    Busy { problem: format!("{address}, for {whose}, {problem}"), advice, other }
 }
 
 #[cfg(test)]
@@ -102,5 +139,13 @@ mod tests {
         let failure = check(&settings, Some(taken), None).unwrap_err();
         assert!(failure.messages()[0].contains("for gRPC, is in use"), "{failure:?}");
         assert!(failure.advice().unwrap().contains("--grpc-listen"), "{failure:?}");
+        // All that are taken, at once.
+        settings.listen = taken;
+        settings.listeners.insert("auth".to_owned(), taken);
+        let failure = check(&settings, Some(taken), None).unwrap_err();
+        assert_eq!(failure.messages().len(), 3, "{failure:?}");
+        let advice = failure.advice().unwrap();
+        assert!(advice.matches("stop what listens there").count() == 1, "{advice}");
+        assert!(advice.contains("--listen") && advice.contains("--grpc-listen"), "{advice}");
     }
 }

@@ -84,6 +84,17 @@ async fn an_account_from_its_opening_to_a_statement() {
     let details = String::from_utf8_lossy(status.details()).into_owned();
     assert!(details.contains("google.rpc.BadRequest"), "{details}");
     assert!(details.contains("amount.currency"), "{details}");
+
+    // Fields are named as the client knows them, in the details and in words.
+    let nothing = json!({
+        "accountId": account, "entryId": Uuid::new_v4().to_string(), "amount": money(0),
+        "description": "Nothing",
+    });
+    let status = call("PostCharge", nothing).await.unwrap_err();
+    let details = String::from_utf8_lossy(status.details()).into_owned();
+    for text in [status.message(), &details] {
+        assert!(text.contains("amount.minor_units"), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod authz;
 mod billing;
 mod chaos;
 mod cli;
+mod doctor;
 mod elsewhere;
 mod events;
 mod grpc;

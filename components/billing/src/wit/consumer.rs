@@ -32,12 +32,13 @@ impl Guest for Component {
     }
 }
 
-/// Takes up what an event asks for. A kind that is not known here asks for nothing: other services
-/// may have learnt it before this one has to.
+/// Takes up what an event asks for. A kind that is not known here asks for nothing, as everywhere
+/// (docs/events.md): other services may have learnt it before this one has to.
 fn read(event: &PatientEvent, traceparent: Option<&str>, wishes: &mut Wishes) -> Outcome {
     let wanted = match event.event_type.as_str() {
         "PATIENT_CREATED" => &mut wishes.open,
         "PATIENT_DELETED" => &mut wishes.close,
+        "" => return Outcome::Reject("event-type is missing".to_owned()),
         _ => return Outcome::Done,
     };
     let (patient_id, event_id) = (check::id(&event.patient_id), check::id(&event.event_id));
@@ -98,6 +99,7 @@ mod tests {
         check("PATIENT_DELETED", PATIENT, EVENT, "Outcome::Done", (0, 1));
         check("PATIENT_UPDATED", PATIENT, EVENT, "Outcome::Done", (0, 0));
         check("PATIENT_MERGED", "7", "", "Outcome::Done", (0, 0));
+        check("", PATIENT, EVENT, "Outcome::Reject(\"event-type is missing\")", (0, 0));
         let refused = |field: &str| format!("Outcome::Reject(\"{field} is no UUID\")");
         check("PATIENT_CREATED", "7", EVENT, &refused("patient-id"), (0, 0));
         check("PATIENT_DELETED", PATIENT, "", &refused("event-id"), (0, 0));

@@ -9,7 +9,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
-use ward_embedded::{EmbeddedError, Options, Origin, Postgres, quiet};
+use tokio_postgres::error::SqlState;
+use ward_embedded::{ClusterState, EmbeddedError, Options, Origin, Postgres, quiet};
 
 use crate::{connect, start, value};
 
@@ -48,6 +49,50 @@ async fn data_port_and_password_survive_a_restart() {
     assert_eq!(value::<i32>(&client, "SELECT n FROM kept").await, 42);
     assert_eq!(value::<String>(&client, "SHOW fsync").await, "on");
     server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_service_comes_into_no_database_but_its_own() {
+    let (_directory, state) = state();
+    let server = start(&state).await;
+    server.ensure_database("auth", "secret").await.unwrap();
+    for database in ["postgres", "template1"] {
+        let url = format!("postgres://auth:secret@{}/{database}", server.host());
+        let error = connect(&url).await.err().unwrap();
+        assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{database}");
+    }
+    server.stop().await.unwrap();
+}
+
+/// As when a ward and its server are killed in a recovery: what is left of it goes after a while.
+#[tokio::test]
+async fn what_is_left_of_a_killed_server_is_waited_for() {
+    let (_directory, state) = state();
+    let mut owner = spawn_owner(&state);
+    let first = postmaster(&state);
+    let child = children(first).into_iter().next().expect("a process of the server's");
+    kill_process(child, Signal::STOP).unwrap();
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    kill_process(first, Signal::KILL).unwrap();
+    let going_on = tokio::spawn(async move {
+        sleep(Duration::from_secs(3)).await;
+        kill_process(child, Signal::CONT).unwrap();
+    });
+    let began = std::time::Instant::now();
+    let server = start(&state).await;
+    assert!(began.elapsed() > Duration::from_secs(2), "nothing was in its way");
+    going_on.await.unwrap();
+    let client = connect(&server.admin_url()).await.unwrap();
+    assert_eq!(value::<i32>(&client, "SELECT 1").await, 1);
+    server.stop().await.unwrap();
+}
+
+/// The processes that a server has started.
+fn children(parent: Pid) -> Vec<Pid> {
+    let file = format!("/proc/{0}/task/{0}/children", parent.as_raw_nonzero());
+    let text = fs::read_to_string(file).unwrap();
+    text.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
 }
 
 #[tokio::test]
@@ -128,10 +173,17 @@ async fn a_pid_file_of_another_process_is_no_obstacle() {
 }
 
 #[tokio::test]
-async fn an_empty_pid_file_is_no_obstacle() {
+async fn a_pid_file_that_cannot_be_read_is_no_obstacle() {
     let (_directory, state) = state();
+    assert_eq!(Postgres::look(&state).unwrap(), None);
     start(&state).await.stop().await.unwrap();
-    fs::write(state.join("postgres/postmaster.pid"), "").unwrap();
+    let (data, file) = (state.join("postgres"), state.join("postgres/postmaster.pid"));
+    let data = fs::canonicalize(data).unwrap();
+    assert_eq!(Postgres::look(&state).unwrap(), Some(ClusterState::Stopped(data.clone())));
+    // As a loss of power leaves it.
+    fs::write(&file, [0; 64]).unwrap();
+    let unreadable = ClusterState::Unreadable(data.join("postmaster.pid"));
+    assert_eq!(Postgres::look(&state).unwrap(), Some(unreadable));
     let server = start(&state).await;
     assert_eq!(server.origin(), Origin::Started);
     server.stop().await.unwrap();

@@ -1,7 +1,7 @@
 //! One database and role per service, closed to the others.
 
 use tokio_postgres::error::SqlState;
-use ward_embedded::{ExistingRole, Postgres, ensure_database};
+use ward_embedded::{EmbeddedError, ExistingRole, Postgres, ensure_database};
 
 use crate::{connect, value};
 
@@ -35,6 +35,23 @@ async fn ensuring_twice_and_at_once_is_safe() {
     first.and(second).and(third).unwrap();
     let url = format!("postgres://auth:secret@{}/auth", server.host());
     connect(&url).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_holds_the_lock_is_named_and_not_waited_for() {
+    let server = Postgres::ephemeral().await.unwrap();
+    let admin = connect(&server.admin_url()).await.unwrap();
+    admin.batch_execute("CREATE ROLE stranger LOGIN PASSWORD 'stranger'").await.unwrap();
+    let url = format!("postgres://stranger:stranger@{}/postgres", server.host());
+    let stranger = connect(&url).await.unwrap();
+    let lock = "SELECT pg_advisory_lock(hashtext('ward'), hashtext('auth'))";
+    stranger.batch_execute(lock).await.unwrap();
+    let ensured = ensure_database(&admin, "auth", "secret", ExistingRole::KeepPassword).await;
+    let error = ensured.unwrap_err();
+    assert!(matches!(error, EmbeddedError::Provisioning(..)), "{error}");
+    assert!(error.to_string().contains("the role stranger"), "{error}");
+    drop(stranger);
+    ensure_database(&admin, "auth", "secret", ExistingRole::KeepPassword).await.unwrap();
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ mod embedded;
 mod health;
 mod kafka;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 pub use embedded::EmbeddedLog;
 pub(crate) use health::Health;
-pub use kafka::{Connection, ConnectionError, KafkaLog};
+pub use kafka::{Connection, ConnectionError, KafkaLog, Seen};
 
 /// A record to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,6 +189,25 @@ pub trait Member: Send {
 /// First and one past the last offset, by partition.
 pub type Ends = BTreeMap<i32, (i64, i64)>;
 
+/// What a look came to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Chunk {
+    /// Of each partition in order.
+    pub records: Vec<Incoming>,
+    /// Partitions of which nothing more was there. An offset need not have a record, the last one
+    /// least of all: it may be a transaction's mark, or what a compaction left.
+    pub ended: BTreeSet<i32>,
+}
+
+/// A topic that is not there and could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unmade {
+    /// Which.
+    pub topic: String,
+    /// The log's word for why.
+    pub reason: String,
+}
+
 /// A look at a topic from outside of any group.
 pub trait View: Send {
     /// Where the partitions began and ended when the look began.
@@ -197,8 +216,9 @@ pub trait View: Send {
     /// Reads from these offsets on.
     fn begin(&mut self, starts: &BTreeMap<i32, i64>) -> Result<(), ToolError>;
 
-    /// The next records, none where there are none for a moment.
-    fn next(&mut self) -> BoxFuture<'_, Result<Vec<Incoming>, ToolError>>;
+    /// The next records, none where there are none for a moment. That a partition has ended is
+    /// said once at least before anything more of it comes.
+    fn next(&mut self) -> BoxFuture<'_, Result<Chunk, ToolError>>;
 
     /// The positions of the group that was named, where it has one.
     fn committed(&mut self) -> BoxFuture<'_, Result<BTreeMap<i32, i64>, ToolError>>;
@@ -242,12 +262,13 @@ pub trait Log: Send + Sync + 'static {
     /// one key keep their order if the second is handed over after the first's reply.
     fn append(&self, topic: &str, record: &Outgoing, reply: Reply) -> Result<(), SendError>;
 
-    /// Makes the topics that are missing.
+    /// Makes the topics that are missing; says which could not be made. Fails when it cannot be
+    /// known which there are.
     fn ensure_topics<'l>(
         &'l self,
         topics: &'l [String],
         shape: TopicShape,
-    ) -> BoxFuture<'l, Result<(), Trouble>>;
+    ) -> BoxFuture<'l, Result<Vec<Unmade>, Trouble>>;
 
     /// Joins a group.
     fn join(

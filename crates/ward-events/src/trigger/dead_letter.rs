@@ -9,6 +9,35 @@ use crate::log::{Headers, Incoming, Log, Outgoing, SendError, deliver as append}
 /// Headers of ours begin with this; a record's own stay beside them.
 const PREFIX: &str = "ward-dead-";
 
+/// What a letter says whose value was too large to go with it.
+const VALUE: &str = "ward-dead-value";
+
+/// A record that is sent again says for whom, and which letter it was.
+const RESENT: &str = "ward-resent-";
+const RESENT_GROUP: &str = "ward-resent-group";
+const RESENT_LETTER: &str = "ward-resent-letter";
+
+/// Whether a group is to take a record: one that is sent again is for the group that failed.
+pub(super) fn is_for(record: &Incoming, group: &str) -> bool {
+    header(record, RESENT_GROUP).is_none_or(|own| own == group)
+}
+
+/// Which letter a record was before it was sent again.
+pub(crate) fn resent_letter(record: &Incoming) -> Option<&str> {
+    header(record, RESENT_LETTER)
+}
+
+/// Whether a letter is without the value it was about.
+pub(crate) fn is_value_elsewhere(letter: &Incoming) -> bool {
+    letter.value.is_none() && header(letter, VALUE).is_some()
+}
+
+/// A header's last value, where it is text.
+pub(crate) fn header<'r>(record: &'r Incoming, name: &str) -> Option<&'r str> {
+    let value = record.headers.iter().rev().find(|(own, _)| own == name)?.1.as_deref()?;
+    std::str::from_utf8(value).ok()
+}
+
 /// Why a record was set aside, and where it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
@@ -53,7 +82,7 @@ impl DeadLetter {
     /// failed again has the newer reason only.
     #[must_use]
     pub fn wrap(&self, record: &Incoming) -> Outgoing {
-        let mut headers = without_ours(record);
+        let mut headers = without(record, &[PREFIX]);
         headers.extend(self.headers());
         Outgoing { key: record.key.clone(), value: record.value.clone(), headers }
     }
@@ -61,11 +90,7 @@ impl DeadLetter {
     /// What the headers of a dead letter say; `None` if it is none of ours.
     #[must_use]
     pub fn read(record: &Incoming) -> Option<DeadLetter> {
-        let text = |name: &str| {
-            let name = format!("{PREFIX}{name}");
-            let value = record.headers.iter().rev().find(|(own, _)| *own == name)?.1.clone()?;
-            String::from_utf8(value).ok()
-        };
+        let text = |name: &str| header(record, &format!("{PREFIX}{name}")).map(str::to_owned);
         Some(DeadLetter {
             reason: text("reason")?,
             component: text("component")?,
@@ -79,14 +104,14 @@ impl DeadLetter {
         })
     }
 
-    /// The record as it was before it was set aside.
-    #[must_use]
-    pub fn unwrap_record(record: &Incoming) -> Outgoing {
-        Outgoing {
-            key: record.key.clone(),
-            value: record.value.clone(),
-            headers: without_ours(record),
+    /// The record as it was before it was set aside, for the group that set it aside. `letter` is
+    /// what it is known by.
+    pub(crate) fn again(&self, record: &Incoming, letter: &str) -> Outgoing {
+        let mut headers = without(record, &[PREFIX, RESENT]);
+        for (name, value) in [(RESENT_GROUP, self.group.as_str()), (RESENT_LETTER, letter)] {
+            headers.push((name.to_owned(), Some(value.as_bytes().to_vec())));
         }
+        Outgoing { key: record.key.clone(), value: record.value.clone(), headers }
     }
 
     /// The time to write into `at`.
@@ -96,9 +121,10 @@ impl DeadLetter {
     }
 }
 
-fn without_ours(record: &Incoming) -> Headers {
+fn without(record: &Incoming, prefixes: &[&str]) -> Headers {
     let headers = record.headers.iter();
-    headers.filter(|(name, _)| !name.starts_with(PREFIX)).cloned().collect()
+    let is_ours = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    headers.filter(|(name, _)| !is_ours(name)).cloned().collect()
 }
 
 /// Sends until the log has it. With our headers a record may be too large where it was not
@@ -110,7 +136,7 @@ pub(super) async fn deliver(log: &dyn Log, topic: &str, mut record: Outgoing) {
             Ok(()) => return,
             Err(SendError::Refused(_) | SendError::Unsendable(_)) if record.value.is_some() => {
                 record.value = None;
-                record.headers.push((format!("{PREFIX}value"), Some(b"left behind".to_vec())));
+                record.headers.push((VALUE.to_owned(), Some(b"left behind".to_vec())));
             }
             Err(_) => {
                 tokio::time::sleep(pause(attempt, OUTAGE_PAUSE_MIN, OUTAGE_PAUSE_MAX)).await;
@@ -124,7 +150,7 @@ pub(super) async fn deliver(log: &dyn Log, topic: &str, mut record: Outgoing) {
 mod tests {
     use std::sync::Arc;
 
-    use super::{DeadLetter, Incoming};
+    use super::{DeadLetter, Incoming, is_for, resent_letter};
 
     fn letter(reason: &str) -> DeadLetter {
         DeadLetter {
@@ -158,11 +184,17 @@ mod tests {
         let wrapped = letter("first").wrap(&record(own.clone()));
         let there = record(wrapped.headers);
         assert_eq!(DeadLetter::read(&there).unwrap().reason, "first");
-        assert_eq!(DeadLetter::unwrap_record(&there).headers, own);
-        // Set aside once more, it has one reason.
-        let again = record(letter("second").wrap(&there).headers);
+        let back = record(letter("first").again(&there, "order.dead-letter:0:0").headers);
+        assert_eq!(back.headers[..1], own);
+        assert_eq!(resent_letter(&back), Some("order.dead-letter:0:0"));
+        assert!(is_for(&back, "g") && !is_for(&back, "h") && is_for(&there, "h"));
+        // Set aside once more it has one reason, and sent once more one group.
+        let again = record(letter("second").wrap(&back).headers);
         assert_eq!(DeadLetter::read(&again).unwrap().reason, "second");
-        assert_eq!(again.headers.len(), there.headers.len());
+        assert_eq!(again.headers.len(), there.headers.len() + 2);
+        let back = letter("second").again(&again, "order.dead-letter:0:1");
+        assert_eq!(back.headers.len(), 3);
+        assert_eq!(resent_letter(&record(back.headers)), Some("order.dead-letter:0:1"));
     }
 
     #[test]

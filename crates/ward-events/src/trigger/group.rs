@@ -32,6 +32,25 @@ pub(crate) struct Addressed<R> {
     pub(crate) letter: Letter<R>,
 }
 
+/// What is to be done with a record that arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// The component gets it.
+    Wanted,
+    /// It is nothing for the component.
+    PassedOver,
+    /// It cannot be handed out, for this reason.
+    Unreadable(String),
+}
+
+/// What became of a record that arrived for the first time.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Pushed<R> {
+    Waiting,
+    PassedOver,
+    Leaving(Addressed<R>),
+}
+
 /// The partitions of one consumer.
 pub(crate) struct Group<R> {
     rules: Rules,
@@ -103,20 +122,31 @@ impl<R: Clone> Group<R> {
         }
     }
 
-    /// A record arrived; `unreadable` says why it cannot be handed out. Records of partitions that
-    /// are not ours are somebody else's.
+    /// A record arrived. Records of partitions that are not ours are
+    /// somebody else's, and what comes twice is here already: `None`.
     pub(crate) fn push(
         &mut self,
         place: &TopicPartition,
-        (offset, key, bytes): (i64, &[u8], usize),
+        (offset, key, bytes): (i64, Option<&[u8]>, usize),
         record: R,
-        unreadable: Option<String>,
+        arrival: Arrival,
         now: Moment,
-    ) -> Option<Addressed<R>> {
+    ) -> Option<Pushed<R>> {
         let slot = self.slots.get_mut(place).filter(|slot| !slot.closing)?;
-        slot.partition.push(offset, key, record, bytes, (now, self.passed));
-        let letter = slot.partition.unreadable(offset, unreadable?)?;
-        Some(Addressed { place: place.clone(), epoch: slot.epoch, letter })
+        if !slot.partition.push(offset, key, record, bytes, (now, self.passed)) {
+            return None;
+        }
+        Some(match arrival {
+            Arrival::Wanted => Pushed::Waiting,
+            Arrival::PassedOver => {
+                slot.partition.set_aside(offset);
+                Pushed::PassedOver
+            }
+            Arrival::Unreadable(reason) => {
+                let letter = slot.partition.unreadable(offset, reason)?;
+                Pushed::Leaving(Addressed { place: place.clone(), epoch: slot.epoch, letter })
+            }
+        })
     }
 
     /// The next call to make.

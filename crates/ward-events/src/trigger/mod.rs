@@ -2,7 +2,7 @@
 //! and commits what it has answered for. Start at [`TriggerHandle::spawn`]; the promises and what
 //! they rest on are in `partition`.
 
-mod dead_letter;
+pub(crate) mod dead_letter;
 mod group;
 mod partition;
 #[cfg(test)]

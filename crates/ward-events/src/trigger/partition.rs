@@ -5,7 +5,8 @@
 //!
 //! The promises: a record is gone only when the component has answered for it (done or rejected) or
 //! it was set aside; the position that is committed never passes one that is not gone; and while a
-//! record waits to be tried again, nothing later of its key is handed out. Other keys go on.
+//! record waits to be tried again, nothing later of its key is handed out. Other keys go on, and
+//! so do records without one.
 //!
 //! A record that fails by itself must not fail for ever, and an outage must not send good records
 //! to the dead letters. So a failed attempt counts against a record only when other records passed
@@ -86,9 +87,16 @@ enum State {
     Leaving,
 }
 
+/// What keeps its order: a key, or a record that has none by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Key {
+    Of(Arc<[u8]>),
+    Alone(i64),
+}
+
 #[derive(Debug)]
 struct HeldRecord<R> {
-    key: Arc<[u8]>,
+    key: Key,
     record: R,
     bytes: usize,
     state: State,
@@ -110,7 +118,7 @@ pub(crate) struct Partition<R> {
     end: Option<i64>,
     committed: Option<i64>,
     /// Keys with a record that waits to be tried again, and until when.
-    held: HashMap<Arc<[u8]>, Moment>,
+    held: HashMap<Key, Moment>,
     calling: Vec<i64>,
     batch_limit: usize,
     not_before: Moment,
@@ -138,23 +146,24 @@ impl<R: Clone> Partition<R> {
         }
     }
 
-    /// A record arrived. `passed` is how many records have passed anywhere so far.
+    /// A record arrived; whether for the first time. `passed` is how many records have passed
+    /// anywhere so far.
     pub(crate) fn push(
         &mut self,
         offset: i64,
-        key: &[u8],
+        key: Option<&[u8]>,
         record: R,
         bytes: usize,
         (now, passed): (Moment, u64),
-    ) {
+    ) -> bool {
         // Fetched again after a pause or an error: it is here already.
         if self.end.is_some_and(|end| offset < end) {
-            return;
+            return false;
         }
         self.end = Some(offset + 1);
         self.bytes += bytes;
         let entry = HeldRecord {
-            key: key.into(),
+            key: key.map_or(Key::Alone(offset), |key| Key::Of(key.into())),
             record,
             bytes,
             state: State::Waiting,
@@ -165,6 +174,7 @@ impl<R: Clone> Partition<R> {
             passed,
         };
         self.entries.insert(offset, entry);
+        true
     }
 
     /// A record that arrived just now cannot be read.
@@ -287,7 +297,7 @@ impl<R: Clone> Partition<R> {
         Vec::new()
     }
 
-    /// The record is among the dead letters.
+    /// The record is among the dead letters, or is nothing for the component.
     pub(crate) fn set_aside(&mut self, offset: i64) {
         self.gone(offset);
     }

@@ -26,7 +26,7 @@ fn at(ms: u64) -> Moment {
 fn with(keys: &str) -> Partition<i64> {
     let mut partition = Partition::new(&rules());
     for (offset, key) in (0..).zip(keys.bytes()) {
-        partition.push(offset, &[key], offset, 10, (at(0), 0));
+        partition.push(offset, Some(&[key]), offset, 10, (at(0), 0));
     }
     partition
 }
@@ -66,11 +66,13 @@ fn batches_follow_each_other_in_order() {
 fn a_batch_that_is_not_full_waits_if_it_is_told_to() {
     let waiting = Rules { batch_wait: at(20), ..rules() };
     let mut partition = Partition::new(&waiting);
-    partition.push(0, b"a", 0, 1, (at(5), 0));
+    partition.push(0, Some(b"a"), 0, 1, (at(5), 0));
     assert_eq!(partition.next(&waiting, at(5)), Next::At(at(25)));
     assert_eq!(partition.next(&waiting, at(25)), Next::Now(vec![0]));
     answer(&mut partition, 25, &[Outcome::Done]);
-    (1..=4).for_each(|offset| partition.push(offset, b"a", offset, 1, (at(30), 0)));
+    for offset in 1..=4 {
+        partition.push(offset, Some(b"a"), offset, 1, (at(30), 0));
+    }
     assert_eq!(partition.next(&waiting, at(30)), Next::Now(vec![1, 2, 3, 4]), "it is full");
 }
 
@@ -80,14 +82,31 @@ fn a_retry_holds_back_its_key_and_no_other() {
     assert_eq!(batch(&mut partition, 0), [0, 1, 2, 3]);
     answer(&mut partition, 0, &[retry(500), Outcome::Done, retry(10), Outcome::Done]);
     assert_eq!(partition.take_commit(), Some(0));
-    partition.push(4, b"a", 4, 1, (at(1), 0));
-    partition.push(5, b"c", 5, 1, (at(1), 0));
+    partition.push(4, Some(b"a"), 4, 1, (at(1), 0));
+    partition.push(5, Some(b"c"), 5, 1, (at(1), 0));
     assert_eq!(batch(&mut partition, 1), [5]);
     answer(&mut partition, 2, &[Outcome::Done]);
     assert_eq!(partition.next(&rules(), at(2)), Next::At(at(500)));
     assert_eq!(batch(&mut partition, 500), [0, 2, 4]);
     answer(&mut partition, 501, &[Outcome::Done, Outcome::Done, Outcome::Done]);
     assert_eq!(partition.take_commit(), Some(6));
+}
+
+#[test]
+fn records_without_a_key_hold_back_nothing() {
+    let mut partition = Partition::new(&rules());
+    for (offset, key) in [(0, None), (1, Some(b"".as_slice())), (2, None), (3, Some(b""))] {
+        assert!(partition.push(offset, key, offset, 1, (at(0), 0)));
+    }
+    assert!(!partition.push(2, None, 2, 1, (at(0), 0)), "it is here already");
+    assert_eq!(batch(&mut partition, 0), [0, 1, 2, 3]);
+    answer(&mut partition, 0, &[retry(500), retry(500), Outcome::Done, Outcome::Done]);
+    partition.push(4, None, 4, 1, (at(1), 0));
+    partition.push(5, Some(b""), 5, 1, (at(1), 0));
+    assert_eq!(batch(&mut partition, 1), [4], "the empty key is one, and waits");
+    answer(&mut partition, 2, &[Outcome::Done]);
+    assert_eq!(partition.next(&rules(), at(2)), Next::At(at(500)));
+    assert_eq!(batch(&mut partition, 500), [0, 1, 5]);
 }
 
 #[test]
@@ -118,8 +137,8 @@ fn what_was_answered_for_has_passed() {
 fn a_record_that_comes_again_is_here_already() {
     let mut partition = with("ab");
     assert_eq!(batch(&mut partition, 0), [0, 1]);
-    partition.push(1, b"b", 1, 1, (at(0), 0));
-    partition.push(7, b"c", 7, 1, (at(0), 0));
+    partition.push(1, Some(b"b"), 1, 1, (at(0), 0));
+    partition.push(7, Some(b"c"), 7, 1, (at(0), 0));
     answer(&mut partition, 0, &[Outcome::Done, Outcome::Done]);
     assert_eq!(partition.take_commit(), Some(7));
     assert_eq!(batch(&mut partition, 0), [7]);
@@ -148,7 +167,7 @@ fn a_trap_in_a_batch_leads_to_smaller_ones_until_the_culprit_stands_alone() {
     assert_eq!(batch(&mut partition, 2000), [0]);
     assert_eq!(fail(&mut partition, 2000), []);
     // The key of 0 is held back; the others go on, and soon in full batches again.
-    partition.push(8, b"a", 8, 1, (at(2000), 0));
+    partition.push(8, Some(b"a"), 8, 1, (at(2000), 0));
     for expected in [&[1_i64] as &[_], &[2, 3], &[4, 5, 6, 7]] {
         assert_eq!(batch(&mut partition, 2000 + 200), expected);
         answer(&mut partition, 2200, &vec![Outcome::Done; expected.len()]);
@@ -218,7 +237,7 @@ fn pauses_grow_while_nothing_passes_and_end_with_a_success() {
     assert_eq!(pauses.last(), Some(&RETRY_PAUSE_MAX));
     batch(&mut partition, ms);
     answer(&mut partition, ms, &[Outcome::Done]);
-    partition.push(1, b"b", 1, 1, (at(ms), 0));
+    partition.push(1, Some(b"b"), 1, 1, (at(ms), 0));
     assert_eq!(batch(&mut partition, ms), [1]);
 }
 
@@ -239,7 +258,7 @@ fn fetching_is_paused_at_the_limit_and_goes_on_at_half() {
     assert_eq!(partition.fetching(&rules()), Some(Fetch::From(None)));
     for offset in 0..most {
         assert_eq!(partition.fetching(&rules()), None, "{offset}");
-        partition.push(offset, b"a", offset, 1, (at(0), 0));
+        partition.push(offset, Some(b"a"), offset, 1, (at(0), 0));
     }
     assert_eq!(partition.fetching(&rules()), Some(Fetch::Stop));
     assert_eq!(partition.fetching(&rules()), None);
@@ -258,7 +277,7 @@ fn fetching_is_paused_at_so_many_bytes_and_goes_on_at_half() {
     let mut said = Vec::new();
     for (offset, key, bytes) in [(0, b"a", half), (1, b"b", half - 1), (2, b"c", 1)] {
         said.push(partition.fetching(&rules()));
-        partition.push(offset, key, offset, bytes, (at(0), 0));
+        partition.push(offset, Some(key), offset, bytes, (at(0), 0));
     }
     assert_eq!(said, [Some(Fetch::From(None)), None, None]);
     assert_eq!(partition.fetching(&rules()), Some(Fetch::Stop));
@@ -343,7 +362,7 @@ impl World {
 
     fn read(&mut self, offset: i64) {
         let (key, bad) = self.topic[usize::try_from(offset).unwrap()];
-        self.partition.push(offset, &[key], offset, 1, (self.now, self.passed));
+        self.partition.push(offset, Some(&[key]), offset, 1, (self.now, self.passed));
         if bad {
             let letter = self.partition.unreadable(offset, "bad".to_owned());
             self.letters.extend(letter.map(|letter| letter.offset));

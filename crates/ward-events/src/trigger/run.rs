@@ -11,7 +11,7 @@ use ward_wire::Value;
 
 use super::TriggerOptions;
 use super::dead_letter::{self, DeadLetter};
-use super::group::{Addressed, Call, Epoch, Group};
+use super::group::{Addressed, Arrival, Call, Epoch, Group, Pushed};
 use super::partition::{CallError, Moment, Next, Outcome, Rules};
 use crate::limits::{COMMIT_EVERY, COMMIT_LOOK, REVOKE_MAX, STOP_MAX};
 use crate::log::{Farewell, Incoming, Log, Member, Membership, News, TopicPartition};
@@ -246,17 +246,28 @@ impl Session<'_> {
     }
 
     fn arrived(&mut self, record: Incoming) {
-        let place = (record.topic.clone(), record.partition);
-        let (event, unreadable) = match self.options.event.decode(record.value.as_deref()) {
-            Ok(event) => (Some(event), None),
-            Err(reason) => (None, Some(format!("it cannot be read: {reason}"))),
+        let (options, place) = (self.options, (record.topic.clone(), record.partition));
+        let is_ours = dead_letter::is_for(&record, &options.group);
+        let (event, arrival) = match record.value.as_deref().filter(|_| is_ours) {
+            // Nothing has happened: whoever keeps the latest of each key may forget it.
+            None => (None, Arrival::PassedOver),
+            Some(value) => match options.event.decode(value) {
+                Ok(event) => (Some(event), Arrival::Wanted),
+                Err(why) => (None, Arrival::Unreadable(format!("it cannot be read: {why}"))),
+            },
         };
-        let key = record.key.clone().unwrap_or_default();
-        let position = (record.offset, key.as_slice(), record.bytes());
+        let key = record.key.clone();
+        let position = (record.offset, key.as_deref(), record.bytes());
         let delivery = Arc::new(Delivery { record, event });
-        let now = self.now();
-        if let Some(letter) = self.group.push(&place, position, delivery, unreadable, now) {
-            self.set_aside(letter);
+        match self.group.push(&place, position, delivery, arrival, self.now()) {
+            Some(Pushed::Leaving(letter)) => self.set_aside(letter),
+            Some(Pushed::PassedOver) if is_ours => {
+                options.stats.tombstones.inc();
+            }
+            Some(Pushed::PassedOver) => {
+                options.stats.for_others.inc();
+            }
+            Some(Pushed::Waiting) | None => {}
         }
     }
 

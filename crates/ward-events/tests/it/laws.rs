@@ -139,7 +139,7 @@ async fn read(look: &mut dyn View, starts: &BTreeMap<i32, i64>) -> Vec<Incoming>
     look.begin(starts).unwrap();
     let mut records = Vec::new();
     until("everything is read", async || {
-        records.extend(look.next().await.unwrap());
+        records.extend(look.next().await.unwrap().records);
         (records.len() >= count).then_some(())
     })
     .await;

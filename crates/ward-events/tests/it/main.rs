@@ -9,7 +9,10 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod brokers;
+mod dead_letters;
 mod embedded;
+mod fake;
 mod laws;
 #[path = "../../src/tests/memory/mod.rs"]
 mod memory;

@@ -537,9 +537,16 @@ pub(crate) fn consume_for(
     patience: Duration,
 ) -> Consuming {
     let (stop, stopped) = watch::channel(false);
+    let options = TriggerOptions { patience, ..options((topic, group), component) };
+    let handle = TriggerHandle::spawn(options, log, stopped);
+    Consuming { handle, stop }
+}
+
+/// A trigger that has time.
+pub(crate) fn options((topic, group): (&str, &str), component: &Arc<Component>) -> TriggerOptions {
     let event =
         EventType::of_consumer(&contract(), "pms:patients/consumer@1.0.0", "consume").unwrap();
-    let options = TriggerOptions {
+    TriggerOptions {
         id: "test".to_owned(),
         component: "analytics".to_owned(),
         group: group.to_owned(),
@@ -549,14 +556,12 @@ pub(crate) fn consume_for(
         batch_wait: Duration::ZERO,
         concurrency: 4,
         retries: 2,
-        patience,
+        patience: Duration::from_secs(600),
         dead_letter_of: Box::new(|topic| format!("{topic}.dead-letter")),
         event,
         consume: Arc::new(Calls(component.clone())),
         stats: Arc::default(),
-    };
-    let handle = TriggerHandle::spawn(options, log, stopped);
-    Consuming { handle, stop }
+    }
 }
 
 /// First effects of each key are in order of their versions, without gaps.

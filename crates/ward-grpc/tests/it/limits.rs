@@ -61,12 +61,17 @@ async fn who_does_not_greet_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn http_1_is_not_spoken() {
+async fn who_comes_with_http_1_is_told_what_is_spoken() {
     let site = Site::new().await;
-    let mut stream = TcpStream::connect(site.address).await.unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
-    let bytes = rest(&mut stream).await;
-    assert!(!bytes.starts_with(b"HTTP/1"), "{bytes:?}");
+    let web = "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\
+               content-type: application/grpc-web+proto\r\ncontent-length: 5\r\n\r\n\0\0\0\0\0";
+    for head in ["GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", web] {
+        let mut stream = TcpStream::connect(site.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let answer = String::from_utf8(rest(&mut stream).await).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 505 "), "{answer}");
+        assert!(answer.contains("gRPC over HTTP/2") && answer.contains("text/plain"), "{answer}");
+    }
 }
 
 #[tokio::test]

@@ -110,6 +110,49 @@ async fn v1alpha_says_the_same() {
     assert_eq!(answers.message().await.unwrap(), None);
 }
 
+/// Clients probe for what may not be there, and go on over the same stream.
+#[tokio::test]
+async fn a_question_without_an_answer_ends_no_conversation() {
+    use v1::server_reflection_request::MessageRequest;
+    use v1::server_reflection_response::MessageResponse;
+    let site = Site::new().await;
+    let extension = v1::ExtensionRequest {
+        containing_type: "google.rpc.Status".to_owned(),
+        extension_number: 7,
+    };
+    let text = str::to_owned;
+    let asked = [
+        (Some(MessageRequest::FileContainingSymbol(text("no.such.Thing"))), Code::NotFound),
+        (Some(MessageRequest::FileByFilename(text("no/such.proto"))), Code::NotFound),
+        (Some(MessageRequest::FileContainingExtension(extension)), Code::NotFound),
+        (Some(MessageRequest::AllExtensionNumbersOfType(text("no.such.Thing"))), Code::NotFound),
+        (None, Code::InvalidArgument),
+        (Some(MessageRequest::FileContainingSymbol(text(".open.Desk"))), Code::Ok),
+        (Some(MessageRequest::AllExtensionNumbersOfType(text("google.rpc.Status"))), Code::Ok),
+        (Some(MessageRequest::FileContainingSymbol(text("google.rpc.BadRequest"))), Code::Ok),
+        (Some(MessageRequest::FileByFilename(text("google/protobuf/duration.proto"))), Code::Ok),
+        (Some(MessageRequest::ListServices(String::new())), Code::Ok),
+    ];
+    let (requests, expected): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
+    let requests = requests
+        .into_iter()
+        .map(|message_request| v1::ServerReflectionRequest { host: text("a"), message_request });
+    let mut client =
+        v1::server_reflection_client::ServerReflectionClient::new(site.channel().await);
+    let requests = tokio_stream::iter(requests.collect::<Vec<_>>());
+    let mut answers = client.server_reflection_info(requests).await.unwrap().into_inner();
+    for (at, code) in expected.into_iter().enumerate() {
+        let answer = answers.message().await.unwrap().expect("the stream goes on");
+        assert_eq!(answer.valid_host, "a");
+        let told = match answer.message_response.unwrap() {
+            MessageResponse::ErrorResponse(error) => Code::from_i32(error.error_code),
+            _ => Code::Ok,
+        };
+        assert_eq!(told, code, "question {at}");
+    }
+    assert_eq!(answers.message().await.unwrap(), None);
+}
+
 #[tokio::test]
 async fn it_can_be_switched_off() {
     let site = Site::start(Options { reflection: false, ..options() }).await;

@@ -307,9 +307,9 @@ impl<'a> Deriver<'a> {
             (_, Some(ty)) => self.field(&place, ty)?,
             (_, None) => return None,
         };
-        let (wit, proto) = (member.wit.clone(), member.proto.clone());
+        let proto = member.proto.clone();
         let json = naming::json_name(&proto);
-        Some(FieldPlan { wit, proto, json, number, label, kind })
+        Some(FieldPlan { proto, json, number, label, kind })
     }
 
     fn check_json_names(&mut self, place: &ContractPosition, members: &[Member]) {

@@ -65,7 +65,7 @@ fn fields(
             Some(json) => field(f, json, budget),
             None => default(f, budget),
         };
-        value.map_err(|error| error.within(&f.wit))
+        value.map_err(|error| error.within(&f.proto))
     });
     values.collect()
 }
@@ -96,7 +96,7 @@ fn oneof(
         (kind, json) => single(kind, json, budget).map(Box::new).map(Some),
     };
     let case = u32::try_from(index).unwrap_or(u32::MAX);
-    Ok((case, value.map_err(|error| error.within(&field.wit))?))
+    Ok((case, value.map_err(|error| error.within(&field.proto))?))
 }
 
 fn find(plan: &MessagePlan, name: &str) -> Result<usize, DecodeError> {

@@ -94,12 +94,12 @@ fn numbers() {
     check(
         SCALARS,
         r#"{ "smallNumber": 256 }"#,
-        expect!["error: `small-number` is out of its range"],
+        expect!["error: `small_number` is out of its range"],
     );
     check(
         SCALARS,
         r#"{ "smallNumber": -1 }"#,
-        expect!["error: `small-number` is out of its range"],
+        expect!["error: `small_number` is out of its range"],
     );
     check(
         SCALARS,

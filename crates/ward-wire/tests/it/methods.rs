@@ -95,13 +95,14 @@ fn failures() {
         err(Some(Value::Variant(0, Some(Box::new(text("none")))))),
         expect![[r#"Case { name: "not-found", message: Some("none"), violations: [] }"#]],
     );
-    let violation = Value::Record(vec![text("is empty"), text("a.b")]);
+    // By the name that its clients know.
+    let violation = Value::Record(vec![text("no"), text("a[7].b-c")]);
     let violations = Value::Variant(1, Some(Box::new(Value::List(vec![violation]))));
     check(
         "whole",
         err(Some(violations)),
         expect![[
-            r#"Case { name: "invalid-argument", message: None, violations: [("a.b", "is empty")] }"#
+            r#"Case { name: "invalid-argument", message: None, violations: [("a[7].b_c", "no")] }"#
         ]],
     );
     check(

@@ -2,6 +2,8 @@
 //! should be, what to do. It changes nothing unless it is told to with `--fix`.
 
 mod checks;
+mod servers;
+mod state;
 
 use std::process::ExitCode;
 

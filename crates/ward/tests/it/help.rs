@@ -84,8 +84,8 @@ fn up() {
                       An administrator's address on a PostgreSQL that already runs; roles and
                       databases are made there [env: WARD_DATABASE_URL]
                   --kafka-brokers <ADDRESSES>
-                      Kafka brokers for events: HOST:PORT, several with commas between [default:
-                      tables in PostgreSQL] [env: WARD_KAFKA_BROKERS=]
+                      Kafka brokers for events: HOST:PORT (9092 where it is left out), several with
+                      commas between [default: tables in PostgreSQL] [env: WARD_KAFKA_BROKERS]
                   --event-log-url <URL>
                       A PostgreSQL database that several wards keep events in [default: `events`
                       beside the others] [env: WARD_EVENT_LOG_URL]
@@ -160,8 +160,8 @@ fn migrate() {
                       An administrator's address on a PostgreSQL that already runs; roles and
                       databases are made there [env: WARD_DATABASE_URL]
                   --kafka-brokers <ADDRESSES>
-                      Kafka brokers for events: HOST:PORT, several with commas between [default:
-                      tables in PostgreSQL] [env: WARD_KAFKA_BROKERS=]
+                      Kafka brokers for events: HOST:PORT (9092 where it is left out), several with
+                      commas between [default: tables in PostgreSQL] [env: WARD_KAFKA_BROKERS]
                   --event-log-url <URL>
                       A PostgreSQL database that several wards keep events in [default: `events`
                       beside the others] [env: WARD_EVENT_LOG_URL]
@@ -196,7 +196,7 @@ fn doctor() {
                       Mend what can be mended: add the wasm target, install PostgreSQL
                   --only <CHECKS>
                       Check only these, separated by commas: manifest, toolchain, target,
-                      components, postgresql, broker, ports, state
+                      components, memory, postgresql, broker, ports, state
                   --variable <NAME=VALUE>
                       Set a variable: NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml; may be
                       repeated
@@ -208,8 +208,8 @@ fn doctor() {
                       An administrator's address on a PostgreSQL that already runs; roles and
                       databases are made there [env: WARD_DATABASE_URL]
                   --kafka-brokers <ADDRESSES>
-                      Kafka brokers for events: HOST:PORT, several with commas between [default:
-                      tables in PostgreSQL] [env: WARD_KAFKA_BROKERS=]
+                      Kafka brokers for events: HOST:PORT (9092 where it is left out), several with
+                      commas between [default: tables in PostgreSQL] [env: WARD_KAFKA_BROKERS]
                   --event-log-url <URL>
                       A PostgreSQL database that several wards keep events in [default: `events`
                       beside the others] [env: WARD_EVENT_LOG_URL]

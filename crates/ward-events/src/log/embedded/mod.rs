@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 
 use super::{
     Health, Log, Member, Membership, News, Outgoing, Reply, SendError, ToolError, TopicShape,
-    Trouble, View,
+    Trouble, Unmade, View,
 };
 use crate::database::Connect;
 use crate::limits::RECORD_BYTES_MAX;
@@ -90,10 +90,10 @@ impl Log for EmbeddedLog {
         &'l self,
         topics: &'l [String],
         shape: TopicShape,
-    ) -> BoxFuture<'l, Result<(), Trouble>> {
+    ) -> BoxFuture<'l, Result<Vec<Unmade>, Trouble>> {
         Box::pin(async move {
             let made = parts::make(&self.shared.reading, topics, shape).await;
-            made.map_err(|error| Trouble::passing(error.0))
+            made.map(|()| Vec::new()).map_err(|error| Trouble::passing(error.0))
         })
     }
 

@@ -1,6 +1,6 @@
 //! A look at a topic from outside of any group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::lease::READ;
 use super::parts::{self, Part};
 use crate::database::DatabaseError;
 use crate::limits::READ_RECORDS_MAX;
-use crate::log::{Ends, Incoming, ToolError, View};
+use crate::log::{Chunk, Ends, ToolError, View};
 
 /// How long a look waits when there is nothing.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -62,7 +62,8 @@ impl EmbeddedView {
         self.parts.keys().copied().collect()
     }
 
-    async fn read(&mut self) -> Result<Vec<Incoming>, DatabaseError> {
+    /// A partition of which nothing came has ended: what follows a gap comes with the rest.
+    async fn read(&mut self) -> Result<Chunk, DatabaseError> {
         let (ids, starts): (Vec<i32>, Vec<i64>) = self.next.iter().unzip();
         let rows = self.shared.reading.query(READ, &[&ids, &starts, &READ_RECORDS_MAX]).await?;
         let mut records = Vec::with_capacity(rows.len());
@@ -73,7 +74,10 @@ impl EmbeddedView {
             self.next.insert(id, record.offset + 1);
             records.push(record);
         }
-        Ok(records)
+        let came: BTreeSet<i32> = records.iter().map(|record| record.partition).collect();
+        let read = ids.iter().filter_map(|id| Some(self.parts.get(id)?.number));
+        let ended = read.filter(|number| !came.contains(number)).collect();
+        Ok(Chunk { records, ended })
     }
 
     async fn positions(&self) -> Result<BTreeMap<i32, i64>, DatabaseError> {
@@ -120,13 +124,13 @@ impl View for EmbeddedView {
         Ok(())
     }
 
-    fn next(&mut self) -> BoxFuture<'_, Result<Vec<Incoming>, ToolError>> {
+    fn next(&mut self) -> BoxFuture<'_, Result<Chunk, ToolError>> {
         Box::pin(async move {
-            let records = self.read().await.map_err(failed("reading"))?;
-            if records.is_empty() {
+            let chunk = self.read().await.map_err(failed("reading"))?;
+            if chunk.records.is_empty() {
                 tokio::time::sleep(PAUSE).await;
             }
-            Ok(records)
+            Ok(chunk)
         })
     }
 

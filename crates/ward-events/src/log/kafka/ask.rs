@@ -11,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 
-use super::trouble;
+use super::{advertised, trouble};
 use crate::log::Trouble;
 
 /// How long the first attempt takes; each further one twice as long. Between two the events are
@@ -49,11 +49,11 @@ impl ClientContext for Quiet {
 
 impl ConsumerContext for Quiet {}
 
-/// Asks a broker for one topic or for all, for about as long as this. The error is why there was no
-/// answer, as far as that is known; a refusal is not waited out.
+/// Asks the brokers that were given (`given`) for one topic or for all, for about as long as this.
+/// The error is why there was no answer, as far as that is known; a refusal is not waited out.
 pub(super) fn ask(
     consumer: &BaseConsumer<Quiet>,
-    topic: Option<&str>,
+    (topic, given): (Option<&str>, &str),
     longest: Duration,
 ) -> Result<Metadata, Trouble> {
     let deadline = Instant::now() + longest;
@@ -66,7 +66,7 @@ pub(super) fn ask(
         };
         let trouble = last_trouble(consumer).unwrap_or_else(|| Trouble::passing(error));
         if trouble.is_refusal || Instant::now() >= deadline {
-            return Err(trouble);
+            return Err(advertised::explained(trouble, given));
         }
         attempt *= 2;
     }

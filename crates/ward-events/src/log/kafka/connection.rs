@@ -5,18 +5,32 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, KafkaResult};
 
 use super::ask::Quiet;
+use super::{addresses, topics};
 use crate::limits::{DELIVERY_MAX, RECORD_BYTES_MAX, SESSION_MAX};
-use crate::log::Health;
+use crate::log::{Health, Trouble};
 
 /// A request larger than this is cut into several. Smaller than what any broker takes, so that a
 /// refusal for size is about a record, not about its company.
 const BATCH_BYTES_MAX: usize = 512 << 10;
+
+/// How long a person waits for a look at a broker.
+const LOOK_MAX: Duration = Duration::from_secs(5);
+
+/// What a look at a broker came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Where the brokers say that they are.
+    pub advertised: Vec<String>,
+    /// Which of the topics are not there, as far as this user may know.
+    pub missing: Vec<String>,
+}
 
 /// Which broker, and with what security settings.
 #[derive(Clone)]
@@ -43,6 +57,9 @@ pub enum ConnectionError {
     /// No address.
     #[error("the address of the Kafka broker is empty")]
     NoBroker,
+    /// What cannot be one. It is not shown: there may be a password in it.
+    #[error("the address of a Kafka broker {0}")]
+    Address(&'static str),
     /// TLS or SCRAM, in a build without them.
     #[error("`{setting}` needs OpenSSL, and this ward was built without it")]
     NoTls {
@@ -59,7 +76,7 @@ impl ConnectionError {
     #[must_use]
     pub fn help(&self) -> Option<&'static str> {
         match self {
-            Self::NoBroker => {
+            Self::NoBroker | Self::Address(_) => {
                 Some("give it as host:port, as `brokers` of the manifest or with --kafka-brokers")
             }
             Self::NoTls { .. } => Some(
@@ -74,12 +91,13 @@ impl ConnectionError {
 
 impl Connection {
     /// Checks the settings; nothing is connected yet. `brokers` is `host:port`, several with
-    /// commas between.
+    /// commas between; a port that is left out is 9092.
     pub fn new(
         brokers: &str,
         options: BTreeMap<String, String>,
     ) -> Result<Connection, ConnectionError> {
-        if brokers.trim().is_empty() {
+        let brokers = addresses::read(brokers).map_err(ConnectionError::Address)?;
+        if brokers.is_empty() {
             return Err(ConnectionError::NoBroker);
         }
         if let Some(setting) =
@@ -87,11 +105,8 @@ impl Connection {
         {
             return Err(ConnectionError::NoTls { setting });
         }
-        let connection = Connection {
-            brokers: brokers.trim().to_owned(),
-            options,
-            health: Arc::new(Health::new("the Kafka broker")),
-        };
+        let connection =
+            Connection { brokers, options, health: Arc::new(Health::new("the Kafka broker")) };
         connection.check()?;
         Ok(connection)
     }
@@ -124,10 +139,15 @@ impl Connection {
         })
     }
 
-    /// The addresses, as they were given.
+    /// The addresses, as they were given, with their ports.
     #[must_use]
     pub fn brokers(&self) -> &str {
         &self.brokers
+    }
+
+    /// Connects and asks for topics, for some seconds at most.
+    pub async fn look(&self, topics: &[String]) -> Result<Seen, Trouble> {
+        topics::look(self, topics, LOOK_MAX).await
     }
 
     /// Whether the broker was there when it was last needed.

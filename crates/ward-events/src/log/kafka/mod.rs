@@ -1,6 +1,8 @@
 //! Kafka, by librdkafka: the log for production. Whatever is a peculiarity of that client's is in
 //! here.
 
+mod addresses;
+mod advertised;
 mod ask;
 mod connection;
 mod consumer;
@@ -12,11 +14,11 @@ mod view;
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 
-pub use connection::{Connection, ConnectionError};
+pub use connection::{Connection, ConnectionError, Seen};
 
 use super::{
     Health, Log, Member, Membership, News, Outgoing, Reply, SendError, ToolError, TopicShape,
-    Trouble, View,
+    Trouble, Unmade, View,
 };
 use producer::Producer;
 
@@ -48,7 +50,7 @@ impl Log for KafkaLog {
         &'l self,
         topics: &'l [String],
         shape: TopicShape,
-    ) -> BoxFuture<'l, Result<(), Trouble>> {
+    ) -> BoxFuture<'l, Result<Vec<Unmade>, Trouble>> {
         Box::pin(topics::ensure_topics(&self.connection, topics, shape))
     }
 

@@ -6,40 +6,45 @@ use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::BaseConsumer;
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::advertised;
 use super::ask::{Quiet, ask};
-use super::connection::Connection;
-use crate::log::{TopicShape, Trouble};
+use super::connection::{Connection, Seen};
+use crate::log::{TopicShape, Trouble, Unmade};
 
 /// How long the broker may take for one request.
 const REQUEST_MAX: Duration = Duration::from_secs(10);
 
 /// Makes sure that all topics exist. Nothing is asked of the broker where they do: who may use
-/// topics need not be allowed to make any. Fails when the broker is away or refuses.
+/// topics need not be allowed to make any. Fails when the broker is away; what it refuses to make
+/// is said.
 pub(super) async fn ensure_topics(
     connection: &Connection,
     topics: &[String],
     shape: TopicShape,
-) -> Result<(), Trouble> {
-    let mut missing = topics.to_vec();
-    if !missing.is_empty() {
-        let there = existing(connection).await?;
-        missing.retain(|topic| !there.contains(topic));
+) -> Result<Vec<Unmade>, Trouble> {
+    if topics.is_empty() {
+        return Ok(Vec::new());
     }
-    match missing.is_empty() {
-        true => Ok(()),
-        false => make(connection, &missing, shape).await,
+    let missing = look(connection, topics, REQUEST_MAX).await?.missing;
+    if missing.is_empty() {
+        return Ok(Vec::new());
     }
+    let unmade = |reason: String| move |topic| Unmade { topic, reason: reason.clone() };
+    Ok(match make(connection, &missing, shape).await {
+        Ok(unmade) => unmade,
+        // It has answered before: not every broker knows this question.
+        Err(error) => missing.into_iter().map(unmade(error.to_string())).collect(),
+    })
 }
 
 async fn make(
     connection: &Connection,
     topics: &[String],
     shape: TopicShape,
-) -> Result<(), Trouble> {
-    let admin: AdminClient<Quiet> =
-        connection.admin().create_with_context(Quiet::default()).map_err(Trouble::passing)?;
+) -> Result<Vec<Unmade>, KafkaError> {
+    let admin: AdminClient<Quiet> = connection.admin().create_with_context(Quiet::default())?;
     let partitions = i32::try_from(shape.partitions).unwrap_or(i32::MAX);
     let replicas = i32::try_from(shape.replicas).unwrap_or(i32::MAX);
     let keep_ms = shape.keep.as_millis().to_string();
@@ -49,25 +54,29 @@ async fn make(
         .map(|topic| topic.set("retention.ms", &keep_ms))
         .collect();
     let options = AdminOptions::new().request_timeout(Some(REQUEST_MAX));
-    let results = admin.create_topics(&wanted, &options).await;
-    for result in results.map_err(Trouble::passing)? {
-        match result {
-            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((topic, code)) => {
-                return Err(Trouble::passing(format!("making the topic {topic}: {code}")));
-            }
-        }
-    }
-    Ok(())
+    let results = admin.create_topics(&wanted, &options).await?;
+    let refused = results.into_iter().filter_map(Result::err);
+    let refused = refused.filter(|(_, code)| *code != RDKafkaErrorCode::TopicAlreadyExists);
+    Ok(refused.map(|(topic, code)| Unmade { topic, reason: code.to_string() }).collect())
 }
 
-/// The topics there are, as far as this user may know of them. An administration client could not
-/// say why a broker cannot be reached, because nobody reads its events.
-async fn existing(connection: &Connection) -> Result<BTreeSet<String>, Trouble> {
+/// Looks which topics are missing, as far as this user may know of them. An administration client
+/// could not say why a broker cannot be reached, because nobody reads its events.
+pub(super) async fn look(
+    connection: &Connection,
+    topics: &[String],
+    longest: Duration,
+) -> Result<Seen, Trouble> {
     let consumer: BaseConsumer<Quiet> =
         connection.admin().create_with_context(Quiet::default()).map_err(Trouble::passing)?;
-    let asked = tokio::task::spawn_blocking(move || ask(&consumer, None, REQUEST_MAX));
-    let metadata = asked.await.unwrap_or_else(|error| Err(Trouble::passing(error)))?;
-    let usable = metadata.topics().iter().filter(|topic| topic.error().is_none());
-    Ok(usable.map(|topic| topic.name().to_owned()).collect())
+    let (brokers, wanted) = (connection.brokers().to_owned(), topics.to_vec());
+    let asked = tokio::task::spawn_blocking(move || {
+        let metadata = ask(&consumer, (None, &brokers), longest)?;
+        let advertised = advertised::check(&metadata, &brokers)?;
+        let usable = metadata.topics().iter().filter(|topic| topic.error().is_none());
+        let there: BTreeSet<&str> = usable.map(|topic| topic.name()).collect();
+        let missing = wanted.into_iter().filter(|topic| !there.contains(topic.as_str())).collect();
+        Ok(Seen { advertised, missing })
+    });
+    asked.await.unwrap_or_else(|error| Err(Trouble::passing(error)))
 }

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::advertised;
 use super::ask::{Quiet, ask};
 use super::connection::Connection;
 use super::consumer;
-use crate::log::{Ends, Incoming, ToolError, View};
+use crate::log::{Chunk, Ends, ToolError, View};
 
 /// How long the broker may take for one question.
 const QUESTION_MAX: Duration = Duration::from_secs(10);
@@ -33,6 +35,8 @@ struct Inner {
     consumer: BaseConsumer<Quiet>,
     topic: Arc<str>,
     group: String,
+    /// As they were given.
+    brokers: String,
 }
 
 pub(super) async fn open(
@@ -43,9 +47,15 @@ pub(super) async fn open(
     let opened = tokio::task::spawn_blocking(move || {
         let consumer: BaseConsumer<Quiet> = connection
             .consumer(&group, "earliest")
+            .set("enable.partition.eof", "true")
             .create_with_context(Quiet::default())
             .map_err(ToolError::log("setting up the client"))?;
-        let inner = Inner { consumer, topic: topic.into(), group };
+        let inner = Inner {
+            consumer,
+            topic: topic.into(),
+            group,
+            brokers: connection.brokers().to_owned(),
+        };
         let ends = inner.ends()?;
         Ok::<_, ToolError>(KafkaView { inner: Arc::new(inner), ends })
     });
@@ -55,10 +65,13 @@ pub(super) async fn open(
 
 impl Inner {
     fn ends(&self) -> Result<Ends, ToolError> {
-        let metadata = ask(&self.consumer, Some(&self.topic), QUESTION_MAX)
+        let metadata = ask(&self.consumer, (Some(&self.topic), &self.brokers), QUESTION_MAX)
             .map_err(ToolError::log("asking for the topic"))?;
         let found = metadata.topics().iter().find(|found| found.name() == &*self.topic);
         let partitions = found.map(|found| found.partitions()).unwrap_or_default();
+        // What is asked next is asked of the brokers that the answer names.
+        advertised::check(&metadata, &self.brokers)
+            .map_err(ToolError::log("asking for the topic"))?;
         if partitions.is_empty() {
             return Err(ToolError::NoTopic(self.topic.to_string()));
         }
@@ -82,15 +95,23 @@ impl Inner {
         Ok(list)
     }
 
-    fn next(&self) -> Result<Vec<Incoming>, ToolError> {
-        let mut records = Vec::new();
-        while records.len() < CHUNK_MAX {
-            let wait = if records.is_empty() { POLL } else { Duration::ZERO };
-            let Some(polled) = self.consumer.poll(wait) else { break };
-            let message = polled.map_err(ToolError::log("reading"))?;
-            records.push(consumer::read(&message, self.topic.clone()));
+    fn next(&self) -> Result<Chunk, ToolError> {
+        let mut chunk = Chunk::default();
+        while chunk.records.len() < CHUNK_MAX {
+            let nothing = chunk.records.is_empty() && chunk.ended.is_empty();
+            let wait = if nothing { POLL } else { Duration::ZERO };
+            match self.consumer.poll(wait) {
+                None => break,
+                Some(Ok(message)) => {
+                    chunk.records.push(consumer::read(&message, self.topic.clone()));
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    chunk.ended.insert(partition);
+                }
+                Some(Err(error)) => return Err(ToolError::log("reading")(error)),
+            }
         }
-        Ok(records)
+        Ok(chunk)
     }
 
     fn committed(&self, partitions: &[i32]) -> Result<BTreeMap<i32, i64>, ToolError> {
@@ -152,7 +173,7 @@ impl View for KafkaView {
         self.inner.consumer.assign(&list).map_err(ToolError::log("beginning to read"))
     }
 
-    fn next(&mut self) -> BoxFuture<'_, Result<Vec<Incoming>, ToolError>> {
+    fn next(&mut self) -> BoxFuture<'_, Result<Chunk, ToolError>> {
         self.ask(Inner::next)
     }
 

@@ -15,8 +15,8 @@ use futures::future::{BoxFuture, pending, ready};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 use ward_events::{
-    Ends, Incoming, Log, Membership, News, Outgoing, Reply, SendError, StartAt, ToolError,
-    TopicPartition, TopicShape, Trouble, View,
+    Chunk, Ends, Incoming, Log, Membership, News, Outgoing, Reply, SendError, StartAt, ToolError,
+    TopicPartition, TopicShape, Trouble, Unmade, View,
 };
 
 use member::{Handle, Joined};
@@ -33,6 +33,11 @@ pub(crate) trait Surroundings: Send + Sync + 'static {
 
     /// Whether the next message is lost.
     fn loses(&self) -> bool {
+        false
+    }
+
+    /// Whether a topic may not be made.
+    fn refuses(&self, _: &str) -> bool {
         false
     }
 
@@ -224,14 +229,18 @@ impl Log for MemoryLog {
         &'l self,
         topics: &'l [String],
         shape: TopicShape,
-    ) -> BoxFuture<'l, Result<(), Trouble>> {
-        for topic in topics {
+    ) -> BoxFuture<'l, Result<Vec<Unmade>, Trouble>> {
+        let (refused, made): (Vec<&String>, Vec<&String>) =
+            topics.iter().partition(|topic| self.surroundings.refuses(topic));
+        for topic in made {
             let topic: Arc<str> = topic.as_str().into();
             for partition in 0..i32::try_from(shape.partitions).unwrap() {
                 self.lock().records.entry((topic.clone(), partition)).or_default();
             }
         }
-        Box::pin(ready(Ok(())))
+        let unmade =
+            |topic: &String| Unmade { topic: topic.clone(), reason: "not allowed".to_owned() };
+        Box::pin(ready(Ok(refused.into_iter().map(unmade).collect())))
     }
 
     fn join(
@@ -310,16 +319,20 @@ impl View for Look {
         Ok(())
     }
 
-    fn next(&mut self) -> BoxFuture<'_, Result<Vec<Incoming>, ToolError>> {
-        let mut records = Vec::new();
+    fn next(&mut self) -> BoxFuture<'_, Result<Chunk, ToolError>> {
+        let mut chunk = Chunk::default();
         for (partition, next) in &mut self.next {
-            records.extend(self.log.lock().chunk(&(self.topic.clone(), *partition), next));
+            let records = self.log.lock().chunk(&(self.topic.clone(), *partition), next);
+            if records.is_empty() {
+                chunk.ended.insert(*partition);
+            }
+            chunk.records.extend(records);
         }
         Box::pin(async {
-            if records.is_empty() {
+            if chunk.records.is_empty() {
                 sleep(Duration::from_millis(100)).await;
             }
-            Ok(records)
+            Ok(chunk)
         })
     }
 

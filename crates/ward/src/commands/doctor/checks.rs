@@ -5,17 +5,14 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use clap::ValueEnum;
-use ward_embedded::{StateLock, ensure_installed, how_to_install, installations};
-use ward_manifest::{App, KafkaSettings, RuntimeConfig};
+use ward_manifest::{App, RuntimeConfig};
+use ward_runtime::absent_files;
 
-use super::{Finding, Status};
-use crate::application::{Application, runtime_config_file};
+use super::{Finding, Status, servers, state};
+use crate::application::runtime_config_file;
 use crate::cli::{Check, DoctorArgs};
-use crate::database::connect;
-use crate::events::{LogKind, broker_of};
 use crate::failure::Failure;
-use crate::progress::Progress;
-use crate::{grpc, ports, provision};
+use crate::{grpc, ports};
 
 /// The target that components are built for.
 const TARGET: &str = "wasm32-wasip2";
@@ -29,11 +26,12 @@ pub(super) async fn run(args: &DoctorArgs, wanted: &[Check]) -> Vec<Finding> {
             (Check::Manifest, app) => manifest(args, app.as_ref()),
             (Check::Toolchain, app) => toolchain(app.as_ref().ok()),
             (Check::Target, _) => vec![target(args.fix)],
-            (Check::Postgresql, _) => vec![postgresql(args).await],
+            (Check::Memory, _) => vec![memory()],
+            (Check::Postgresql, app) => servers::postgresql(args, app.is_ok()).await,
             (Check::Components, Ok(app)) => components(app),
-            (Check::Broker, Ok(app)) => broker(args, app),
-            (Check::Ports, Ok(app)) => vec![free_ports(app)],
-            (Check::State, Ok(app)) => vec![state(args, app)],
+            (Check::Broker, Ok(app)) => servers::broker(args, app).await,
+            (Check::Ports, Ok(app)) => free_ports(app),
+            (Check::State, Ok(app)) => state::check(args, app),
             (Check::Components | Check::Broker | Check::Ports | Check::State, Err(_)) => Vec::new(),
         };
         findings.extend(found.into_iter().map(|finding| finding.of(*check)));
@@ -42,15 +40,15 @@ pub(super) async fn run(args: &DoctorArgs, wanted: &[Check]) -> Vec<Finding> {
 }
 
 impl Finding {
-    fn new(status: Status, message: impl Into<String>, help: Option<String>) -> Self {
+    pub(super) fn new(status: Status, message: impl Into<String>, help: Option<String>) -> Self {
         Self { check: String::new(), status, message: message.into(), help }
     }
 
-    fn ok(message: impl Into<String>) -> Self {
+    pub(super) fn ok(message: impl Into<String>) -> Self {
         Self::new(Status::Ok, message, None)
     }
 
-    fn error(message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(super) fn error(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::new(Status::Error, message, Some(help.into()))
     }
 
@@ -135,92 +133,45 @@ fn has_target() -> bool {
 fn components(app: &App) -> Vec<Finding> {
     let one = |component: &ward_manifest::Component| {
         let source = component.source.strip_prefix(&app.root).unwrap_or(&component.source);
-        match component.source.is_file() {
+        let built = match component.source.is_file() {
             true => Finding::ok(format!("{}: {}", component.id, source.display())),
             false => Finding::error(
                 format!("{}: {} is not there", component.id, source.display()),
                 "build it: `ward build`",
             ),
-        }
-    };
-    app.components.values().map(one).collect()
-}
-
-async fn postgresql(args: &DoctorArgs) -> Finding {
-    if let Some(url) = &args.config.database_url {
-        let version = async { provision::check_version(&connect(url).await?).await };
-        return match version.await {
-            Ok(version) => Finding::ok(format!("PostgreSQL {version} answers at --database-url")),
-            Err(failure) => failure.into(),
         };
-    }
-    if args.fix {
-        let installing = Progress::Lines.phase("installing PostgreSQL");
-        if let Err(error) = ensure_installed(&installing.notes()) {
-            return Failure::from(error).into();
-        }
-    }
-    match installations().first() {
-        Some(found) => {
-            Finding::ok(format!("PostgreSQL {} in {}", found.version, found.bindir.display()))
-        }
-        None => Finding::error("no PostgreSQL 15 or newer was found", how_to_install()),
-    }
+        let absent = absent_files(&app.root, &component.files).into_iter().map(|entry| {
+            let text = format!("{}: `files` in spin.toml: {entry}", component.id);
+            Finding::error(text, "make it, or take the entry out")
+        });
+        std::iter::once(built).chain(absent).collect::<Vec<_>>()
+    };
+    app.components.values().flat_map(one).collect()
 }
 
-/// What events go through, where the application has any. That a broker is away is no error: events
-/// wait, and everything else goes on.
-fn broker(args: &DoctorArgs, app: &App) -> Vec<Finding> {
-    let Some(settings) = &app.kafka else { return Vec::new() };
-    vec![given_broker(args, settings).unwrap_or_else(Finding::from)]
-}
-
-/// The broker that the user names, with settings that a client can be made with.
-fn given_broker(args: &DoctorArgs, settings: &KafkaSettings) -> Result<Finding, Failure> {
-    let application = Application::load(&args.from, &args.config)?;
-    if LogKind::of(&application, settings)? == LogKind::Embedded {
-        return Ok(Finding::ok("none is needed: events go through PostgreSQL"));
-    }
-    Ok(match broker_of(&application, settings)? {
-        Some(connection) => Finding::ok(format!("Kafka at {}", connection.brokers())),
-        None => {
-            let text = "the address of the Kafka broker is empty; events would wait";
-            let help = "give one with --kafka-brokers, or none to have them in PostgreSQL";
+/// Whether the engine gets what it reserves; where it does not, components run all the same.
+fn memory() -> Finding {
+    match ward_runtime::address_space() {
+        None => Finding::ok("the address space for all instances can be reserved"),
+        Some(cause) => {
+            let text = format!("the address space for all instances cannot be reserved: {cause}");
+            let help = "components are slower without it; allow more: `ulimit -v unlimited`";
             Finding::new(Status::Warning, text, Some(help.to_owned()))
         }
-    })
+    }
 }
 
-fn free_ports(app: &App) -> Finding {
+fn free_ports(app: &App) -> Vec<Finding> {
     let grpc = grpc::address(app);
-    match ports::check(&app.settings, grpc, None) {
-        Err(failure) => failure.into(),
-        Ok(()) => {
-            let listeners = app.settings.listeners.values().map(ToString::to_string);
-            let gateway = std::iter::once(app.settings.listen.to_string());
-            let grpc = grpc.map(|address| address.to_string());
-            let all: Vec<_> = gateway.chain(listeners).chain(grpc).collect();
-            Finding::ok(format!("free: {}", all.join(", ")))
-        }
+    let busy = ports::busy(&app.settings, grpc, None);
+    if !busy.is_empty() {
+        return busy.into_iter().map(|busy| Finding::from(busy.failure())).collect();
     }
-}
-
-fn state(args: &DoctorArgs, app: &App) -> Finding {
-    let configured = || {
-        let path = runtime_config_file(app, &args.config)?;
-        // What is wrong with the file is the manifest check's finding.
-        RuntimeConfig::load(&path).ok()?.state_dir
-    };
-    let state = args.config.state_dir.clone().or_else(configured);
-    let state = state.unwrap_or_else(|| app.root.join(".ward"));
-    let shown = state.display();
-    if !state.exists() {
-        return Finding::ok(format!("{shown} will be made"));
-    }
-    match StateLock::acquire(&state) {
-        Ok(_) => Finding::ok(format!("{shown} is there and not in use")),
-        Err(error) => Failure::from(error).into(),
-    }
+    let listeners = app.settings.listeners.values().map(ToString::to_string);
+    let gateway = std::iter::once(app.settings.listen.to_string());
+    let grpc = grpc.map(|address| address.to_string());
+    let all: Vec<_> = gateway.chain(listeners).chain(grpc).collect();
+    vec![Finding::ok(format!("free: {}", all.join(", ")))]
 }
 
 /// What a program prints, if it runs and succeeds.

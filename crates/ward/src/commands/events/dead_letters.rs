@@ -1,41 +1,56 @@
 //! `ward events dead-letters`: lists what could not be consumed, and sends it again. What was sent
-//! again is not listed any more: how far that came is the position of a group of its own.
+//! again is not listed any more; what cannot be is named, and stays.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
-use ward_events::{DeadLetter, Incoming, ReadFrom, Reader, ToolError, deliver};
+use ward_events::{DeadLetters, Kept, Letter, Resent, ToolError};
 
 use super::context::Context;
 use crate::cli::DeadLettersArgs;
 use crate::failure::Failure;
 use crate::output;
 
-/// Whose positions say what has been sent again.
-const GROUP: &str = "ward-dead-letters";
-
 /// Lists or sends again, topic by topic.
 pub(super) async fn run(context: &Context, args: &DeadLettersArgs) -> Result<(), Failure> {
-    let mut count = 0;
-    for (topic, dead) in topics(context, args) {
-        let mut reader = match Reader::open(&*context.log, &dead, GROUP).await {
+    let topics = topics(context, args);
+    if args.letter.is_some() && topics.len() > 1 {
+        let names: Vec<_> = topics.keys().map(String::as_str).collect();
+        return Err(Failure::new("--letter: letters of several topics have the same numbers")
+            .help(format!("name the topic as well: --topic with {}", names.join(" or "))));
+    }
+    let (mut count, mut kept) = (0, 0);
+    for (topic, dead) in topics {
+        let mut dead = match DeadLetters::open(&*context.log, &dead).await {
             Err(ToolError::NoTopic(_)) => continue,
             other => other?,
         };
-        let mut letters = Vec::new();
-        let each = |record| {
-            letters.push(record);
-            ControlFlow::Continue(())
+        let chosen = |letter: &&Letter| {
+            args.letter.is_none_or(|(partition, offset)| letter.is_at(partition, offset))
         };
-        reader.read(&ReadFrom::Group, false, each).await?;
-        count += letters.len();
-        match args.resend {
-            true => resend(context, &mut reader, &letters).await?,
-            false => list(context, &topic, &letters, args.reveal)?,
+        let letters: Vec<Letter> = dead.letters().iter().filter(chosen).cloned().collect();
+        for letter in &letters {
+            match args.resend {
+                false => list(context, &topic, letter, args.reveal)?,
+                true => match resend(context, &mut dead, letter).await? {
+                    Resent::Sent => {}
+                    Resent::Kept(why) => {
+                        kept += 1;
+                        name(letter, why)?;
+                    }
+                },
+            }
         }
+        count += letters.len();
     }
-    let what = if args.resend { "sent again" } else { "dead letters" };
-    output::print(&format!("{count} {what}\n"))
+    if let Some((partition, offset)) = args.letter.filter(|_| count == 0) {
+        return Err(Failure::new(format!("there is no dead letter {partition}:{offset}"))
+            .help("`ward events dead-letters` lists them; what was sent again is none any more"));
+    }
+    output::print(&match (args.resend, count - kept, kept) {
+        (false, _, _) => format!("{count} dead letters\n"),
+        (true, sent, 0) => format!("{sent} sent again\n"),
+        (true, sent, kept) => format!("{sent} sent again, {kept} left where they are\n"),
+    })
 }
 
 /// Topics that triggers read, each with the topic of its dead letters; each once.
@@ -48,32 +63,31 @@ fn topics(context: &Context, args: &DeadLettersArgs) -> BTreeMap<String, String>
     pairs.filter(|(topic, _)| args.topic.as_ref().is_none_or(|only| only == topic)).collect()
 }
 
-fn list(context: &Context, topic: &str, letters: &[Incoming], reveal: bool) -> Result<(), Failure> {
+fn list(context: &Context, topic: &str, letter: &Letter, reveal: bool) -> Result<(), Failure> {
     let event = context.event_type(topic).ok();
-    for letter in letters {
-        let mut shown = context.shown(event.as_ref(), letter, reveal);
-        if let (Some(shown), Some(dead)) = (shown.as_object_mut(), DeadLetter::read(letter)) {
-            shown.insert("reason".to_owned(), dead.reason.into());
-        }
-        output::print(&format!("{shown}\n"))?;
+    let mut shown = context.shown(event.as_ref(), &letter.record, reveal);
+    if let (Some(shown), Some(dead)) = (shown.as_object_mut(), &letter.dead) {
+        shown.insert("reason".to_owned(), dead.reason.clone().into());
     }
-    Ok(())
+    output::print(&format!("{shown}\n"))
 }
 
-/// Sends each letter to where it came from, and remembers it before the next.
 async fn resend(
     context: &Context,
-    reader: &mut Reader,
-    letters: &[Incoming],
-) -> Result<(), Failure> {
-    let log = &*context.log;
-    for letter in letters {
-        if let Some(dead) = DeadLetter::read(letter) {
-            let record = DeadLetter::unwrap_record(letter);
-            let sent = deliver(log, &dead.topic, &record).await;
-            sent.map_err(|error| Failure::new(format!("{} did not take it: {error}", log.name())))?;
-        }
-        reader.commit(BTreeMap::from([(letter.partition, letter.offset + 1)])).await?;
-    }
-    Ok(())
+    dead: &mut DeadLetters<'_>,
+    letter: &Letter,
+) -> Result<Resent, Failure> {
+    let consumes = |group: &str, topic: &str| {
+        let triggers = context.app.kafka_triggers.iter();
+        let mut own = triggers.filter(|trigger| trigger.group == group);
+        own.any(|trigger| trigger.topics.iter().any(|read| read == topic))
+    };
+    Ok(dead.resend(letter, consumes).await?)
+}
+
+/// Says which letter stays.
+fn name(letter: &Letter, why: Kept) -> Result<(), Failure> {
+    let record = &letter.record;
+    let (topic, partition, offset) = (&record.topic, record.partition, record.offset);
+    output::print(&format!("{topic} {partition}:{offset} stays: {why}\n"))
 }

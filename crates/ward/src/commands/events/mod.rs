@@ -12,7 +12,7 @@ mod tail;
 use std::process::ExitCode;
 
 use crate::application::Application;
-use crate::cli::{EventsArgs, EventsCommand, LogFormat, OutputArgs};
+use crate::cli::{EventsArgs, EventsCommand, FromArgs, LogFormat, OutputArgs};
 use crate::failure::Failure;
 use context::Context;
 use log::OpenLog;
@@ -20,7 +20,8 @@ use log::OpenLog;
 /// Does what the command line says.
 pub(crate) fn run(args: &EventsArgs) -> Result<ExitCode, Failure> {
     crate::logging::start(&OutputArgs { quiet: true, log_format: LogFormat::Plain })?;
-    let application = Application::load(&args.from, &args.config)?;
+    let behind = args.command.from().map(|from| FromArgs { from: from.clone() });
+    let application = Application::load(behind.as_ref().unwrap_or(&args.from), &args.config)?;
     let runtime = super::runtime()?;
     runtime.block_on(carry_out(&application, args)).map(|()| ExitCode::SUCCESS)
 }

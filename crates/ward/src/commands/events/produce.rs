@@ -40,6 +40,12 @@ pub(super) async fn run(context: &Context, args: &ProduceArgs) -> Result<(), Fai
     let id = given_or(&mut json, &fields, EVENT_ID, || RequestId::new().to_string());
     let now = || Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
     let time = given_or(&mut json, &fields, OCCURRED_AT, now);
+    let missing: Vec<String> =
+        event.message().missing(&json).iter().map(|name| format!("`{name}`")).collect();
+    if !missing.is_empty() {
+        return Err(Failure::new(format!("the event lacks {}", missing.join(", ")))
+            .help("give each field of the record; one that says nothing is \"\" or 0"));
+    }
     let value = event.encode(&json).map_err(Failure::because("the event"))?;
     let kind = json.get("eventType").and_then(|kind| kind.as_str()).unwrap_or("event");
     let headers = [

@@ -1,0 +1,140 @@
+//! Servers of others that an application is to use: each is connected to, with what was given, and
+//! named. An address is shown only as far as it says where.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ward_embedded::{ensure_installed, how_to_install, installations};
+use ward_events::{Connection, Seen};
+use ward_manifest::{App, KafkaSettings};
+
+use super::{Finding, Status};
+use crate::application::Application;
+use crate::cli::DoctorArgs;
+use crate::database::connect;
+use crate::events::{LogKind, broker_of, topics};
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::provision::check_version;
+
+/// PostgreSQL: the servers of the addresses that were given, or else the programs to run one.
+pub(super) async fn postgresql(args: &DoctorArgs, has_app: bool) -> Vec<Finding> {
+    let services = match has_app.then(|| Application::load(&args.from, &args.config)) {
+        Some(Ok(application)) => given_databases(&application),
+        // What is wrong there is the manifest check's finding.
+        Some(Err(_)) | None => Given::default(),
+    };
+    let mut findings = Vec::new();
+    if let Some(url) = &args.config.database_url {
+        findings.push(server("--database-url", url).await);
+    }
+    for (variable, url) in &services.addresses {
+        findings.push(server(&format!("the address in `{variable}`"), url).await);
+    }
+    if let Some(url) = &args.config.event_log_url {
+        findings.push(server("--event-log-url", url).await);
+    }
+    if args.config.database_url.is_none() && !services.are_all {
+        findings.push(programs(args.fix));
+    }
+    findings
+}
+
+async fn server(what: &str, url: &str) -> Finding {
+    let version = async { check_version(&connect(url).await?).await };
+    match version.await {
+        Ok(version) => Finding::ok(format!("PostgreSQL {version} answers at {what}")),
+        Err(failure) => {
+            let text = format!("{what}: {}", failure.messages().join("; "));
+            Finding::new(Status::Error, text, failure.advice().map(str::to_owned))
+        }
+    }
+}
+
+/// Addresses of services' databases that the user gives, by their variables.
+#[derive(Default)]
+struct Given {
+    addresses: BTreeMap<String, String>,
+    /// No service needs a database of ward's making.
+    are_all: bool,
+}
+
+fn given_databases(application: &Application) -> Given {
+    // Other variables may have no value yet; what is wrong with them is said at the start.
+    let every: BTreeSet<String> = application.app.variables.keys().cloned().collect();
+    let empty = every.iter().map(|name| (name.clone(), String::new())).collect();
+    let known = application
+        .given(&every)
+        .and_then(|given| application.variables(&empty).map(|variables| (given, variables)));
+    let Ok((given, variables)) = known else { return Given::default() };
+    let databases = application.databases();
+    let own = databases.iter().map(|database| &database.variable);
+    let own: Vec<&String> = own.filter(|name| given.contains(*name)).collect();
+    let are_all = own.len() == databases.len() && !databases.is_empty();
+    let address = |name: &String| Some((name.clone(), variables.app_value(name)?.to_owned()));
+    Given { addresses: own.into_iter().filter_map(address).collect(), are_all }
+}
+
+fn programs(fix: bool) -> Finding {
+    if fix {
+        let installing = Progress::Lines.phase("installing PostgreSQL");
+        if let Err(error) = ensure_installed(&installing.notes()) {
+            return Failure::from(error).into();
+        }
+    }
+    match installations().first() {
+        Some(found) => {
+            Finding::ok(format!("PostgreSQL {} in {}", found.version, found.bindir.display()))
+        }
+        None => Finding::error("no PostgreSQL 15 or newer was found", how_to_install()),
+    }
+}
+
+/// What events go through, where the application has any.
+pub(super) async fn broker(args: &DoctorArgs, app: &App) -> Vec<Finding> {
+    let Some(settings) = &app.kafka else { return Vec::new() };
+    let connection = match given_broker(args, settings) {
+        Ok(Some(connection)) => connection,
+        Ok(None) => {
+            return vec![Finding::ok("none is needed: events go through PostgreSQL")];
+        }
+        Err(failure) => return vec![failure.into()],
+    };
+    vec![seen(app, &connection).await]
+}
+
+/// The broker that the user names, with settings that a client can be made with; `None` where none
+/// is needed.
+fn given_broker(
+    args: &DoctorArgs,
+    settings: &KafkaSettings,
+) -> Result<Option<Connection>, Failure> {
+    let application = Application::load(&args.from, &args.config)?;
+    if LogKind::of(&application, settings)? == LogKind::Embedded {
+        return Ok(None);
+    }
+    let empty = || {
+        Failure::new("the address of the Kafka broker is empty; events would wait")
+            .help("give one with --kafka-brokers, or none to have them in PostgreSQL")
+    };
+    broker_of(&application, settings)?.ok_or_else(empty).map(Some)
+}
+
+async fn seen(app: &App, connection: &Connection) -> Finding {
+    let given = connection.brokers();
+    match connection.look(&topics(app)).await {
+        Ok(Seen { advertised, missing }) => {
+            let mut text = format!("Kafka answers at {given}");
+            if advertised.join(",") != given {
+                text.push_str(&format!(", advertised as {}", advertised.join(", ")));
+            }
+            if !missing.is_empty() {
+                text.push_str(&format!("; topics yet to be made: {}", missing.join(", ")));
+            }
+            Finding::ok(text)
+        }
+        Err(trouble) => {
+            let text = format!("Kafka at {given} cannot be used: {trouble}");
+            Finding::error(text, "start it or mend its address; events wait for it, and they alone")
+        }
+    }
+}
