@@ -18,7 +18,9 @@ pub(crate) struct Networks {
 
 /// The leave to have one connection, where there is a limit, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct ConnectionPermit(Vec<OwnedSemaphorePermit>);
+pub(crate) struct ConnectionPermit {
+    _of: Vec<OwnedSemaphorePermit>,
+}
 
 impl Networks {
     pub(crate) fn new(rules: OutboundNetworking) -> Arc<Self> {
@@ -35,19 +37,19 @@ impl Networks {
 
     /// Leave for a connection of the host's to somewhere, waited for.
     pub(crate) async fn connection(&self) -> ConnectionPermit {
-        // It is never closed; if it were, there would be no limit.
-        let all = self.all.clone().map(Semaphore::acquire_owned);
-        ConnectionPermit(match all {
-            Some(all) => all.await.into_iter().collect(),
-            None => Vec::new(),
-        })
+        let permit = match self.all.clone() {
+            // It is never closed; if it were, there would be no limit.
+            Some(all) => all.acquire_owned().await.ok(),
+            None => None,
+        };
+        ConnectionPermit { _of: permit.into_iter().collect() }
     }
 
     /// Leave for a socket of a guest's own, at once or not at all.
     pub(crate) fn socket(&self) -> Option<ConnectionPermit> {
         let limits = [&self.all, &self.sockets].into_iter().flatten();
         let permits = limits.map(|limit| limit.clone().try_acquire_owned().ok());
-        permits.collect::<Option<Vec<_>>>().map(ConnectionPermit)
+        permits.collect::<Option<Vec<_>>>().map(|of| ConnectionPermit { _of: of })
     }
 }
 

@@ -86,7 +86,7 @@ impl ComponentShared {
         // TCP is off unless it is asked for; which address may be reached is for the check to say.
         builder.allow_tcp(true).socket_addr_check(move |address, purpose| {
             let mut allowed = allows_socket(&hosts, &networks, address, purpose);
-            if allowed && purpose == SocketAddrUse::TcpConnect {
+            if allowed && matches!(purpose, SocketAddrUse::TcpConnect) {
                 let permit = networks.socket();
                 allowed = permit.is_some();
                 sockets.lock().unwrap_or_else(PoisonError::into_inner).extend(permit);
