@@ -207,7 +207,11 @@ fn flags() {
             Flags([false, false, false])])])"#]],
     );
     check(interface, "0a 02 01 04", expect!["error: `f` is none of its cases"]);
-    check(interface, "12 00 12 02 08 00", expect!["error: `l[1]` is not set, and has no default"]);
+    check(
+        interface,
+        "12 00 12 02 08 00",
+        expect!["error: `l[1].values` is not set, and has no default"],
+    );
     check(interface, "0d 00 00 00 00", expect!["error: `f` is not laid out as its type is"]);
 }
 
@@ -299,6 +303,6 @@ fn lists_in_lists_name_their_elements() {
     check(
         "record r { m: list<list<u16>> }",
         "0a 00 0a 05 0a 03 80 80 04",
-        expect!["error: `m[1][0]` is out of its range"],
+        expect!["error: `m[1].values[0]` is out of its range"],
     );
 }

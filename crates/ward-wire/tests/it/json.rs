@@ -104,12 +104,12 @@ fn numbers() {
     check(
         SCALARS,
         r#"{ "smallNumber": 1.5 }"#,
-        expect!["error: `small-number` must be a whole number"],
+        expect!["error: `small_number` must be a whole number"],
     );
     check(
         SCALARS,
         r#"{ "smallNumber": true }"#,
-        expect!["error: `small-number` must be a whole number"],
+        expect!["error: `small_number` must be a whole number"],
     );
     check(
         SCALARS,
