@@ -87,6 +87,11 @@ impl FieldError {
     pub fn at(pointer: &str, detail: &str) -> Self {
         Self { place: FieldPosition::Pointer(pointer.to_owned()), detail: detail.to_owned() }
     }
+
+    /// What is wrong with this parameter of the query.
+    pub fn of_parameter(name: &str, detail: &str) -> Self {
+        Self { place: FieldPosition::Parameter(name.to_owned()), detail: detail.to_owned() }
+    }
 }
 
 /// Where a [`FieldError`] is.

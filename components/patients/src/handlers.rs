@@ -4,7 +4,7 @@ use http::header::{ETAG, LINK, LOCATION};
 use http::{HeaderValue, StatusCode};
 use kit::body::{Document, Incoming};
 use kit::database::{Database, Fault};
-use kit::problem::{CONFLICT, FieldError, NOT_FOUND, STALE, VALIDATION};
+use kit::problem::{CONFLICT, FieldError, INTERNAL, NOT_FOUND, STALE, VALIDATION};
 use kit::route::Call;
 use kit::{Problem, Reply, date, etag, reply};
 use serde::Serialize;
@@ -38,14 +38,18 @@ fn failed(call: &Call<'_>) -> impl Fn(Fault) -> Problem {
 /// `GET /api/patients`
 pub(crate) async fn list(call: &Call<'_>) -> Result<Reply, Problem> {
     let listing = Listing::parse(call.query)?;
-    let found = async {
+    let opened = async {
         let database = Database::open(DATABASE).await?;
-        store::list(&database, &call.caller.access(), &listing).await
+        Ok::<_, Fault>((store::seal(&database).await?, database))
     };
-    let page = found.await.map_err(failed(call))?;
+    let (seal, database) = opened.await.map_err(failed(call))?;
+    let after = listing.after(&seal)?;
+    let page = store::list(&database, &call.caller.access(), &listing, after.as_ref()).await;
+    let page = page.map_err(failed(call))?;
     let mut answer = reply::json(StatusCode::OK, &page.patients);
-    let last = page.patients.last().filter(|_| page.more);
-    if let Some(link) = last.and_then(|patient| listing.next_link(&patient.id)) {
+    if let Some(next) = &page.next {
+        // Without the link the list would seem to end here.
+        let link = listing.next_link(&seal, next).ok_or_else(|| Problem::new(INTERNAL))?;
         answer.headers_mut().insert(LINK, link);
     }
     Ok(answer)

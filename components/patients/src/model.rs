@@ -43,7 +43,9 @@ impl Patient {
     }
 }
 
-/// The form of a name by which patients are sorted and found: lower case.
+/// A name in lower case, out of which the database makes what patients are sorted and found by:
+/// `patients_search_key` in `migrations`. Lower case comes from here, because the database's own
+/// depends on its locale.
 ///
 /// Character by character, without the rules that look at neighbours (a Greek sigma at the end of
 /// a word), so that the beginning of a name folds to the beginning of its folded form.

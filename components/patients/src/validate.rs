@@ -1,7 +1,6 @@
 //! What a client may send as a patient: every field checked, everything wrong told at once.
 //!
-//! Texts are taken without the white space around them, measured in characters (code points), and
-//! refused when blank or when they hold control characters.
+//! Texts follow the rules of [`kit::text`]; of them only an address may have several lines.
 
 use chrono::NaiveDate;
 use kit::Problem;
@@ -31,7 +30,7 @@ impl Draft {
         let mut fields = Fields::new(document)?;
         let name = fields.text("name", NAME_MAX_CHARS);
         let email = fields.email("email");
-        let address = fields.text("address", ADDRESS_MAX_CHARS);
+        let address = fields.lines("address", ADDRESS_MAX_CHARS);
         let date_of_birth = fields.date("dateOfBirth");
         if date_of_birth.is_some_and(|date| date > today) {
             fields.fail::<()>("dateOfBirth", "must not be in the future");

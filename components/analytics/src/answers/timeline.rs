@@ -88,7 +88,9 @@ fn bucket(query: &mut Query) -> Option<(&'static str, TimeDelta)> {
 fn moment(query: &mut Query, name: &str) -> Option<NaiveDateTime> {
     let text = query.take(name)?;
     let at = instant::parse(&text).filter(|at| YEARS.contains(&at.year()));
-    at.or_else(|| query.fail(name, "must be a moment, such as 2024-02-29T01:02:03Z"))
+    at.or_else(|| {
+        query.fail(name, "must be a moment, such as 2024-02-29T01:02:03Z; a + in it is written %2B")
+    })
 }
 
 fn check(query: &mut Query, from: NaiveDateTime, to: NaiveDateTime, size: TimeDelta) -> Option<()> {

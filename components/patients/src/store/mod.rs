@@ -12,12 +12,14 @@ mod list;
 mod read;
 mod refusal;
 mod replace;
+mod seal;
 
 pub(crate) use create::create;
 pub(crate) use delete::delete;
-pub(crate) use list::list;
+pub(crate) use list::{Position, list};
 pub(crate) use read::read;
 pub(crate) use replace::replace;
+pub(crate) use seal::seal;
 
 use kit::database::Fault;
 
