@@ -15,7 +15,7 @@ pub(crate) enum Refusal {
     IdUsed,
     /// The account is in another currency.
     Currency,
-    /// `If-Match` names other versions of the account than the present one.
+    /// `If-Match` or `If-None-Match` does not hold for the account's present version.
     Stale,
     /// The entry is a reversal, or was undone before.
     NotReversible,

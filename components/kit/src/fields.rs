@@ -119,15 +119,19 @@ impl Fields {
         date::parse(&text).or_else(|| self.fail(name, "must be a date, yyyy-mm-dd"))
     }
 
-    /// A date that may be absent or null.
-    pub fn optional_date(&mut self, name: &str) -> Option<NaiveDate> {
+    /// A field that may be absent or null, and is otherwise read by `read`.
+    pub fn optional<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Self, &str) -> Option<T>,
+    ) -> Option<T> {
         match self.left.get(name) {
             None => None,
             Some(Value::Null) => {
                 self.left.remove(name);
                 None
             }
-            Some(_) => self.date(name),
+            Some(_) => read(self, name),
         }
     }
 
@@ -190,7 +194,7 @@ mod tests {
         fields.text("name", 5);
         fields.email("email");
         fields.date("born");
-        fields.optional_date("since");
+        fields.optional("since", Fields::date);
         fields.secret_if_present();
         let found = match fields.finish() {
             Ok(()) => Vec::new(),

@@ -2,15 +2,19 @@
 //!
 //! Texts follow the rules of [`kit::text`]; of them only an address may have several lines.
 
-use chrono::NaiveDate;
-use kit::Problem;
+use chrono::{Datelike, NaiveDate};
 use kit::fields::Fields;
+use kit::{Problem, date};
 use serde_json::Value;
+use spin_sdk::pg::ParameterValue;
 
 /// Longest name, in characters.
 const NAME_MAX_CHARS: usize = 100;
 /// Longest address, in characters.
 const ADDRESS_MAX_CHARS: usize = 255;
+/// The first year in which anybody can have been born: nobody alive is near it, and what is before
+/// it is a slip of the keyboard, such as 0198 for 1998.
+const BORN_YEAR_MIN: i32 = 1850;
 
 /// A patient as a client describes it: complete and valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,31 +28,121 @@ pub(crate) struct Draft {
     pub(crate) registered_date: Option<NaiveDate>,
 }
 
+/// What a replacement repeats of what only the service writes: checked against what is stored, so
+/// that what was read can be sent back with changes, and a stale copy cannot.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Kept {
+    version: Option<i64>,
+    created_at: Option<String>,
+    updated_at: Option<String>,
+}
+
+/// A patient in place of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Replacement {
+    pub(crate) draft: Draft,
+    pub(crate) kept: Kept,
+}
+
 impl Draft {
-    /// Checks a document. `today` is the last day on which anybody can have been born.
-    pub(crate) fn from_document(document: Value, today: NaiveDate) -> Result<Self, Problem> {
+    /// Checks the document of a new patient. `latest` is the last day on which anybody can have
+    /// been born or registered.
+    pub(crate) fn from_document(document: Value, latest: NaiveDate) -> Result<Self, Problem> {
         let mut fields = Fields::new(document)?;
+        let draft = Self::take(&mut fields, latest, |fields, born| {
+            let date = fields.date("registeredDate")?;
+            if date > latest {
+                return fields.fail("registeredDate", "must not be in the future");
+            }
+            if born.is_some_and(|born| date < born) {
+                return fields.fail("registeredDate", "must not be before dateOfBirth");
+            }
+            Some(date)
+        });
+        fields.finish()?;
+        whole(draft)
+    }
+
+    /// When the patient was registered if not `today`. Where a day has begun that UTC does not
+    /// have yet, somebody may be born on it already, and is not registered before.
+    pub(crate) fn registered(&self, today: NaiveDate) -> NaiveDate {
+        self.registered_date.unwrap_or_else(|| today.max(self.date_of_birth))
+    }
+
+    /// Takes the fields; `registered` reads the date of registration, where there is one.
+    fn take(
+        fields: &mut Fields,
+        latest: NaiveDate,
+        registered: impl FnOnce(&mut Fields, Option<NaiveDate>) -> Option<NaiveDate>,
+    ) -> Option<Self> {
         let name = fields.text("name", NAME_MAX_CHARS);
         let email = fields.email("email");
         let address = fields.lines("address", ADDRESS_MAX_CHARS);
         let date_of_birth = fields.date("dateOfBirth");
-        if date_of_birth.is_some_and(|date| date > today) {
+        if date_of_birth.is_some_and(|date| date > latest) {
             fields.fail::<()>("dateOfBirth", "must not be in the future");
+        } else if date_of_birth.is_some_and(|date| date.year() < BORN_YEAR_MIN) {
+            let detail = format!("must not be before {BORN_YEAR_MIN}; is the year right?");
+            fields.fail::<()>("dateOfBirth", detail);
         }
-        let registered_date = fields.optional_date("registeredDate");
-        fields.finish()?;
-        // A field is missing only after it failed, and then finish() has returned.
-        let draft = || {
-            Some(Self {
-                name: name?,
-                email: email?,
-                address: address?,
-                date_of_birth: date_of_birth?,
-                registered_date,
-            })
-        };
-        draft().ok_or_else(|| Problem::new(kit::problem::INTERNAL))
+        let registered_date =
+            fields.optional("registeredDate", |fields, _| registered(fields, date_of_birth));
+        Some(Self {
+            name: name?,
+            email: email?,
+            address: address?,
+            date_of_birth: date_of_birth?,
+            registered_date,
+        })
     }
+}
+
+impl Replacement {
+    /// Checks the document of a change of the patient with this id. Whether the dates go together
+    /// is for the database to say, which has the one of registration.
+    pub(crate) fn from_document(
+        document: Value,
+        id: &str,
+        latest: NaiveDate,
+    ) -> Result<Self, Problem> {
+        let mut fields = Fields::new(document)?;
+        let draft = Draft::take(&mut fields, latest, |fields, _| fields.date("registeredDate"));
+        let same = |given: &str| match kit::uuid::parse(given) {
+            Some(given) if given == id => Ok(()),
+            _ => Err("must be the id in the path, or left out"),
+        };
+        fields.optional("id", |fields, name| fields.parsed(name, same));
+        let version =
+            fields.optional("version", |fields, name| fields.integer(name, Ok::<_, &str>));
+        let created_at = fields.optional("createdAt", |fields, name| fields.parsed(name, instant));
+        let updated_at = fields.optional("updatedAt", |fields, name| fields.parsed(name, instant));
+        fields.finish()?;
+        let kept = Kept { version, created_at, updated_at };
+        whole(draft.map(|draft| Self { draft, kept }))
+    }
+}
+
+impl Kept {
+    /// As parameters for `$n::bigint` and two `$n::text` of moments; NULL for what was left out.
+    pub(crate) fn parameters(&self) -> [ParameterValue; 3] {
+        let text = |text: &Option<String>| {
+            text.as_deref().map_or(ParameterValue::DbNull, kit::database::text)
+        };
+        let version = self.version.map_or(ParameterValue::DbNull, ParameterValue::Int64);
+        [version, text(&self.created_at), text(&self.updated_at)]
+    }
+}
+
+/// A moment, as the database reads it.
+fn instant(text: &str) -> Result<String, &'static str> {
+    date::parse_instant(text)
+        .map(date::format_instant)
+        .ok_or("must be a moment, such as 2024-02-29T01:02:03.000000Z")
+}
+
+/// A field is missing only after it failed, and then finish() has returned.
+fn whole<T>(value: Option<T>) -> Result<T, Problem> {
+    value.ok_or_else(|| Problem::new(kit::problem::INTERNAL))
 }
 
 #[cfg(test)]
@@ -129,7 +223,14 @@ mod tests {
         check(with("dateOfBirth", "2024-06-01"), &[]);
         check(with("dateOfBirth", "2024-06-02"), &["/dateOfBirth"]);
         check(with("dateOfBirth", "2023-02-29"), &["/dateOfBirth"]);
+        check(with("dateOfBirth", "1850-01-01"), &[]);
+        check(with("dateOfBirth", "1849-12-31"), &["/dateOfBirth"]);
+        check(with("dateOfBirth", "0198-03-02"), &["/dateOfBirth"]);
         check(with("registeredDate", "2024-02-30"), &["/registeredDate"]);
+        check(with("registeredDate", "2024-06-01"), &[]);
+        check(with("registeredDate", "2024-06-02"), &["/registeredDate"]);
+        check(with("registeredDate", "2000-02-29"), &[]);
+        check(with("registeredDate", "2000-02-28"), &["/registeredDate"]);
         check(with("registeredDate", Value::Null), &[]);
         check(without("registeredDate"), &[]);
         for name in ["name", "email", "address", "dateOfBirth"] {
@@ -150,5 +251,45 @@ mod tests {
         check(document, &all);
         check(json!({}), &["/name", "/email", "/address", "/dateOfBirth"]);
         check(json!([]), &[""]);
+    }
+
+    #[test]
+    fn nobody_is_registered_before_birth() {
+        let mut draft = Draft::from_document(without("registeredDate"), day("2024-06-01")).unwrap();
+        assert_eq!(draft.registered(day("2024-05-31")), day("2024-05-31"));
+        draft.date_of_birth = day("2024-06-01");
+        assert_eq!(draft.registered(day("2024-05-31")), day("2024-06-01"));
+    }
+
+    #[test]
+    fn what_was_read_can_be_sent_back() {
+        let id = "123e4567-e89b-12d3-a456-426614174000";
+        let read = |name: &str, value: Value| {
+            let mut document = valid();
+            document["id"] = id.into();
+            document["version"] = 3.into();
+            document["createdAt"] = "2024-01-01T00:00:00.000001Z".into();
+            document["updatedAt"] = "2024-01-01T01:00:00.000002+01:00".into();
+            document[name] = value;
+            Replacement::from_document(document, id, day("2024-06-01"))
+        };
+        let kept = Kept {
+            version: Some(3),
+            created_at: Some("2024-01-01T00:00:00.000001Z".to_owned()),
+            updated_at: Some("2024-01-01T00:00:00.000002Z".to_owned()),
+        };
+        assert_eq!(read("id", id.into()).unwrap().kept, kept);
+        assert_eq!(read("version", Value::Null).unwrap().kept.version, None);
+        for (name, value) in [
+            ("id", json!("123e4567-e89b-12d3-a456-426614174001")),
+            ("version", json!("3")),
+            ("createdAt", json!("yesterday")),
+            ("updatedAt", json!(1)),
+            ("deletedAt", json!("2024-01-01T00:00:00Z")),
+        ] {
+            assert!(read(name, value).is_err(), "{name}");
+        }
+        let bare = Replacement::from_document(valid(), id, day("2024-06-01")).unwrap();
+        assert_eq!(bare.kept, Kept::default());
     }
 }

@@ -1,6 +1,7 @@
 //! What a client may send: every field checked, everything wrong told at once.
 
 use kit::Problem;
+use kit::etag::Expected;
 use kit::fields::Fields;
 use serde_json::Value;
 
@@ -23,7 +24,7 @@ pub(super) fn booking(
     document: Value,
     account_id: &str,
     kind: Kind,
-    versions: Option<Vec<i64>>,
+    expected: Expected,
 ) -> Result<Booking, Problem> {
     let mut fields = Fields::new(document)?;
     let entry_id = fields.parsed("id", check::id);
@@ -43,18 +44,14 @@ pub(super) fn booking(
             minor_units,
             currency,
             description: description?,
-            versions,
+            expected,
         })
     };
     whole(booking())
 }
 
 /// An entry to undo: `id`, `reverses`, `description`.
-pub(super) fn void(
-    document: Value,
-    account_id: &str,
-    versions: Option<Vec<i64>>,
-) -> Result<Void, Problem> {
+pub(super) fn void(document: Value, account_id: &str, expected: Expected) -> Result<Void, Problem> {
     let mut fields = Fields::new(document)?;
     let entry_id = fields.parsed("id", check::id);
     let reverses = fields.parsed("reverses", check::id);
@@ -66,7 +63,7 @@ pub(super) fn void(
             entry_id: entry_id?,
             reverses: reverses?,
             description: description?,
-            versions,
+            expected,
         })
     };
     whole(void())
@@ -93,16 +90,17 @@ mod tests {
 
     #[test]
     fn a_booking_is_read() {
-        let expected = Booking {
+        let expected = Expected { among: Some(vec![3]), besides: vec![4] };
+        let right = Booking {
             account_id: "a".to_owned(),
             entry_id: ID.to_owned(),
             kind: Kind::Charge,
             minor_units: 1250,
             currency: "EUR".to_owned(),
             description: "Visit".to_owned(),
-            versions: Some(vec![3]),
+            expected: expected.clone(),
         };
-        assert_eq!(booking(charge(), "a", Kind::Charge, Some(vec![3])), Ok(expected));
+        assert_eq!(booking(charge(), "a", Kind::Charge, expected), Ok(right));
     }
 
     #[test]
@@ -110,7 +108,7 @@ mod tests {
         let check = |amount: Value, accepted: bool| {
             let mut document = charge();
             document["amount"]["minorUnits"] = amount.clone();
-            let found = booking(document, "a", Kind::Payment, None);
+            let found = booking(document, "a", Kind::Payment, Expected::default());
             assert_eq!(found.is_ok(), accepted, "{amount}");
         };
         check(json!(1), true);
@@ -141,14 +139,15 @@ mod tests {
             with("description", json!("")),
             with("kind", json!("CHARGE")),
         ] {
-            assert!(booking(document.clone(), "a", Kind::Charge, None).is_err(), "{document}");
+            let found = booking(document.clone(), "a", Kind::Charge, Expected::default());
+            assert!(found.is_err(), "{document}");
         }
         let right = json!({"id": ID, "reverses": ID, "description": "x"});
-        assert!(void(right.clone(), "a", None).is_ok());
+        assert!(void(right.clone(), "a", Expected::default()).is_ok());
         for name in ["id", "reverses", "description"] {
             let mut document = right.clone();
             document[name] = json!("");
-            assert!(void(document, "a", None).is_err(), "{name}");
+            assert!(void(document, "a", Expected::default()).is_err(), "{name}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use kit::audit::Access;
 use kit::database::{self, Database};
+use kit::etag::Expected;
 use spin_sdk::pg::ParameterValue;
 
 use super::refusal::{self, Attempt};
@@ -20,8 +21,8 @@ pub(crate) struct Booking {
     pub(crate) minor_units: i64,
     pub(crate) currency: String,
     pub(crate) description: String,
-    /// The versions of the account that are expected; `None` if any will do.
-    pub(crate) versions: Option<Vec<i64>>,
+    /// The versions of the account that are expected.
+    pub(crate) expected: Expected,
 }
 
 /// An entry to be undone: complete and valid.
@@ -32,8 +33,8 @@ pub(crate) struct Void {
     pub(crate) entry_id: String,
     pub(crate) reverses: String,
     pub(crate) description: String,
-    /// The versions of the account that are expected; `None` if any will do.
-    pub(crate) versions: Option<Vec<i64>>,
+    /// The versions of the account that are expected.
+    pub(crate) expected: Expected,
 }
 
 impl Booking {
@@ -53,7 +54,7 @@ pub(crate) async fn book(
     booking: &Booking,
 ) -> Result<Kept<Entry>, Failure> {
     let amount = ParameterValue::Int64(booking.signed());
-    let versions = database::versions(booking.versions.as_deref());
+    let [among, besides] = database::versions(&booking.expected);
     let values = access.values([
         database::uuid(&booking.account_id),
         database::uuid(&booking.entry_id),
@@ -61,9 +62,10 @@ pub(crate) async fn book(
         amount.clone(),
         database::text(&booking.currency),
         database::text(&booking.description),
-        versions.clone(),
+        among,
         ParameterValue::Int64(BALANCE_MAX_MINOR_UNITS),
         access.trace(),
+        besides,
     ]);
     let rows = database.query(include_str!("book.sql"), values).await?;
     if let Some(row) = rows.first() {
@@ -76,7 +78,7 @@ pub(crate) async fn book(
         amount,
         currency: database::text(&booking.currency),
         description: &booking.description,
-        versions,
+        expected: &booking.expected,
         reverses: ParameterValue::DbNull,
     };
     refusal::find_out(database, access, attempt).await
@@ -88,15 +90,16 @@ pub(crate) async fn void(
     access: &Access<'_>,
     void: &Void,
 ) -> Result<Kept<Entry>, Failure> {
-    let versions = database::versions(void.versions.as_deref());
+    let [among, besides] = database::versions(&void.expected);
     let values = access.values([
         database::uuid(&void.account_id),
         database::uuid(&void.entry_id),
         database::uuid(&void.reverses),
         database::text(&void.description),
-        versions.clone(),
+        among,
         ParameterValue::Int64(BALANCE_MAX_MINOR_UNITS),
         access.trace(),
+        besides,
     ]);
     let rows = database.query(include_str!("void.sql"), values).await?;
     if let Some(row) = rows.first() {
@@ -110,7 +113,7 @@ pub(crate) async fn void(
         amount: ParameterValue::DbNull,
         currency: ParameterValue::DbNull,
         description: &void.description,
-        versions,
+        expected: &void.expected,
         reverses: database::uuid(&void.reverses),
     };
     refusal::find_out(database, access, attempt).await
@@ -130,7 +133,7 @@ mod tests {
                 minor_units: 5,
                 currency: String::new(),
                 description: String::new(),
-                versions: None,
+                expected: Expected::default(),
             };
             assert_eq!(booking.signed(), expected);
         };

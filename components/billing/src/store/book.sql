@@ -15,6 +15,7 @@ made AS (
     WHERE currency = $9::text
         AND (status = 'ACTIVE' OR $7::text = 'PAYMENT')
         AND ($11::bigint[] IS NULL OR version = ANY ($11::bigint[]))
+        AND version <> ALL ($14::bigint[])
         AND abs(balance + $8::bigint) <= $12::bigint
     ON CONFLICT DO NOTHING
     RETURNING *

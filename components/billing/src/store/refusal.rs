@@ -2,6 +2,7 @@
 
 use kit::audit::Access;
 use kit::database::{self, Database, Fault};
+use kit::etag::Expected;
 use spin_sdk::pg::ParameterValue;
 
 use super::first;
@@ -21,7 +22,7 @@ pub(super) struct Attempt<'a> {
     pub(super) amount: ParameterValue,
     pub(super) currency: ParameterValue,
     pub(super) description: &'a str,
-    pub(super) versions: ParameterValue,
+    pub(super) expected: &'a Expected,
     pub(super) reverses: ParameterValue,
 }
 
@@ -35,6 +36,7 @@ pub(super) async fn find_out(
     access: &Access<'_>,
     attempt: Attempt<'_>,
 ) -> Result<Kept<Entry>, Failure> {
+    let [among, besides] = database::versions(attempt.expected);
     let values = access.values([
         database::uuid(attempt.account_id),
         database::uuid(attempt.entry_id),
@@ -42,9 +44,10 @@ pub(super) async fn find_out(
         attempt.amount,
         attempt.currency,
         database::text(attempt.description),
-        attempt.versions,
+        among,
         ParameterValue::Int64(BALANCE_MAX_MINOR_UNITS),
         attempt.reverses,
+        besides,
     ]);
     let rows = database.query(include_str!("refusal.sql"), values).await?;
     let row = first(&rows)?;

@@ -18,6 +18,7 @@ made AS (
         $8::text, original.id
     FROM account, original
     WHERE ($9::bigint[] IS NULL OR version = ANY ($9::bigint[]))
+        AND version <> ALL ($12::bigint[])
         AND abs(balance - amount) <= $10::bigint
     ON CONFLICT DO NOTHING
     RETURNING *

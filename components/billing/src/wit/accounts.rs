@@ -1,5 +1,6 @@
 //! `pms:billing/accounts`: accounts and their ledgers.
 
+use kit::etag::Expected;
 use kit::page;
 
 use super::violations::Violations;
@@ -94,7 +95,7 @@ fn booking(request: &Posting, kind: Kind) -> Result<Booking, Error> {
             minor_units: minor_units?,
             currency: currency?,
             description: description?,
-            versions: None,
+            expected: Expected::default(),
         })
     };
     violations.whole(booking())
@@ -112,7 +113,7 @@ fn void(request: &VoidRequest) -> Result<Void, Error> {
             entry_id: entry_id?,
             reverses: reverses?,
             description: description?,
-            versions: None,
+            expected: Expected::default(),
         })
     };
     violations.whole(void())

@@ -23,7 +23,7 @@ pub(crate) async fn create(
         database::text(&draft.email),
         database::text(&draft.address),
         draft.date_of_birth.into(),
-        draft.registered_date.unwrap_or(today).into(),
+        draft.registered(today).into(),
         access.trace(),
     ]);
     let rows = database.query(include_str!("create.sql"), values).await?;

@@ -4,7 +4,13 @@ WITH changed AS (
         date_of_birth = $10::date, version = version + 1, updated_at = clock_timestamp()
     WHERE id = $5::uuid AND deleted_at IS NULL
         AND ($11::bigint[] IS NULL OR version = ANY ($11::bigint[]))
-        AND ($12::date IS NULL OR registered_date = $12::date)
+        AND version <> ALL ($12::bigint[])
+        AND ($13::date IS NULL OR registered_date = $13::date)
+        -- Who is in the table with other dates, from before there was this rule, keeps them.
+        AND ($10::date <= registered_date OR $10::date = date_of_birth)
+        AND ($15::bigint IS NULL OR version = $15::bigint)
+        AND ($16::text IS NULL OR created_at = $16::text::timestamptz)
+        AND ($17::text IS NULL OR updated_at = $17::text::timestamptz)
     RETURNING *
 ),
 event AS (
@@ -12,7 +18,7 @@ event AS (
         (aggregate_id, aggregate_version, type, payload, occurred_at, traceparent)
     SELECT id, version, 'PATIENT_UPDATED', jsonb_build_object(
         'id', id, 'name', name, 'email', email, 'address', address,
-        'dateOfBirth', date_of_birth, 'registeredDate', registered_date), updated_at, $13::text
+        'dateOfBirth', date_of_birth, 'registeredDate', registered_date), updated_at, $14::text
     FROM changed
 ),
 noted AS (
