@@ -21,6 +21,10 @@ pub(crate) enum Refusal {
     NotReversible,
     /// The account takes no charges.
     NotActive,
+    /// More would be given back than was paid and not given back yet.
+    NotPaid,
+    /// Of the payment to be undone something was given back.
+    GivenBack,
     /// The balance would pass its limit.
     Limit,
 }

@@ -106,7 +106,7 @@ pub(crate) async fn list(
     Ok(store::list(&database, &caller.access(), limit, after).await?)
 }
 
-/// Books a charge or a payment.
+/// Books a charge, a payment or a refund.
 pub(crate) async fn book(caller: &Caller, booking: &Booking) -> Result<Kept<Entry>, Failure> {
     let database = Database::open(DATABASE).await?;
     let access = caller.access();

@@ -95,6 +95,27 @@ fn what_ward_does_not_support_yet_is_refused_in_words() {
 }
 
 #[test]
+fn a_currency_that_is_none_is_refused_by_the_variables_name() {
+    let state = tempfile::tempdir().expect("a directory");
+    let root = Repository::here();
+    for value in ["eur", "EUR ", "", "EURO", "978", "€", "QQQ", "XXX"] {
+        let variable = format!("billing_currency={value}");
+        for command in
+            [&["up", "--state-dir"][..], &["doctor", "--only", "manifest", "--state-dir"]]
+        {
+            let path = state.path().to_str().expect("a path of text");
+            let arguments = [command, &[path, "--variable", &variable]].concat();
+            let output = Ward::run(&arguments, root.root());
+            assert_eq!(output.status.code(), Some(1), "{value:?}: {output:?}");
+            let text = text_of(&output);
+            for wanted in ["`billing_currency`", "EUR", "USD"] {
+                assert!(text.contains(wanted), "{wanted} for {value:?} in {text}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_component_that_was_not_built_is_named_with_what_to_run() {
     let manifest = "spin_manifest_version = 2\n\
                     [application]\n\

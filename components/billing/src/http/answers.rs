@@ -15,6 +15,9 @@ const NOT_ACTIVE: Kind =
 /// The entry is a reversal, or was undone before.
 const NOT_REVERSIBLE: Kind =
     Kind::new("entry-not-reversible", "The entry cannot be undone", StatusCode::CONFLICT);
+/// More would be given back than was paid.
+const NOT_PAID: Kind =
+    Kind::new("refund-not-covered", "Less was paid than would be given back", StatusCode::CONFLICT);
 /// The balance would pass its limit.
 const LIMIT: Kind =
     Kind::new("balance-limit", "The balance would pass its limit", StatusCode::CONFLICT);
@@ -66,7 +69,12 @@ fn refused(refusal: Refusal, request: &HeaderMap) -> Problem {
         Refusal::NotReversible => Problem::new(NOT_REVERSIBLE)
             .detail("An entry can be undone once, and a reversal cannot."),
         Refusal::NotActive => Problem::new(NOT_ACTIVE)
-            .detail("The account takes payments and corrections, and no charges."),
+            .detail("The account takes payments, refunds and corrections, and no charges."),
+        Refusal::NotPaid => Problem::new(NOT_PAID)
+            .detail("A refund is at most what was paid and has not been given back.")
+            .errors(vec![FieldError::at("/amount/minorUnits", "is more than that")]),
+        Refusal::GivenBack => Problem::new(NOT_PAID)
+            .detail("What was paid has been given back, in part or whole. Undo the refund first."),
         Refusal::Limit => Problem::new(LIMIT)
             .detail("No account owes, or is owed, as much as it would after this entry."),
     }
@@ -90,6 +98,8 @@ mod tests {
         check(Refusal::Stale, 412);
         check(Refusal::NotReversible, 409);
         check(Refusal::NotActive, 409);
+        check(Refusal::NotPaid, 409);
+        check(Refusal::GivenBack, 409);
         check(Refusal::Limit, 409);
     }
 }

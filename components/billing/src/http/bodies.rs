@@ -19,7 +19,7 @@ pub(super) fn opening(document: Value) -> Result<String, Problem> {
     whole(patient_id)
 }
 
-/// A charge or a payment: `id`, `amount` with `minorUnits` and `currency`, `description`.
+/// A charge, a payment or a refund: `id`, `amount` with `minorUnits` and `currency`, `description`.
 pub(super) fn booking(
     document: Value,
     account_id: &str,

@@ -91,6 +91,14 @@ pub(super) async fn pay<B: Incoming>(
     book(call, Kind::Payment, document).await
 }
 
+/// `POST /api/billing/accounts/{id}/refunds`
+pub(super) async fn refund<B: Incoming>(
+    call: &Call<'_>,
+    document: Document<'_, B>,
+) -> Result<Reply, Problem> {
+    book(call, Kind::Refund, document).await
+}
+
 async fn book<B: Incoming>(
     call: &Call<'_>,
     kind: Kind,

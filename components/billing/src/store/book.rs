@@ -1,4 +1,4 @@
-//! Booking: charges, payments, and reversals of either.
+//! Booking: charges, payments, refunds, and reversals of any of them.
 
 use kit::audit::Access;
 use kit::database::{self, Database};
@@ -11,13 +11,13 @@ use crate::limits::BALANCE_MAX_MINOR_UNITS;
 use crate::model::{Entry, Kind};
 use crate::service::Kept;
 
-/// A charge or a payment to be booked: complete and valid.
+/// A charge, a payment or a refund to be booked: complete and valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Booking {
     pub(crate) account_id: String,
     pub(crate) entry_id: String,
     pub(crate) kind: Kind,
-    /// Above zero, for charges and payments alike.
+    /// Above zero, whatever it is.
     pub(crate) minor_units: i64,
     pub(crate) currency: String,
     pub(crate) description: String,
@@ -42,12 +42,12 @@ impl Booking {
     fn signed(&self) -> i64 {
         match self.kind {
             Kind::Payment | Kind::Reversal => -self.minor_units,
-            Kind::Charge => self.minor_units,
+            Kind::Charge | Kind::Refund => self.minor_units,
         }
     }
 }
 
-/// Books a charge or a payment, once: the entry that exists is the answer to a repeated booking.
+/// Books a charge, a payment or a refund, once: the entry that exists is the answer to a repeated booking.
 pub(crate) async fn book(
     database: &Database,
     access: &Access<'_>,
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_charge_adds_and_a_payment_takes_away() {
+    fn charges_and_refunds_add_and_a_payment_takes_away() {
         let check = |kind: Kind, expected: i64| {
             let booking = Booking {
                 account_id: String::new(),
@@ -138,6 +138,7 @@ mod tests {
             assert_eq!(booking.signed(), expected);
         };
         check(Kind::Charge, 5);
+        check(Kind::Refund, 5);
         check(Kind::Payment, -5);
     }
 }

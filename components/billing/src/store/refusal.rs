@@ -67,6 +67,8 @@ fn failure(verdict: &str) -> Failure {
         "STALE" => Refusal::Stale,
         "NOT_REVERSIBLE" => Refusal::NotReversible,
         "NOT_ACTIVE" => Refusal::NotActive,
+        "NOT_PAID" => Refusal::NotPaid,
+        "GIVEN_BACK" => Refusal::GivenBack,
         "LIMIT" => Refusal::Limit,
         "AGAIN" => return Fault::Unavailable("overtaken".to_owned()).into(),
         _ => return Fault::Other("verdict".to_owned()).into(),
@@ -103,7 +105,7 @@ mod tests {
         let said = words.windows(2).filter(|pair| ["THEN", "ELSE"].contains(&pair[0]));
         let said = said.filter_map(|pair| pair[1].strip_prefix('\'')?.strip_suffix('\''));
         let (repeated, refused): (Vec<_>, Vec<_>) = said.partition(|word| *word == REPEATED);
-        assert_eq!((repeated.len(), refused.len()), (1, 9));
+        assert_eq!((repeated.len(), refused.len()), (1, 11));
         let mut meanings = vec![failure("anything else")];
         for word in refused {
             assert!(!meanings.contains(&failure(word)), "{word}");

@@ -35,6 +35,9 @@ verdict AS (
         WHEN $7::text = 'REVERSAL' AND NOT EXISTS (SELECT FROM original) THEN 'NO_ENTRY'
         WHEN EXISTS (SELECT FROM original WHERE kind = 'REVERSAL')
             OR EXISTS (SELECT FROM entries WHERE reverses = $13::uuid) THEN 'NOT_REVERSIBLE'
+        WHEN $7::text = 'REFUND' AND cash_of($5::uuid) < $8::bigint THEN 'NOT_PAID'
+        WHEN EXISTS (SELECT FROM original WHERE kind = 'PAYMENT' AND cash_of($5::uuid) < amount)
+            THEN 'GIVEN_BACK'
         WHEN $7::text = 'CHARGE'
             AND EXISTS (SELECT FROM account WHERE status <> 'ACTIVE') THEN 'NOT_ACTIVE'
         WHEN EXISTS (

@@ -50,6 +50,10 @@ impl Guest for Component {
         book(&by, request, Kind::Payment).await
     }
 
+    async fn record_refund(by: Caller, request: Posting) -> Result<Entry, Error> {
+        book(&by, request, Kind::Refund).await
+    }
+
     async fn void_entry(by: Caller, request: VoidRequest) -> Result<Entry, Error> {
         let caller = caller(&by)?;
         let void = void(&request)?;
