@@ -1,7 +1,7 @@
 //! The `ward` command as a person meets it: help, mistakes, and what it says about them.
 
 use std::process::Output;
-use ward_tests::Ward;
+use ward_tests::{Repository, Ward};
 
 #[test]
 fn help_shows_the_commands_with_examples() {
@@ -157,7 +157,7 @@ fn build_runs_each_components_commands_where_the_manifest_says() {
 
 #[test]
 fn migrate_may_be_repeated() {
-    let repository = ward_tests::Repository::here();
+    let repository = Repository::here();
     let state = Ward::new_home();
     let arguments = ["migrate", "--state-dir", state.path().to_str().expect("a path of text")];
     for _ in 0..2 {
@@ -168,7 +168,7 @@ fn migrate_may_be_repeated() {
 
 #[test]
 fn doctor_finds_nothing_wrong_with_this_repository() {
-    let repository = ward_tests::Repository::here();
+    let repository = Repository::here();
     let state = tempfile::tempdir().expect("a directory");
     let state = state.path().to_str().expect("a path of text");
     let output = Ward::run(&["doctor", "--state-dir", state], repository.root());
