@@ -113,6 +113,14 @@ impl Fields {
         self.parsed(name, email::parse)
     }
 
+    /// An e-mail address, or a text of nothing but white space where there is none.
+    pub fn email_or_blank(&mut self, name: &str) -> Option<Option<String>> {
+        self.parsed(name, |text| match text.trim().is_empty() {
+            true => Ok(None),
+            false => email::parse(text).map(Some),
+        })
+    }
+
     /// A required date, `yyyy-mm-dd`.
     pub fn date(&mut self, name: &str) -> Option<NaiveDate> {
         let text = self.string(name)?;

@@ -86,7 +86,11 @@ mod tests {
         }
 
         #[test]
-        fn damage_is_refused(at in "[0-9a-f]{36}", place in 0usize..138, letter in "[A-Za-z0-9_-]") {
+        fn damage_is_refused(
+            at in "[0-9a-f]{36}",
+            place in 0usize..138,
+            letter in "[A-Za-z0-9_-]",
+        ) {
             let whole = seal(1).cursor(&at, "q").unwrap();
             let mut damaged = whole.clone();
             damaged.replace_range(place..=place, &letter);

@@ -242,7 +242,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_taken_is_taken_again_as_it_is(text in "\\PC{0,30}|(\\s|[a-zé\u{301}\u{200d}]){0,9}") {
+        fn what_was_taken_is_taken_again_as_it_is(
+            text in "\\PC{0,30}|(\\s|[a-zé\u{301}\u{200d}]){0,9}",
+        ) {
             if let Ok(taken) = line(&text, 30) {
                 prop_assert_eq!(line(&taken, 30), Ok(taken.clone()));
                 prop_assert_eq!(lines(&taken, 30), Ok(taken));

@@ -11,9 +11,10 @@ use serde::Serialize;
 
 use crate::COLLECTION;
 use crate::billing::{self, Standing};
+use crate::email_rule::EmailRule;
 use crate::model::Patient;
 use crate::query::Listing;
-use crate::store::{self, Refusal};
+use crate::store::{self, Made, Refusal};
 use crate::validate::{Draft, Replacement};
 
 /// The component's variable with the address of its database.
@@ -21,10 +22,14 @@ pub(crate) const DATABASE: &str = "db_url";
 
 /// A patient just created, and how its account stands.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Created<'a> {
     #[serde(flatten)]
     patient: &'a Patient,
     billing: Standing,
+    /// Deleted patients who were probably the same person.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    earlier_ids: &'a [String],
 }
 
 /// Logs a fault and makes it an answer.
@@ -76,16 +81,18 @@ pub(crate) async fn create<B: Incoming>(
     document: Document<'_, B>,
 ) -> Result<Reply, Problem> {
     let (latest, today) = (date::today_anywhere(), date::today());
-    let draft = Draft::from_document(document.json().await?, latest)?;
+    let document = document.json().await?;
+    let rule = EmailRule::read().await.map_err(failed(call))?;
+    let draft = Draft::from_document(document, rule, latest)?;
     let access = call.caller.access();
     let made = async {
         let database = Database::open(DATABASE).await?;
-        store::create(&database, &access, &draft, today).await
+        store::create(&database, &access, &draft, rule, today).await
     };
     let made = made.await.map_err(failed(call))?;
-    let patient = made.map_err(refused(call))?;
+    let Made { patient, earlier } = made.map_err(refused(call))?;
     let billing = billing::open(&access, &patient).await;
-    let created = Created { patient: &patient, billing };
+    let created = Created { patient: &patient, billing, earlier_ids: &earlier };
     let mut answer = reply::json(StatusCode::CREATED, &created);
     answer.headers_mut().insert(ETAG, etag::of(patient.version));
     if let Ok(location) = HeaderValue::try_from(format!("{COLLECTION}/{}", patient.id)) {
@@ -102,10 +109,11 @@ pub(crate) async fn replace<B: Incoming>(
     let id = call.id("id")?;
     let expected = etag::Expected::from_headers(call.headers)?;
     let document = document.json().await?;
-    let replacement = Replacement::from_document(document, &id, date::today_anywhere())?;
+    let rule = EmailRule::read().await.map_err(failed(call))?;
+    let replacement = Replacement::from_document(document, &id, rule, date::today_anywhere())?;
     let changed = async {
         let database = Database::open(DATABASE).await?;
-        store::replace(&database, &call.caller.access(), &id, &replacement, &expected).await
+        store::replace(&database, &call.caller.access(), &id, &replacement, rule, &expected).await
     };
     let changed = changed.await.map_err(failed(call))?;
     Ok(shown(StatusCode::OK, &changed.map_err(refused(call))?))

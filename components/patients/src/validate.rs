@@ -8,6 +8,8 @@ use kit::{Problem, date};
 use serde_json::Value;
 use spin_sdk::pg::ParameterValue;
 
+use crate::email_rule::EmailRule;
+
 /// Longest name, in characters.
 const NAME_MAX_CHARS: usize = 100;
 /// Longest address, in characters.
@@ -20,7 +22,7 @@ const BORN_YEAR_MIN: i32 = 1850;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Draft {
     pub(crate) name: String,
-    pub(crate) email: String,
+    pub(crate) email: Option<String>,
     pub(crate) address: String,
     pub(crate) date_of_birth: NaiveDate,
     /// When a patient is created it may be left out, and is then the day of creation. Later it
@@ -47,9 +49,13 @@ pub(crate) struct Replacement {
 impl Draft {
     /// Checks the document of a new patient. `latest` is the last day on which anybody can have
     /// been born or registered.
-    pub(crate) fn from_document(document: Value, latest: NaiveDate) -> Result<Self, Problem> {
+    pub(crate) fn from_document(
+        document: Value,
+        rule: EmailRule,
+        latest: NaiveDate,
+    ) -> Result<Self, Problem> {
         let mut fields = Fields::new(document)?;
-        let draft = Self::take(&mut fields, latest, |fields, born| {
+        let draft = Self::take(&mut fields, rule, latest, |fields, born| {
             let date = fields.date("registeredDate")?;
             if date > latest {
                 return fields.fail("registeredDate", "must not be in the future");
@@ -72,24 +78,22 @@ impl Draft {
     /// Takes the fields; `registered` reads the date of registration, where there is one.
     fn take(
         fields: &mut Fields,
+        rule: EmailRule,
         latest: NaiveDate,
         registered: impl FnOnce(&mut Fields, Option<NaiveDate>) -> Option<NaiveDate>,
     ) -> Option<Self> {
         let name = fields.text("name", NAME_MAX_CHARS);
-        let email = fields.email("email");
+        let email = match rule {
+            EmailRule::Unique => fields.email("email"),
+            EmailRule::Optional => fields.optional("email", Fields::email_or_blank).flatten(),
+        };
         let address = fields.lines("address", ADDRESS_MAX_CHARS);
-        let date_of_birth = fields.date("dateOfBirth");
-        if date_of_birth.is_some_and(|date| date > latest) {
-            fields.fail::<()>("dateOfBirth", "must not be in the future");
-        } else if date_of_birth.is_some_and(|date| date.year() < BORN_YEAR_MIN) {
-            let detail = format!("must not be before {BORN_YEAR_MIN}; is the year right?");
-            fields.fail::<()>("dateOfBirth", detail);
-        }
+        let date_of_birth = fields.date("dateOfBirth").and_then(|date| born(fields, date, latest));
         let registered_date =
             fields.optional("registeredDate", |fields, _| registered(fields, date_of_birth));
         Some(Self {
             name: name?,
-            email: email?,
+            email,
             address: address?,
             date_of_birth: date_of_birth?,
             registered_date,
@@ -103,10 +107,12 @@ impl Replacement {
     pub(crate) fn from_document(
         document: Value,
         id: &str,
+        rule: EmailRule,
         latest: NaiveDate,
     ) -> Result<Self, Problem> {
         let mut fields = Fields::new(document)?;
-        let draft = Draft::take(&mut fields, latest, |fields, _| fields.date("registeredDate"));
+        let registered = |fields: &mut Fields, _| fields.date("registeredDate");
+        let draft = Draft::take(&mut fields, rule, latest, registered);
         let same = |given: &str| match kit::uuid::parse(given) {
             Some(given) if given == id => Ok(()),
             _ => Err("must be the id in the path, or left out"),
@@ -131,6 +137,18 @@ impl Kept {
         let version = self.version.map_or(ParameterValue::DbNull, ParameterValue::Int64);
         [version, text(&self.created_at), text(&self.updated_at)]
     }
+}
+
+/// The date, if somebody can be born on it.
+fn born(fields: &mut Fields, date: NaiveDate, latest: NaiveDate) -> Option<NaiveDate> {
+    if date > latest {
+        return fields.fail("dateOfBirth", "must not be in the future");
+    }
+    if date.year() < BORN_YEAR_MIN {
+        let detail = format!("must not be before {BORN_YEAR_MIN}; is the year right?");
+        return fields.fail("dateOfBirth", detail);
+    }
+    Some(date)
 }
 
 /// A moment, as the database reads it.
@@ -170,7 +188,7 @@ mod tests {
     /// The pointers of everything wrong with the document, on 2024-06-01.
     fn check(document: Value, expected: &[&str]) {
         let shown = document.to_string();
-        let problem = match Draft::from_document(document, day("2024-06-01")) {
+        let problem = match Draft::from_document(document, EmailRule::Unique, day("2024-06-01")) {
             Ok(_) => return assert!(expected.is_empty(), "{shown}"),
             Err(problem) => problem,
         };
@@ -199,10 +217,10 @@ mod tests {
 
     #[test]
     fn a_valid_document() {
-        let draft = Draft::from_document(valid(), day("2024-06-01")).unwrap();
+        let draft = Draft::from_document(valid(), EmailRule::Unique, day("2024-06-01")).unwrap();
         let expected = Draft {
             name: "Ann Lee".to_owned(),
-            email: "Ann@Example.com".to_owned(),
+            email: Some("Ann@Example.com".to_owned()),
             address: "1 Main St".to_owned(),
             date_of_birth: day("2000-02-29"),
             registered_date: Some(day("2024-01-01")),
@@ -220,7 +238,9 @@ mod tests {
         check(with("address", "é".repeat(256)), &["/address"]);
         check(with("address", ""), &["/address"]);
         check(with("email", "ann"), &["/email"]);
-        check(with("dateOfBirth", "2024-06-01"), &[]);
+        let mut born_today = without("registeredDate");
+        born_today["dateOfBirth"] = "2024-06-01".into();
+        check(born_today, &[]);
         check(with("dateOfBirth", "2024-06-02"), &["/dateOfBirth"]);
         check(with("dateOfBirth", "2023-02-29"), &["/dateOfBirth"]);
         check(with("dateOfBirth", "1850-01-01"), &[]);
@@ -244,6 +264,19 @@ mod tests {
     }
 
     #[test]
+    fn an_address_may_be_missing_where_the_application_says_so() {
+        let read = |document: Value| {
+            Draft::from_document(document, EmailRule::Optional, day("2024-06-01"))
+        };
+        for document in [without("email"), with("email", Value::Null), with("email", " ")] {
+            assert_eq!(read(document).unwrap().email, None);
+        }
+        assert!(read(valid()).unwrap().email.is_some());
+        assert!(read(with("email", "ann")).is_err());
+        assert!(read(with("email", 1)).is_err());
+    }
+
+    #[test]
     fn everything_at_once() {
         let document = json!({"name": "", "email": "x", "dateOfBirth": "x", "registeredDate": 1,
             "nickname": "y"});
@@ -255,7 +288,9 @@ mod tests {
 
     #[test]
     fn nobody_is_registered_before_birth() {
-        let mut draft = Draft::from_document(without("registeredDate"), day("2024-06-01")).unwrap();
+        let mut draft =
+            Draft::from_document(without("registeredDate"), EmailRule::Unique, day("2024-06-01"))
+                .unwrap();
         assert_eq!(draft.registered(day("2024-05-31")), day("2024-05-31"));
         draft.date_of_birth = day("2024-06-01");
         assert_eq!(draft.registered(day("2024-05-31")), day("2024-06-01"));
@@ -271,7 +306,7 @@ mod tests {
             document["createdAt"] = "2024-01-01T00:00:00.000001Z".into();
             document["updatedAt"] = "2024-01-01T01:00:00.000002+01:00".into();
             document[name] = value;
-            Replacement::from_document(document, id, day("2024-06-01"))
+            Replacement::from_document(document, id, EmailRule::Unique, day("2024-06-01"))
         };
         let kept = Kept {
             version: Some(3),
@@ -289,7 +324,8 @@ mod tests {
         ] {
             assert!(read(name, value).is_err(), "{name}");
         }
-        let bare = Replacement::from_document(valid(), id, day("2024-06-01")).unwrap();
+        let bare =
+            Replacement::from_document(valid(), id, EmailRule::Unique, day("2024-06-01")).unwrap();
         assert_eq!(bare.kept, Kept::default());
     }
 }

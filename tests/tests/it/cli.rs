@@ -98,7 +98,7 @@ fn what_ward_does_not_support_yet_is_refused_in_words() {
 fn a_currency_that_is_none_is_refused_by_the_variables_name() {
     let state = tempfile::tempdir().expect("a directory");
     let root = Repository::here();
-    for value in ["eur", "EUR ", "", "EURO", "978", "€", "QQQ", "XXX"] {
+    for value in ["eur", "EUR ", "", "EURO", "978", "€", "QQQ", "XTS"] {
         let variable = format!("billing_currency={value}");
         for command in
             [&["up", "--state-dir"][..], &["doctor", "--only", "manifest", "--state-dir"]]

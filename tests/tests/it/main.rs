@@ -20,6 +20,7 @@ mod cli;
 mod conditions;
 mod elsewhere;
 mod events;
+mod families;
 mod grpc;
 mod grpc_billing;
 mod grpc_generated;

@@ -9,12 +9,16 @@ use crate::check;
 use crate::model::Kind;
 use crate::store::{Booking, Void};
 
-/// The patient in a request to open an account: `patientId`, `name`, `email`.
-pub(super) fn opening(document: Value) -> Result<String, Problem> {
+/// The patient in a request to open an account: `patientId`, `name`, `email`, which some
+/// applications' patients have not.
+pub(super) fn opening(document: Value, email_optional: bool) -> Result<String, Problem> {
     let mut fields = Fields::new(document)?;
     let patient_id = fields.parsed("patientId", check::id);
     fields.parsed("name", check::name);
-    fields.parsed("email", check::email);
+    match email_optional {
+        true => drop(fields.optional("email", Fields::email_or_blank)),
+        false => drop(fields.parsed("email", check::email)),
+    }
     fields.finish()?;
     whole(patient_id)
 }
@@ -154,7 +158,9 @@ mod tests {
     #[test]
     fn of_a_patient_only_the_id_is_kept() {
         let document = json!({"patientId": ID, "name": "Ann", "email": "a@b.cd"});
-        assert_eq!(opening(document).as_deref(), Ok(ID));
+        assert_eq!(opening(document, false).as_deref(), Ok(ID));
+        let without = json!({"patientId": ID, "name": "Ann"});
+        assert_eq!(opening(without, true).as_deref(), Ok(ID));
         for document in [
             json!({"patientId": ID, "name": "Ann"}),
             json!({"patientId": ID, "email": "a@b.cd"}),
@@ -162,7 +168,7 @@ mod tests {
             json!({"patientId": ID, "name": "Ann", "email": "a"}),
             json!({"patientId": "x", "name": "Ann", "email": "a@b.cd"}),
         ] {
-            assert!(opening(document.clone()).is_err(), "{document}");
+            assert!(opening(document.clone(), false).is_err(), "{document}");
         }
     }
 }

@@ -48,7 +48,8 @@ pub(super) async fn open<B: Incoming>(
     call: &Call<'_>,
     document: Document<'_, B>,
 ) -> Result<Reply, Problem> {
-    let patient_id = bodies::opening(document.json().await?)?;
+    let document = document.json().await?;
+    let patient_id = bodies::opening(document, service::is_email_optional().await)?;
     let opened = service::open(&call.caller, &patient_id).await;
     let Kept { value, new } = opened.map_err(failed(call))?;
     Ok(answers::opened(&value, new))

@@ -47,7 +47,8 @@ impl Booking {
     }
 }
 
-/// Books a charge, a payment or a refund, once: the entry that exists is the answer to a repeated booking.
+/// Books a charge, a payment or a refund, once: the entry that exists is the answer to a repeated
+/// booking.
 pub(crate) async fn book(
     database: &Database,
     access: &Access<'_>,

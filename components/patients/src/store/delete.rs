@@ -22,6 +22,13 @@ pub(crate) async fn delete(
         return Ok(Ok(()));
     }
     let nothing = [ParameterValue::DbNull, ParameterValue::DbNull];
-    let attempt = Attempt { action: "DELETE", id, expected, dates: nothing, kept: None };
+    let attempt = Attempt {
+        action: "DELETE",
+        id,
+        expected,
+        dates: nothing,
+        kept: None,
+        email: ParameterValue::DbNull,
+    };
     refusal::find_out(database, access, attempt).await.map(Err)
 }

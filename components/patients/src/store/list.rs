@@ -72,7 +72,9 @@ impl Statement {
             statement.conditions.push_str(&range);
         }
         if let Some(email) = &filters.email {
-            statement.and("lower(email COLLATE \"C\") = $::text", database::text(email));
+            let same = "(lower(email COLLATE \"C\") = $::text \
+                OR lower(shared_email COLLATE \"C\") = $::text)";
+            statement.and(same, database::text(email));
         }
         if let Some(from) = filters.born_from {
             statement.and("date_of_birth >= $::date", from.into());
@@ -91,7 +93,7 @@ impl Statement {
         statement
     }
 
-    /// Adds a condition on one value, the `$` of which becomes its parameter.
+    /// Adds a condition on one value, each `$` of which becomes its parameter.
     fn and(&mut self, condition: &str, value: ParameterValue) {
         let parameter = self.parameter(value);
         self.conditions.push_str(" AND ");
@@ -112,8 +114,9 @@ impl Statement {
         let direction = if listing.sort.descending { "DESC" } else { "ASC" };
         let (conditions, most) = (&self.conditions, LIMIT_MAX + 1);
         let columns = "id, name, email, address, date_of_birth, registered_date, version";
+        let read = columns.replace("email", "coalesce(email, shared_email) AS email");
         format!(
-            "WITH page AS MATERIALIZED (SELECT * FROM (SELECT {columns}, \
+            "WITH page AS MATERIALIZED (SELECT * FROM (SELECT {read}, \
              created_at AT TIME ZONE 'UTC' AS created, updated_at AT TIME ZONE 'UTC' AS updated, \
              {key} AS key FROM patients WHERE deleted_at IS NULL{conditions} \
              ORDER BY {key} {direction}, id {direction} LIMIT {most}) ordered LIMIT $5::bigint), \
@@ -159,7 +162,12 @@ mod tests {
              AND search_key < patients_search_key($6::text) || U&'\\+10FFFF'",
             2,
         );
-        check("email=A@b", " AND lower(email COLLATE \"C\") = $6::text", 2);
+        check(
+            "email=A@b.cd",
+            " AND (lower(email COLLATE \"C\") = $6::text \
+             OR lower(shared_email COLLATE \"C\") = $6::text)",
+            2,
+        );
         check(
             "dateOfBirthFrom=2000-01-01&dateOfBirthTo=2000-01-02",
             " AND date_of_birth >= $6::date AND date_of_birth <= $7::date",

@@ -14,7 +14,7 @@ mod refusal;
 mod replace;
 mod seal;
 
-pub(crate) use create::create;
+pub(crate) use create::{Made, create};
 pub(crate) use delete::delete;
 pub(crate) use list::{Position, list};
 pub(crate) use read::read;

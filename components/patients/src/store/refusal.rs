@@ -17,6 +17,8 @@ pub(super) struct Attempt<'a> {
     pub(super) dates: [ParameterValue; 2],
     /// What a replacement repeated of what it cannot change.
     pub(super) kept: Option<&'a Kept>,
+    /// The address that nobody else may have; NULL for none.
+    pub(super) email: ParameterValue,
 }
 
 /// Says why a change matched no row, and notes it.
@@ -31,7 +33,8 @@ pub(super) async fn find_out(
     let what = [database::uuid(attempt.id), database::text(attempt.action)];
     let kept = attempt.kept.map_or_else(|| Kept::default().parameters(), Kept::parameters);
     let conditions = database::versions(attempt.expected).into_iter().chain(attempt.dates);
-    let values = access.values(what.into_iter().chain(conditions).chain(kept));
+    let values =
+        access.values(what.into_iter().chain(conditions).chain(kept).chain([attempt.email]));
     let rows = database.query(include_str!("refusal.sql"), values).await?;
     let row = rows.first().ok_or_else(|| Fault::Other("no-row".to_owned()))?;
     refusal(&row.text(0)?).ok_or_else(|| Fault::Other("verdict".to_owned()))
@@ -47,6 +50,7 @@ fn refusal(verdict: &str) -> Option<Refusal> {
         "createdAt" => Refusal::Fixed("/createdAt"),
         "updatedAt" => Refusal::Fixed("/updatedAt"),
         "dateOfBirth" => Refusal::BornLater,
+        "CONFLICT" => Refusal::EmailTaken,
         _ => return None,
     })
 }
@@ -74,7 +78,7 @@ mod tests {
         let said = words.windows(2).filter(|pair| ["THEN", "ELSE"].contains(&pair[0]));
         let said = said.filter_map(|pair| pair[1].strip_prefix('\'')?.strip_suffix('\''));
         let said: Vec<&str> = said.collect();
-        assert_eq!(said.len(), 8);
+        assert_eq!(said.len(), 9);
         for verdict in said {
             assert!(refusal(verdict).is_some(), "{verdict}");
         }

@@ -18,13 +18,18 @@ verdict AS (
             SELECT FROM found
             WHERE $9::date > registered_date AND $9::date <> date_of_birth
         ) THEN 'dateOfBirth'
+        WHEN EXISTS (
+            SELECT FROM patients
+            WHERE deleted_at IS NULL AND id <> $5::uuid
+                AND lower(shared_email COLLATE "C") = lower($14::text COLLATE "C")
+        ) THEN 'CONFLICT'
         ELSE 'STALE'
     END AS word
 ),
 noted AS (
     INSERT INTO audit_log (actor, role, token_id, request_id, action, patient_id, outcome)
     SELECT $1::uuid, $2::text, $3::text, $4::text, $6::text, $5::uuid,
-        CASE WHEN word IN ('NOT_FOUND', 'STALE') THEN word ELSE 'REFUSED' END
+        CASE WHEN word IN ('NOT_FOUND', 'STALE', 'CONFLICT') THEN word ELSE 'REFUSED' END
     FROM verdict
 )
 SELECT word FROM verdict

@@ -7,6 +7,7 @@ use spin_sdk::pg::ParameterValue;
 
 use super::refusal::{self, Attempt};
 use super::{Outcome, Refusal, is_email_taken};
+use crate::email_rule::EmailRule;
 use crate::model::{Patient, fold_name};
 use crate::validate::Replacement;
 
@@ -20,9 +21,11 @@ pub(crate) async fn replace(
     access: &Access<'_>,
     id: &str,
     replacement: &Replacement,
+    rule: EmailRule,
     expected: &Expected,
 ) -> Result<Outcome<Patient>, Fault> {
     let Replacement { draft, kept } = replacement;
+    let [email, shared_email] = rule.columns(draft.email.as_deref());
     let [among, besides] = database::versions(expected);
     let registered = draft.registered_date.map_or(ParameterValue::DbNull, ParameterValue::from);
     let born = ParameterValue::from(draft.date_of_birth);
@@ -31,7 +34,7 @@ pub(crate) async fn replace(
             database::uuid(id),
             database::text(&draft.name),
             database::text(&fold_name(&draft.name)),
-            database::text(&draft.email),
+            email.clone(),
             database::text(&draft.address),
             born.clone(),
             among,
@@ -40,7 +43,8 @@ pub(crate) async fn replace(
             access.trace(),
         ]
         .into_iter()
-        .chain(kept.parameters()),
+        .chain(kept.parameters())
+        .chain([shared_email]),
     );
     let rows = match database.query(include_str!("replace.sql"), values).await {
         Err(fault) if is_email_taken(&fault) => {
@@ -53,7 +57,8 @@ pub(crate) async fn replace(
         Some(row) => Ok(Ok(Patient::from_row(row)?)),
         None => {
             let dates = [born, registered];
-            let attempt = Attempt { action: "UPDATE", id, expected, dates, kept: Some(kept) };
+            let attempt =
+                Attempt { action: "UPDATE", id, expected, dates, kept: Some(kept), email };
             refusal::find_out(database, access, attempt).await.map(Err)
         }
     }
