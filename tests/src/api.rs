@@ -143,11 +143,13 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The patient in the answer that created one: the JSON without what it says of billing.
+    /// The patient in the answer that created one: the JSON without what it says of billing and of
+    /// earlier patients.
     pub fn patient(&self) -> Value {
         let mut patient = self.json();
         let billing = patient.as_object_mut().expect("an object").remove("billing");
         assert!(billing.is_some_and(|billing| billing["status"].is_string()), "{self:?}");
+        patient.as_object_mut().expect("an object").remove("earlierIds");
         patient
     }
 

@@ -131,6 +131,12 @@ impl Ward {
         self.addresses = self.wait_until_ready(&log);
     }
 
+    /// Starts ward once more over the same state, with other arguments.
+    pub fn start_again_with(&mut self, arguments: Vec<String>) {
+        self.options.arguments = arguments;
+        self.start_again();
+    }
+
     /// Starts ward once more over the same state, with another manifest; `None` is the repository's
     /// own.
     pub fn start_again_from(&mut self, manifest: Option<PathBuf>) {

@@ -8,7 +8,6 @@ use kit::{date, uuid};
 use spin_sdk::pg::ParameterValue;
 
 use crate::contract::PatientEvent;
-use crate::instant;
 use crate::limits::TEXT_MAX_CHARS;
 
 const CREATED: &str = "PATIENT_CREATED";
@@ -53,13 +52,14 @@ impl NewEvent {
         if event.version < 1 {
             return Err("version is below 1");
         }
-        let occurred_at = instant::parse(&event.occurred_at).ok_or("occurred-at is no RFC 3339")?;
+        let occurred_at =
+            date::parse_instant(&event.occurred_at).ok_or("occurred-at is no RFC 3339")?;
         Ok(Some(Self {
             id: uuid::parse(&event.event_id).ok_or("event-id is no UUID")?,
             patient_id: uuid::parse(&event.patient_id).ok_or("patient-id is no UUID")?,
             version: event.version,
             kind,
-            occurred_at: instant::format(occurred_at),
+            occurred_at: date::format_instant(occurred_at),
             name: text(&event.name, "name cannot be stored")?.filter(|_| !deleted),
             email: text(&event.email, "email cannot be stored")?.filter(|_| !deleted),
             date_of_birth: date_of_birth.filter(|_| !deleted),

@@ -12,7 +12,6 @@
 mod answers;
 mod consume;
 mod contract;
-mod instant;
 mod intake;
 mod limits;
 

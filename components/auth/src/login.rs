@@ -8,8 +8,8 @@ use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, StatusCode};
 use kit::body::{Document, Incoming};
 use kit::database::{Database, Fault};
-use kit::email;
 use kit::fields::Fields;
+use kit::log;
 use kit::problem::{INTERNAL, Kind, Problem};
 use kit::reply::{self, Reply};
 use kit::route::Call;
@@ -20,6 +20,9 @@ use uuid::Uuid;
 use crate::password::{self, SALT_BYTES, Verdict};
 use crate::settings::{self, Unusable};
 use crate::users::{self, Outcome, User};
+
+/// The longest name read, in characters: the users' table has no longer ones.
+const NAME_MAX_CHARS: usize = 254;
 
 /// The longest password read. argon2 would take more; nobody types it.
 const PASSWORD_BYTES_MAX: usize = 1024;
@@ -65,15 +68,16 @@ pub(crate) async fn answer<B: Incoming>(
     Ok(reply::json(StatusCode::OK, &granted))
 }
 
-/// The document's two fields and no other.
+/// The document's two fields and no other. The address is a name to look up: whether it has the
+/// form of one is no business of whoever logs in, and users may come from elsewhere.
 fn read(document: serde_json::Value) -> Result<Credentials, Problem> {
     let mut fields = Fields::new(document)?;
-    let email = fields.email("email");
+    let email = fields.text("email", NAME_MAX_CHARS);
     let password = fields.secret("password", PASSWORD_BYTES_MAX);
     fields.finish()?;
     let credentials = email.zip(password);
     credentials
-        .map(|(email, password)| Credentials { email: email::fold(&email), password })
+        .map(|(email, password)| Credentials { email: email.to_lowercase(), password })
         .ok_or_else(|| Problem::new(INTERNAL))
 }
 
@@ -85,6 +89,9 @@ async fn log_in(request_id: Option<&str>, given: &Credentials) -> Result<Option<
     let user = find(&given.email).await?;
     let stored = user.as_ref().map(|user| user.password_hash.as_str());
     let verdict = password::verify(&given.password, stored);
+    if let (Some(user), Verdict::Unusable) = (&user, verdict) {
+        log::about("auth.login", "hash-of-unknown-kind", &user.id, request_id);
+    }
     let database = Database::open("db_url").await?;
     let Some(user) = admitted(user.as_ref(), verdict) else {
         let user = user.as_ref();
@@ -93,7 +100,7 @@ async fn log_in(request_id: Option<&str>, given: &Credentials) -> Result<Option<
     };
     let new_hash = match verdict {
         Verdict::RightButOutdated => Some(password::hash(&given.password, salt()?)?),
-        Verdict::Right | Verdict::Wrong => None,
+        Verdict::Right | Verdict::Wrong | Verdict::Unusable => None,
     };
     let subject = Uuid::parse_str(&user.id).map_err(|_| Failure::Other("user-id"))?;
     let role = Role::parse(&user.role).ok_or(Failure::Other("user-role"))?;
@@ -186,6 +193,7 @@ mod tests {
             (Some(&enabled), Verdict::Wrong, false),
             (Some(&disabled), Verdict::Right, false),
             (Some(&disabled), Verdict::RightButOutdated, false),
+            (Some(&enabled), Verdict::Unusable, false),
             (None, Verdict::Right, false),
             (None, Verdict::Wrong, false),
         ];
@@ -198,6 +206,10 @@ mod tests {
     fn documents() {
         let good = read(json!({"email": "Test@Example.com", "password": " p "})).ok().unwrap();
         assert_eq!((good.email.as_str(), good.password.as_str()), ("test@example.com", " p "));
+        for name in ["admin", "ADMIN@localhost", "M\u{fc}ller@example.com", "a@b.cd."] {
+            let read = read(json!({"email": name, "password": "p"})).ok().unwrap();
+            assert_eq!(read.email, name.to_lowercase());
+        }
         let longest = "p".repeat(PASSWORD_BYTES_MAX);
         assert!(read(json!({"email": "a@b.cd", "password": longest})).is_ok());
         for document in [
@@ -208,6 +220,7 @@ mod tests {
             json!({"email": "a@b.cd", "password": 1}),
             json!({"email": "a@b.cd", "password": format!("{longest}p")}),
             json!({"email": "a\u{0}@b.cd", "password": "p"}),
+            json!({"email": "x".repeat(255), "password": "p"}),
             json!({"email": "a@b.cd", "password": "p", "role": "ADMIN"}),
         ] {
             let problem = read(document.clone()).err().unwrap();

@@ -5,12 +5,17 @@
 //! anything, so one instance checks one password at a time; how many are checked at once is for
 //! the host's limits on instances to say.
 //!
-//! A wrong password takes as long as an unknown address, because [`DECOY`] is checked then. The one
-//! exception: a user whose hash is still bcrypt takes as long as bcrypt does, until the first
-//! successful login has replaced it.
+//! A password is compared in Unicode's form NFC (RFC 8265), in which it is hashed: keyboards differ
+//! in the form in which they send an ü. Hashes from elsewhere may be of what was typed, or of NFD,
+//! so these are tried as well, and the hash is replaced.
+//!
+//! A wrong password takes as long as an unknown address, because [`DECOY`] is checked then, as many
+//! times. The one exception: a user whose hash is still bcrypt takes as long as bcrypt does, until
+//! the first successful login has replaced it.
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
+use kit::text;
 
 /// Memory of one hash in KiB, passes over it, and lanes: OWASP's and ASVS 5.0's second row
 /// (t = 2, m >= 19 MiB).
@@ -40,8 +45,10 @@ const DECOY: &str = "\
 /// What comparing a password with a stored hash says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Not the password, or a hash that cannot be checked.
+    /// Not the password.
     Wrong,
+    /// A hash that cannot be checked: nobody can log in with it.
+    Unusable,
     /// The password, and the stored hash is as it should be.
     Right,
     /// The password, and the stored hash should be replaced by a new one.
@@ -55,24 +62,48 @@ pub(crate) struct HashError;
 
 /// Compares a password with a stored hash, or with a decoy where there is none.
 pub(crate) fn verify(password: &str, stored: Option<&str>) -> Verdict {
+    let forms = forms(password);
+    let any = |verify: &dyn Fn(&str) -> Verdict| {
+        let mut found = forms.iter().map(|form| (form, verify(form)));
+        let found = found.find(|(_, verdict)| *verdict != Verdict::Wrong);
+        match found {
+            // The hash of another form than the one that hashes are made of.
+            Some((form, Verdict::Right)) if *form != text::composed(password) => {
+                Verdict::RightButOutdated
+            }
+            Some((_, verdict)) => verdict,
+            None => Verdict::Wrong,
+        }
+    };
     match stored.map(Stored::parse) {
-        Some(Some(Stored::Argon2(hash))) => verify_argon2(password, &hash),
-        Some(Some(Stored::Bcrypt(hash))) => verify_bcrypt(password, hash),
-        Some(None) | None => {
+        Some(Some(Stored::Argon2(hash))) => any(&|form| verify_argon2(form, &hash)),
+        Some(Some(Stored::Bcrypt(hash))) => any(&|form| verify_bcrypt(form, hash)),
+        other => {
             let decoy = PasswordHash::new(DECOY);
             // Whatever comes of it is wrong; the black box keeps the work from being left out.
-            std::hint::black_box(decoy.map(|decoy| verify_argon2(password, &decoy)).ok());
-            Verdict::Wrong
+            std::hint::black_box(decoy.map(|decoy| any(&|form| verify_argon2(form, &decoy))).ok());
+            if other.is_some() { Verdict::Unusable } else { Verdict::Wrong }
         }
     }
 }
 
-/// A new hash in PHC form. `salt` must be fresh random bytes.
+/// The forms of a password that are tried, what was typed first. Most have one.
+fn forms(password: &str) -> Vec<String> {
+    let mut forms = vec![password.to_owned()];
+    for form in [text::composed(password), text::decomposed(password)] {
+        if !forms.contains(&form) {
+            forms.push(form);
+        }
+    }
+    forms
+}
+
+/// A new hash in PHC form, of the password in NFC. `salt` must be fresh random bytes.
 pub(crate) fn hash(password: &str, salt: [u8; SALT_BYTES]) -> Result<String, HashError> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_BYTES)).map_err(|_| HashError)?;
     let salt = SaltString::encode_b64(&salt).map_err(|_| HashError)?;
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password(password.as_bytes(), &salt)
+        .hash_password(text::composed(password).as_bytes(), &salt)
         .map(|hash| hash.to_string())
         .map_err(|_| HashError)
 }
@@ -91,7 +122,7 @@ impl<'a> Stored<'a> {
         }
         let hash = PasswordHash::new(stored).ok()?;
         Algorithm::try_from(hash.algorithm).ok()?;
-        let params = Params::try_from(&hash).ok()?;
+        let params = Params::try_from(&hash).ok().filter(|_| hash.hash.is_some())?;
         let bearable = params.m_cost() <= IMPORTED_MEMORY_KIB_MAX
             && params.t_cost() <= IMPORTED_PASSES_MAX
             && params.p_cost() <= IMPORTED_LANES_MAX;
@@ -216,8 +247,34 @@ mod tests {
             "$scrypt$ln=14,r=8,p=1$c2FsdHNhbHRzYWx0$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
             &format!("{dear}{tail}"),
         ] {
-            assert_eq!(verify("password123", Some(stored)), Verdict::Wrong, "{stored}");
+            assert_eq!(verify("password123", Some(stored)), Verdict::Unusable, "{stored}");
         }
+    }
+
+    #[test]
+    fn a_password_is_the_same_from_every_keyboard() {
+        let (composed, decomposed) = ("p\u{e4}ssw\u{f6}rd", "pa\u{308}sswo\u{308}rd");
+        let new = hash(decomposed, [1; SALT_BYTES]).unwrap();
+        for form in [composed, decomposed, "pa\u{308}ssw\u{f6}rd"] {
+            assert_eq!(verify(form, Some(&new)), Verdict::Right, "{form:?}");
+        }
+        assert_eq!(verify("password", Some(&new)), Verdict::Wrong);
+        // As it came, whatever that was, by programs that do not normalise.
+        let salt = SaltString::encode_b64(&[7; SALT_BYTES]).unwrap();
+        let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_BYTES)).unwrap();
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let old = argon2.hash_password(decomposed.as_bytes(), &salt).unwrap().to_string();
+        for form in [composed, decomposed] {
+            assert_eq!(verify(form, Some(&old)), Verdict::RightButOutdated, "{form:?}");
+        }
+    }
+
+    #[test]
+    fn a_password_has_few_forms() {
+        assert_eq!(forms("password"), ["password"]);
+        assert_eq!(forms("\u{e4}"), ["\u{e4}", "a\u{308}"]);
+        assert_eq!(forms("a\u{308}"), ["a\u{308}", "\u{e4}"]);
+        assert_eq!(forms("a\u{308}\u{e4}").len(), 3);
     }
 
     /// The decoy must cost what a real hash costs, which its parameters decide.

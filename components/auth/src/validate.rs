@@ -11,7 +11,7 @@ use kit::problem::{INTERNAL, Problem, UNAUTHORIZED};
 use kit::reply::{self, Reply};
 use kit::route::Call;
 use serde::Serialize;
-use token::{Credentials, Identity, Verifier};
+use token::{Credentials, Identity, Refusal, Verifier};
 
 use crate::settings;
 
@@ -31,24 +31,29 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
         call.log_failure(unusable.0);
         Problem::new(INTERNAL)
     })?;
-    let identity = check(call.headers, &signer.verifier(), settings::now())?;
+    let checked = check(call.headers, &signer.verifier(), settings::now());
+    let identity = checked.map_err(|refusal| {
+        if refusal == Refusal::Early {
+            call.log_failure("clock-behind-the-token-issuers");
+        }
+        unauthorized(refusal)
+    })?;
     Ok(reply::json(StatusCode::OK, &valid(&identity)))
 }
 
 /// The identity behind the request's one bearer token.
-fn check(headers: &HeaderMap, verifier: &Verifier, now: u64) -> Result<Identity, Problem> {
+fn check(headers: &HeaderMap, verifier: &Verifier, now: u64) -> Result<Identity, Refusal> {
     let values: Vec<&HeaderValue> = headers.get_all(AUTHORIZATION).iter().collect();
     match token::bearer(&values) {
-        Credentials::Missing => Err(unauthorized(token::CHALLENGE)),
-        Credentials::Unusable => Err(unauthorized(token::CHALLENGE_INVALID)),
-        Credentials::Token(token) => {
-            verifier.verify(token, now).map_err(|_| unauthorized(token::CHALLENGE_INVALID))
-        }
+        Credentials::Missing => Err(Refusal::Missing),
+        Credentials::Unusable => Err(Refusal::Invalid),
+        Credentials::Token(token) => verifier.verify(token, now).map_err(Refusal::from),
     }
 }
 
-fn unauthorized(challenge: &'static str) -> Problem {
-    Problem::new(UNAUTHORIZED).header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+fn unauthorized(refusal: Refusal) -> Problem {
+    let challenge = HeaderValue::from_static(refusal.challenge());
+    Problem::new(UNAUTHORIZED).header(WWW_AUTHENTICATE, challenge)
 }
 
 fn valid(identity: &Identity) -> Valid {
@@ -110,18 +115,19 @@ MC4CAQAwBQYDK2VwBCIEIIWXDije1UQD4+yoi84cXH7o+WQRFQp8jHUD4pGhHWem\n\
 
     #[test]
     fn refusals_differ_only_in_whether_there_were_credentials() {
-        let cases: [(&[&str], &str); 5] = [
-            (&[], token::CHALLENGE),
-            (&["Basic eDp5"], token::CHALLENGE_INVALID),
-            (&["Bearer a.b.c"], token::CHALLENGE_INVALID),
-            (&["Bearer "], token::CHALLENGE_INVALID),
-            (&["Bearer a.b.c", "Bearer a.b.c"], token::CHALLENGE_INVALID),
+        let cases: [(&[&str], Refusal); 5] = [
+            (&[], Refusal::Missing),
+            (&["Basic eDp5"], Refusal::Invalid),
+            (&["Bearer a.b.c"], Refusal::Invalid),
+            (&["Bearer "], Refusal::Invalid),
+            (&["Bearer a.b.c", "Bearer a.b.c"], Refusal::Invalid),
         ];
-        for (values, challenge) in cases {
-            let problem = check(&headers(values), &signer().verifier(), 0).unwrap_err();
-            let answer = problem.into_reply(&HeaderMap::new());
+        for (values, refusal) in cases {
+            let found = check(&headers(values), &signer().verifier(), 0);
+            assert_eq!(found, Err(refusal), "{values:?}");
+            let answer = unauthorized(refusal).into_reply(&HeaderMap::new());
             assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
-            assert_eq!(answer.headers()[WWW_AUTHENTICATE], challenge, "{values:?}");
+            assert_eq!(answer.headers()[WWW_AUTHENTICATE], refusal.challenge());
         }
     }
 }

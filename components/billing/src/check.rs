@@ -1,7 +1,7 @@
 //! What is right for each field, whichever door it came through. An error says what is expected
 //! and never what was found.
 
-use kit::{email, fields, uuid};
+use kit::{email, text, uuid};
 
 use crate::limits::{AMOUNT_MAX_MINOR_UNITS, DESCRIPTION_MAX_CHARS, NAME_MAX_CHARS};
 
@@ -10,9 +10,9 @@ pub(crate) fn id(text: &str) -> Result<String, String> {
     uuid::parse(text).ok_or_else(|| "must be a UUID".to_owned())
 }
 
-/// What an entry is for, without the white space around it.
-pub(crate) fn description(text: &str) -> Result<String, String> {
-    fields::plain_text(text, DESCRIPTION_MAX_CHARS)
+/// What an entry is for, in one line.
+pub(crate) fn description(given: &str) -> Result<String, String> {
+    text::line(given, DESCRIPTION_MAX_CHARS)
 }
 
 /// An amount that can be booked.
@@ -32,17 +32,13 @@ pub(crate) fn currency(text: &str) -> Result<String, String> {
 }
 
 /// A patient's name. It is checked and goes nowhere: see [`crate::service::open`].
-pub(crate) fn name(text: &str) -> Result<String, String> {
-    fields::plain_text(text, NAME_MAX_CHARS)
+pub(crate) fn name(given: &str) -> Result<String, String> {
+    text::line(given, NAME_MAX_CHARS)
 }
 
 /// A patient's e-mail address. It is checked and goes nowhere, as the name.
-pub(crate) fn email(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    match email::is_valid(text) {
-        true => Ok(text.to_owned()),
-        false => Err("must be an e-mail address".to_owned()),
-    }
+pub(crate) fn email(given: &str) -> Result<String, String> {
+    email::parse(given).map_err(str::to_owned)
 }
 
 #[cfg(test)]
@@ -77,6 +73,8 @@ mod tests {
         check(description(&"é".repeat(DESCRIPTION_MAX_CHARS + 1)), false);
         check(description(" "), false);
         check(description("a\nb"), false);
+        check(description("a\u{200b}b"), false);
+        check(name("\u{2800}"), false);
         check(name(&"é".repeat(NAME_MAX_CHARS)), true);
         check(name(&"é".repeat(NAME_MAX_CHARS + 1)), false);
         check(email(" a@b.cd "), true);

@@ -15,12 +15,16 @@ pub(crate) enum Refusal {
     IdUsed,
     /// The account is in another currency.
     Currency,
-    /// `If-Match` names other versions of the account than the present one.
+    /// `If-Match` or `If-None-Match` does not hold for the account's present version.
     Stale,
     /// The entry is a reversal, or was undone before.
     NotReversible,
     /// The account takes no charges.
     NotActive,
+    /// More would be given back than was paid and not given back yet.
+    NotPaid,
+    /// Of the payment to be undone something was given back.
+    GivenBack,
     /// The balance would pass its limit.
     Limit,
 }

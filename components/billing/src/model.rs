@@ -86,6 +86,7 @@ pub(crate) enum Kind {
     Charge,
     Payment,
     Reversal,
+    Refund,
 }
 
 impl Kind {
@@ -95,6 +96,7 @@ impl Kind {
             Self::Charge => "CHARGE",
             Self::Payment => "PAYMENT",
             Self::Reversal => "REVERSAL",
+            Self::Refund => "REFUND",
         }
     }
 
@@ -103,7 +105,7 @@ impl Kind {
     }
 
     fn named(name: &str) -> Option<Self> {
-        let all = [Self::Charge, Self::Payment, Self::Reversal];
+        let all = [Self::Charge, Self::Payment, Self::Reversal, Self::Refund];
         all.into_iter().find(|one| one.name() == name)
     }
 }
@@ -117,7 +119,7 @@ pub(crate) struct Entry {
     /// A UUID.
     pub(crate) account_id: String,
     pub(crate) kind: Kind,
-    /// What it adds to the balance: positive for a charge, negative for a payment.
+    /// What it adds to the balance: positive for a charge or a refund, negative for a payment.
     pub(crate) amount: Money,
     pub(crate) description: String,
     /// The entry that this one undoes.
@@ -208,7 +210,7 @@ mod tests {
             assert_eq!(serde_json::to_value(status).unwrap(), status.name());
             assert_eq!(Status::named(status.name()), Some(status));
         }
-        for kind in [Kind::Charge, Kind::Payment, Kind::Reversal] {
+        for kind in [Kind::Charge, Kind::Payment, Kind::Reversal, Kind::Refund] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
             assert_eq!(Kind::named(kind.name()), Some(kind));
         }

@@ -19,6 +19,8 @@ use crate::store::{self, Booking, Page, Statement, Void, Wish};
 const DATABASE: &str = "billing_db_url";
 /// The variable with the currency of new accounts.
 const CURRENCY: &str = "billing_currency";
+/// The variable that says what e-mail addresses patients have.
+const PATIENT_EMAIL: &str = "patient_email";
 /// The role that books.
 const BOOKKEEPER: &str = "ADMIN";
 
@@ -106,7 +108,7 @@ pub(crate) async fn list(
     Ok(store::list(&database, &caller.access(), limit, after).await?)
 }
 
-/// Books a charge or a payment.
+/// Books a charge, a payment or a refund.
 pub(crate) async fn book(caller: &Caller, booking: &Booking) -> Result<Kept<Entry>, Failure> {
     let database = Database::open(DATABASE).await?;
     let access = caller.access();
@@ -141,6 +143,11 @@ pub(crate) async fn statement(
     let access = caller.access();
     let found = store::statement(&database, &access, account_id, limit, after_version).await?;
     Ok(found.ok_or(Refusal::NoAccount)?)
+}
+
+/// Whether patients may be without an e-mail address, which is the application's choice.
+pub(crate) async fn is_email_optional() -> bool {
+    variables::get(PATIENT_EMAIL).await.is_ok_and(|value| value == "optional")
 }
 
 /// The currency of new accounts.

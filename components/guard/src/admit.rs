@@ -12,7 +12,8 @@ use token::{Identity, Refusal};
 
 use crate::settings;
 
-/// Who is asking, or the answer that keeps them out. Every token that is no good gets the same.
+/// Who is asking, or the answer that keeps them out. Every token that is no good gets the same,
+/// but for one of ours whose time is not now: that a clock is wrong is for operators to know.
 pub(crate) async fn admit(headers: &Fields) -> Result<Arc<Identity>, Problem> {
     let values = headers.get("authorization");
     let now = now();
@@ -20,7 +21,7 @@ pub(crate) async fn admit(headers: &Fields) -> Result<Arc<Identity>, Problem> {
         log::failure("guard", unusable.0, &request_id(headers));
         Problem::new(INTERNAL)
     })?;
-    trust.admit(&values, now).map_err(refuse)
+    trust.admit(&values, now).map_err(|refusal| refuse(refusal, headers))
 }
 
 /// The one header a problem document and a log line want to know. The others stay with the host.
@@ -34,12 +35,12 @@ pub(crate) fn request_id(headers: &Fields) -> HeaderMap {
     map
 }
 
-fn refuse(refusal: Refusal) -> Problem {
-    let challenge = match refusal {
-        Refusal::Missing => token::CHALLENGE,
-        Refusal::Invalid => token::CHALLENGE_INVALID,
-    };
-    Problem::new(UNAUTHORIZED).header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+fn refuse(refusal: Refusal, headers: &Fields) -> Problem {
+    if refusal == Refusal::Early {
+        log::failure("guard", "clock-behind-the-token-issuers", &request_id(headers));
+    }
+    let challenge = HeaderValue::from_static(refusal.challenge());
+    Problem::new(UNAUTHORIZED).header(WWW_AUTHENTICATE, challenge)
 }
 
 /// Seconds of the Unix epoch; a clock before it reads as 0, when no token is good.

@@ -56,21 +56,34 @@ impl<'a, B: Incoming> Document<'a, B> {
     }
 }
 
-/// The content type has to be `application/json`, in UTF-8 if it says anything about that, and not
-/// compressed.
+/// What JSON is sent as: its own type, and the one that was in use before it had one. Types that
+/// end in `+json` say that the document means something else.
+const JSON_TYPES: [&str; 2] = ["application/json", "text/json"];
+
+/// How clients call UTF-8, and the part of it that is enough for JSON with escapes.
+const UTF8_NAMES: [&str; 3] = ["utf-8", "utf8", "us-ascii"];
+
+/// The content type has to be JSON's, in UTF-8 if it says anything about that, and not compressed.
 fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     let media = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let (essence, parameters) = media.split_once(';').unwrap_or((media, ""));
     let charset =
         parameters.split(';').filter_map(|part| part.split_once('=')).find_map(|(name, value)| {
-            name.trim().eq_ignore_ascii_case("charset").then(|| value.trim())
+            name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
         });
-    let utf8 = charset.is_none_or(|name| name.trim_matches('"').eq_ignore_ascii_case("utf-8"));
+    let is_one_of =
+        |names: &[&str], text: &str| names.iter().any(|name| name.eq_ignore_ascii_case(text));
     let plain = headers.get_all(CONTENT_ENCODING).iter().all(|coding| coding == "identity");
-    if essence.trim().eq_ignore_ascii_case("application/json") && utf8 && plain {
+    let expected = if !is_one_of(&JSON_TYPES, essence.trim()) {
+        "The Content-Type has to be application/json."
+    } else if !charset.is_none_or(|name| is_one_of(&UTF8_NAMES, name)) {
+        "The document has to be in UTF-8: leave charset out of the Content-Type, or name utf-8."
+    } else if !plain {
+        "The document must not be compressed."
+    } else {
         return Ok(());
-    }
-    Err(Problem::new(UNSUPPORTED_TYPE).detail("Send application/json in UTF-8, not compressed."))
+    };
+    Err(Problem::new(UNSUPPORTED_TYPE).detail(expected))
 }
 
 /// Reads the pieces, and stops at the one with which there are too many bytes: whoever sends more
@@ -314,6 +327,12 @@ mod tests {
         check(&[("content-type", "application/json")], true);
         check(&[("content-type", "Application/JSON; charset=UTF-8")], true);
         check(&[("content-type", "application/json;charset=\"utf-8\"")], true);
+        check(&[("content-type", "application/json; charset=utf8")], true);
+        check(&[("content-type", "application/json; charset=UTF8; v=1")], true);
+        check(&[("content-type", "application/json; charset=us-ascii")], true);
+        check(&[("content-type", "text/json")], true);
+        check(&[("content-type", "application/problem+json")], false);
+        check(&[("content-type", "application/merge-patch+json")], false);
         check(&[("content-type", "application/json"), ("content-encoding", "identity")], true);
         check(&[], false);
         check(&[("content-type", "text/plain")], false);

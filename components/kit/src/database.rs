@@ -11,6 +11,7 @@ use spin_sdk::pg::{Connection, DbValue, Decode, Error, ParameterValue, PgError, 
 use spin_sdk::variables;
 
 use crate::Problem;
+use crate::etag::Expected;
 use crate::problem::INTERNAL;
 
 /// Seconds after which a client may try again when the database does not answer.
@@ -188,9 +189,11 @@ pub fn text(text: &str) -> ParameterValue {
     ParameterValue::Str(text.to_owned())
 }
 
-/// The versions a change expects, as a parameter for `$n::bigint[]`; NULL if any will do.
-pub fn versions(versions: Option<&[i64]>) -> ParameterValue {
-    versions.map_or(ParameterValue::DbNull, |versions| ParameterValue::from(versions.to_vec()))
+/// The versions a change expects, as parameters for two `$n::bigint[]`: those that will do, NULL
+/// if any will, and those that will not.
+pub fn versions(expected: &Expected) -> [ParameterValue; 2] {
+    let among = expected.among.clone().map_or(ParameterValue::DbNull, ParameterValue::from);
+    [among, ParameterValue::from(expected.besides.clone())]
 }
 
 #[cfg(test)]

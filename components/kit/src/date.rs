@@ -1,6 +1,6 @@
 //! Calendar dates and instants as texts of ISO 8601 and RFC 3339.
 
-use chrono::{Datelike, NaiveDate, NaiveDateTime, SubsecRound, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, SubsecRound, TimeDelta, Timelike, Utc};
 
 /// Reads `yyyy-mm-dd`, and nothing else: no signs, no spaces, no one-digit months, no year 0 (which
 /// PostgreSQL does not have).
@@ -21,6 +21,13 @@ pub fn format(date: NaiveDate) -> String {
     format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day())
 }
 
+/// Reads a moment of RFC 3339, as UTC; `None` outside the years 1 to 9999, in which every calendar
+/// involved agrees.
+pub fn parse_instant(text: &str) -> Option<NaiveDateTime> {
+    let at = DateTime::parse_from_rfc3339(text).ok()?.naive_utc();
+    (1..=9999).contains(&at.year()).then_some(at)
+}
+
 /// Writes a moment in UTC as RFC 3339 with microseconds, which is what PostgreSQL keeps.
 pub fn format_instant(at: NaiveDateTime) -> String {
     let at = at.trunc_subsecs(6);
@@ -32,6 +39,14 @@ pub fn format_instant(at: NaiveDateTime) -> String {
 /// Today's date in UTC, the one calendar all replicas and callers can agree on.
 pub fn today() -> NaiveDate {
     Utc::now().date_naive()
+}
+
+/// How far ahead of UTC anybody's clock is: Kiritimati's.
+const FARTHEST_EAST: TimeDelta = TimeDelta::hours(14);
+
+/// The latest date that is today anywhere: what is after it is in everybody's future.
+pub fn today_anywhere() -> NaiveDate {
+    (Utc::now() + FARTHEST_EAST).date_naive()
 }
 
 #[cfg(test)]
@@ -61,6 +76,23 @@ mod tests {
         check("01/02/2024", false);
         check("２０２４", false);
         check("", false);
+    }
+
+    #[test]
+    fn moments() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(parse_instant(text).map(format_instant).as_deref(), expected, "{text}");
+        };
+        check("2024-02-29T01:02:03Z", Some("2024-02-29T01:02:03.000000Z"));
+        check("2024-02-29T01:02:03.1234567+02:00", Some("2024-02-28T23:02:03.123456Z"));
+        check("9999-12-31T23:59:59Z", Some("9999-12-31T23:59:59.000000Z"));
+        check("9999-12-31T23:59:59-01:00", None);
+        check("0001-01-01T00:00:00+01:00", None);
+        check("2023-02-29T00:00:00Z", None);
+        check("2024-02-29", None);
+        check("2024-02-29T01:02:03", None);
+        check("now", None);
+        check("", None);
     }
 
     #[test]

@@ -9,8 +9,15 @@
 /// Longest address, in characters.
 pub const MAX_CHARS: usize = 254;
 
+/// The address without the white space around it, or what is expected. It is ASCII: there are no
+/// two ways of writing one, and nothing to normalise.
+pub fn parse(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    if is_valid(text) { Ok(text.to_owned()) } else { Err("must be an e-mail address") }
+}
+
 /// Whether the text is an address by the rules above.
-pub fn is_valid(text: &str) -> bool {
+fn is_valid(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     text.len() <= MAX_CHARS && is_local(local) && is_domain(domain)
 }

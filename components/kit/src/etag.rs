@@ -6,7 +6,7 @@ use http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue};
 
 use crate::Problem;
-use crate::problem::BAD_REQUEST;
+use crate::problem::{BAD_REQUEST, STALE};
 
 /// Most tags read from one condition; a longer list is refused.
 const TAGS_MAX: usize = 32;
@@ -19,12 +19,53 @@ pub fn of(version: i64) -> HeaderValue {
 
 /// Whether the client says in `If-None-Match` that it has this version.
 pub fn is_known(headers: &HeaderMap, version: i64) -> bool {
-    Condition::if_none_match(headers).is_some_and(|known| known.covers(version))
+    // One that cannot be read is as good as none: the client gets the whole answer.
+    let known = Condition::read(headers, &IF_NONE_MATCH).ok().flatten();
+    known.is_some_and(|known| known.covers(version))
 }
 
-/// The versions that `If-Match` accepts; `None` if any will do.
-pub fn expected_versions(headers: &HeaderMap) -> Result<Option<Vec<i64>>, Problem> {
-    Ok(Condition::if_match(headers)?.and_then(|condition| condition.versions()))
+/// What `If-Match` and `If-None-Match` ask of the version that a change finds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// It has to be one of these; `None` if any will do.
+    pub among: Option<Vec<i64>>,
+    /// And none of these.
+    pub besides: Vec<i64>,
+}
+
+impl Expected {
+    /// Reads both conditions. One that cannot be read is 400: to ignore it would let a write
+    /// through that was meant to be conditional.
+    ///
+    /// `If-None-Match: *` wants that there is nothing; what there is has no version that would do.
+    pub fn from_headers(headers: &HeaderMap) -> Result<Self, Problem> {
+        let among = required(headers, &IF_MATCH)?.and_then(|condition| condition.versions());
+        Ok(match required(headers, &IF_NONE_MATCH)? {
+            None => Self { among, besides: Vec::new() },
+            Some(Condition::Any) => Self { among: Some(Vec::new()), besides: Vec::new() },
+            Some(Condition::Tags(tags)) => {
+                Self { among, besides: tags.iter().filter_map(Tag::version).collect() }
+            }
+        })
+    }
+}
+
+/// The answer to a change whose condition does not hold, with the reason as far as the headers
+/// tell; `what` changed in the meantime if nothing else is wrong.
+pub fn stale(headers: &HeaderMap, what: &str) -> Problem {
+    let if_match = Condition::read(headers, &IF_MATCH).ok().flatten();
+    let unusable = if_match.and_then(|it| it.versions()).is_some_and(|them| them.is_empty());
+    let detail = if unusable {
+        "No tag in If-Match is one that was given out here. Weak tags (W/\"3\") never match, and \
+         neither do those to which a proxy added something (\"3-gzip\"): send the ETag as this \
+         service sent it, such as \"3\"."
+            .to_owned()
+    } else if headers.contains_key(IF_NONE_MATCH) {
+        format!("{what} is there, in a version that If-None-Match excludes. Nothing was changed.")
+    } else {
+        format!("{what} has changed since the version in If-Match. Read it again.")
+    };
+    Problem::new(STALE).detail(detail)
 }
 
 /// One tag as a client sent it.
@@ -34,6 +75,13 @@ pub struct Tag {
     pub weak: bool,
     /// What stands between the quotes.
     pub opaque: String,
+}
+
+impl Tag {
+    /// The version that it is the tag of, if it is one of ours.
+    fn version(&self) -> Option<i64> {
+        self.opaque.parse::<i64>().ok().filter(|version| version.to_string() == self.opaque)
+    }
 }
 
 /// What `If-Match` or `If-None-Match` says.
@@ -46,42 +94,23 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// Reads `If-Match`. A condition that cannot be read is 400: to ignore it would let a write
-    /// through that was meant to be conditional.
-    pub fn if_match(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
-        Self::read(headers, &IF_MATCH).map_err(|()| {
-            Problem::new(BAD_REQUEST)
-                .detail("If-Match must be * or a list of quoted entity tags, such as \"3\".")
-        })
-    }
-
-    /// Reads `If-None-Match`. One that cannot be read is as good as none: the client gets the
-    /// whole answer.
-    pub fn if_none_match(headers: &HeaderMap) -> Option<Self> {
-        Self::read(headers, &IF_NONE_MATCH).ok().flatten()
-    }
-
     /// Whether the version is among the tags by weak comparison, as `If-None-Match` wants it.
     pub fn covers(&self, version: i64) -> bool {
         match self {
             Self::Any => true,
-            Self::Tags(tags) => {
-                let current = version.to_string();
-                tags.iter().any(|tag| tag.opaque == current)
-            }
+            Self::Tags(tags) => tags.iter().any(|tag| tag.version() == Some(version)),
         }
     }
 
     /// The versions that would satisfy `If-Match`, which compares strongly: weak tags and tags we
     /// never gave out satisfy nothing. `None` stands for `*`.
     pub fn versions(&self) -> Option<Vec<i64>> {
-        let version = |tag: &Tag| {
-            let version = tag.opaque.parse::<i64>().ok()?;
-            (!tag.weak && version.to_string() == tag.opaque).then_some(version)
-        };
         match self {
             Self::Any => None,
-            Self::Tags(tags) => Some(tags.iter().filter_map(version).collect()),
+            Self::Tags(tags) => {
+                let strong = tags.iter().filter(|tag| !tag.weak);
+                Some(strong.filter_map(Tag::version).collect())
+            }
         }
     }
 
@@ -93,6 +122,15 @@ impl Condition {
         }
         if lines.is_empty() { Ok(None) } else { parse(&lines.join(",")).map(Some) }
     }
+}
+
+/// A condition on a change.
+fn required(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Condition>, Problem> {
+    Condition::read(headers, name).map_err(|()| {
+        let name = if *name == IF_MATCH { "If-Match" } else { "If-None-Match" };
+        Problem::new(BAD_REQUEST)
+            .detail(format!("{name} must be * or a list of quoted entity tags, such as \"3\"."))
+    })
 }
 
 fn parse(text: &str) -> Result<Condition, ()> {
@@ -186,24 +224,54 @@ mod tests {
         check("\"99999999999999999999\"", false, Some(&[]));
     }
 
+    fn with(headers: &[(&HeaderName, &str)]) -> HeaderMap {
+        let values = headers.iter().map(|(name, text)| ((*name).clone(), text.parse().unwrap()));
+        values.collect()
+    }
+
     #[test]
     fn a_header_that_cannot_be_read_stops_a_change_and_no_answer() {
-        let check = |text: &str, known: bool, expected: Option<Option<&[i64]>>| {
-            let mut headers = HeaderMap::new();
-            headers.insert(IF_NONE_MATCH, text.parse().unwrap());
-            assert_eq!(is_known(&headers, 7), known, "{text}");
-            assert_eq!(expected_versions(&headers), Ok(None), "{text}");
-            headers.clear();
-            headers.insert(IF_MATCH, text.parse().unwrap());
-            assert!(!is_known(&headers, 7), "{text}");
-            let found = expected_versions(&headers).map_err(|problem| problem.kind());
-            let expected = expected.map(|versions| versions.map(<[i64]>::to_vec));
-            assert_eq!(found, expected.ok_or(BAD_REQUEST), "{text}");
+        for name in [&IF_MATCH, &IF_NONE_MATCH] {
+            let found = Expected::from_headers(&with(&[(name, "7")]));
+            assert_eq!(found.map_err(|problem| problem.kind()), Err(BAD_REQUEST));
+        }
+        for (text, known) in [("*", true), ("\"7\"", true), ("\"6\"", false), ("7", false)] {
+            assert_eq!(is_known(&with(&[(&IF_NONE_MATCH, text)]), 7), known, "{text}");
+            assert!(!is_known(&with(&[(&IF_MATCH, text)]), 7), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_change_expects() {
+        let check = |headers: &[(&HeaderName, &str)], among: Option<&[i64]>, besides: &[i64]| {
+            let expected =
+                Expected { among: among.map(<[i64]>::to_vec), besides: besides.to_vec() };
+            assert_eq!(Expected::from_headers(&with(headers)), Ok(expected), "{headers:?}");
         };
-        check("*", true, Some(None));
-        check("\"7\"", true, Some(Some(&[7])));
-        check("\"6\"", false, Some(Some(&[6])));
-        check("7", false, None);
+        check(&[], None, &[]);
+        check(&[(&IF_MATCH, "*")], None, &[]);
+        check(&[(&IF_MATCH, "\"6\", \"7\"")], Some(&[6, 7]), &[]);
+        check(&[(&IF_MATCH, "W/\"7\"")], Some(&[]), &[]);
+        check(&[(&IF_NONE_MATCH, "*")], Some(&[]), &[]);
+        check(&[(&IF_NONE_MATCH, "W/\"7\", \"x\"")], None, &[7]);
+        check(&[(&IF_MATCH, "\"7\""), (&IF_NONE_MATCH, "\"6\"")], Some(&[7]), &[6]);
+        check(&[(&IF_MATCH, "\"7\""), (&IF_NONE_MATCH, "*")], Some(&[]), &[]);
+    }
+
+    #[test]
+    fn a_refusal_says_what_was_wrong_with_the_condition() {
+        let check = |name: &HeaderName, text: &str, part: &str| {
+            let problem = stale(&with(&[(name, text)]), "The patient");
+            assert_eq!(problem.kind(), STALE);
+            let answer = problem.into_reply(&HeaderMap::new());
+            let body = String::from_utf8(crate::reply::bytes(answer).to_vec()).unwrap();
+            assert!(body.contains(part), "{text}: {body}");
+        };
+        check(&IF_MATCH, "\"6\"", "has changed since the version in If-Match");
+        for text in ["W/\"7\"", "\"7-gzip\"", "\"\"", "\"*\""] {
+            check(&IF_MATCH, text, "given out here");
+        }
+        check(&IF_NONE_MATCH, "*", "If-None-Match excludes");
     }
 
     proptest! {

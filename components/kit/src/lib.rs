@@ -25,6 +25,8 @@ pub mod problem;
 pub mod query;
 pub mod reply;
 pub mod route;
+pub mod seal;
+pub mod text;
 pub mod uuid;
 
 // For what `operations!` makes in a component.

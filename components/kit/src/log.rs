@@ -13,6 +13,12 @@ pub fn failure(action: &'static str, cause: &str, request: &HeaderMap) {
     failure_in(action, cause, identity::request_id(request));
 }
 
+/// Says that `action` failed because of `cause`, which is about what has this id of ours.
+pub fn about(action: &'static str, cause: &'static str, id: &str, request_id: Option<&str>) {
+    let request = request_id.unwrap_or("-");
+    eprintln!("error action={action} cause={cause} id={id} request={request}");
+}
+
 /// The same for a request whose id is known already, as that of a call from another component is.
 pub fn failure_in(action: &'static str, cause: &str, request_id: Option<&str>) {
     let id = request_id.unwrap_or("-");

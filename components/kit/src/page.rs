@@ -1,9 +1,11 @@
 //! Paging: how many, from where, and how the next page is linked.
 //!
-//! A cursor says after which row to go on and for which question it was made. It is opaque but not
-//! secret: it is checked against damage and against use with another question, while forging one
-//! gains nothing that asking would not. It appears in URLs, so what is put into it must be an id
-//! and never a value out of a row.
+//! A cursor says where to go on and for which question it was made. The position itself is in it
+//! and not only the row that was last: that row may have moved by the time the next page is asked
+//! for. What is made here is opaque but not secret: it is checked against damage and against use
+//! with another question, while forging one gains nothing that asking would not. It appears in
+//! URLs, so only ids and numbers that never change are put into it; lists in order of anything else
+//! [seal](crate::seal) their positions.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

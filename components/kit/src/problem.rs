@@ -53,9 +53,12 @@ pub const METHOD_NOT_ALLOWED: Kind = Kind::new(
 /// The request contradicts the present state.
 pub const CONFLICT: Kind =
     Kind::new("conflict", "The request conflicts with what is stored", StatusCode::CONFLICT);
-/// `If-Match` names another version than the present one.
-pub const STALE: Kind =
-    Kind::new("precondition-failed", "The resource has changed", StatusCode::PRECONDITION_FAILED);
+/// `If-Match` or `If-None-Match` does not hold for the present version.
+pub const STALE: Kind = Kind::new(
+    "precondition-failed",
+    "The condition does not hold",
+    StatusCode::PRECONDITION_FAILED,
+);
 /// The body is larger than the limit.
 pub const TOO_LARGE: Kind =
     Kind::new("body-too-large", "The body is too large", StatusCode::PAYLOAD_TOO_LARGE);
@@ -86,6 +89,11 @@ impl FieldError {
     /// What is wrong at this JSON pointer.
     pub fn at(pointer: &str, detail: &str) -> Self {
         Self { place: FieldPosition::Pointer(pointer.to_owned()), detail: detail.to_owned() }
+    }
+
+    /// What is wrong with this parameter of the query.
+    pub fn of_parameter(name: &str, detail: &str) -> Self {
+        Self { place: FieldPosition::Parameter(name.to_owned()), detail: detail.to_owned() }
     }
 }
 

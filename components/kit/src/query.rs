@@ -7,8 +7,9 @@
 use crate::Problem;
 use crate::problem::{BAD_REQUEST, FieldError, FieldPosition};
 
-/// Longest query string read, in bytes.
-const MAX_BYTES: usize = 4096;
+/// Longest query string read, in bytes: the longest link that we make ourselves, with every
+/// character of its filters escaped and the longest sealed position, is two thirds of it.
+const MAX_BYTES: usize = 8192;
 
 /// The parameters that have not been taken yet, and what was wrong with the others.
 #[derive(Debug)]

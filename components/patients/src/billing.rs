@@ -47,7 +47,7 @@ pub(crate) async fn open(access: &Access<'_>, patient: &Patient) -> Standing {
     let request = BillingRequest {
         patient_id: patient.id.clone(),
         name: patient.name.clone(),
-        email: patient.email.clone(),
+        email: patient.email.clone().unwrap_or_default(),
     };
     let answer = deadline::within(PATIENCE, create_billing_account(caller(access), request)).await;
     standing(access, answer)

@@ -1,30 +1,35 @@
 //! One function for each operation: read what was sent, ask the store, word the answer.
 
 use http::header::{ETAG, LINK, LOCATION};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use kit::body::{Document, Incoming};
 use kit::database::{Database, Fault};
-use kit::problem::{CONFLICT, FieldError, NOT_FOUND, STALE, VALIDATION};
+use kit::problem::{CONFLICT, FieldError, INTERNAL, NOT_FOUND, VALIDATION};
 use kit::route::Call;
 use kit::{Problem, Reply, date, etag, reply};
 use serde::Serialize;
 
 use crate::COLLECTION;
 use crate::billing::{self, Standing};
+use crate::email_rule::EmailRule;
 use crate::model::Patient;
 use crate::query::Listing;
-use crate::store::{self, Refusal};
-use crate::validate::Draft;
+use crate::store::{self, Made, Refusal};
+use crate::validate::{Draft, Replacement};
 
 /// The component's variable with the address of its database.
 pub(crate) const DATABASE: &str = "db_url";
 
 /// A patient just created, and how its account stands.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Created<'a> {
     #[serde(flatten)]
     patient: &'a Patient,
     billing: Standing,
+    /// Deleted patients who were probably the same person.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    earlier_ids: &'a [String],
 }
 
 /// Logs a fault and makes it an answer.
@@ -38,14 +43,18 @@ fn failed(call: &Call<'_>) -> impl Fn(Fault) -> Problem {
 /// `GET /api/patients`
 pub(crate) async fn list(call: &Call<'_>) -> Result<Reply, Problem> {
     let listing = Listing::parse(call.query)?;
-    let found = async {
+    let opened = async {
         let database = Database::open(DATABASE).await?;
-        store::list(&database, &call.caller.access(), &listing).await
+        Ok::<_, Fault>((store::seal(&database).await?, database))
     };
-    let page = found.await.map_err(failed(call))?;
+    let (seal, database) = opened.await.map_err(failed(call))?;
+    let after = listing.after(&seal)?;
+    let page = store::list(&database, &call.caller.access(), &listing, after.as_ref()).await;
+    let page = page.map_err(failed(call))?;
     let mut answer = reply::json(StatusCode::OK, &page.patients);
-    let last = page.patients.last().filter(|_| page.more);
-    if let Some(link) = last.and_then(|patient| listing.next_link(&patient.id)) {
+    if let Some(next) = &page.next {
+        // Without the link the list would seem to end here.
+        let link = listing.next_link(&seal, next).ok_or_else(|| Problem::new(INTERNAL))?;
         answer.headers_mut().insert(LINK, link);
     }
     Ok(answer)
@@ -71,17 +80,19 @@ pub(crate) async fn create<B: Incoming>(
     call: &Call<'_>,
     document: Document<'_, B>,
 ) -> Result<Reply, Problem> {
-    let today = date::today();
-    let draft = Draft::from_document(document.json().await?, today)?;
+    let (latest, today) = (date::today_anywhere(), date::today());
+    let document = document.json().await?;
+    let rule = EmailRule::read().await.map_err(failed(call))?;
+    let draft = Draft::from_document(document, rule, latest)?;
     let access = call.caller.access();
     let made = async {
         let database = Database::open(DATABASE).await?;
-        store::create(&database, &access, &draft, today).await
+        store::create(&database, &access, &draft, rule, today).await
     };
     let made = made.await.map_err(failed(call))?;
-    let patient = made.map_err(refused)?;
+    let Made { patient, earlier } = made.map_err(refused(call))?;
     let billing = billing::open(&access, &patient).await;
-    let created = Created { patient: &patient, billing };
+    let created = Created { patient: &patient, billing, earlier_ids: &earlier };
     let mut answer = reply::json(StatusCode::CREATED, &created);
     answer.headers_mut().insert(ETAG, etag::of(patient.version));
     if let Ok(location) = HeaderValue::try_from(format!("{COLLECTION}/{}", patient.id)) {
@@ -96,27 +107,29 @@ pub(crate) async fn replace<B: Incoming>(
     document: Document<'_, B>,
 ) -> Result<Reply, Problem> {
     let id = call.id("id")?;
-    let versions = etag::expected_versions(call.headers)?;
-    let draft = Draft::from_document(document.json().await?, date::today())?;
+    let expected = etag::Expected::from_headers(call.headers)?;
+    let document = document.json().await?;
+    let rule = EmailRule::read().await.map_err(failed(call))?;
+    let replacement = Replacement::from_document(document, &id, rule, date::today_anywhere())?;
     let changed = async {
         let database = Database::open(DATABASE).await?;
-        store::replace(&database, &call.caller.access(), &id, &draft, versions).await
+        store::replace(&database, &call.caller.access(), &id, &replacement, rule, &expected).await
     };
     let changed = changed.await.map_err(failed(call))?;
-    Ok(shown(StatusCode::OK, &changed.map_err(refused)?))
+    Ok(shown(StatusCode::OK, &changed.map_err(refused(call))?))
 }
 
 /// `DELETE /api/patients/{id}`
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Reply, Problem> {
     let id = call.id("id")?;
-    let versions = etag::expected_versions(call.headers)?;
+    let expected = etag::Expected::from_headers(call.headers)?;
     let access = call.caller.access();
     let gone = async {
         let database = Database::open(DATABASE).await?;
-        store::delete(&database, &access, &id, versions).await
+        store::delete(&database, &access, &id, &expected).await
     };
     let gone = gone.await.map_err(failed(call))?;
-    gone.map_err(refused)?;
+    gone.map_err(refused(call))?;
     // Whatever billing says of it, the patient is deleted.
     billing::close(&access, &id).await;
     Ok(reply::empty(StatusCode::NO_CONTENT))
@@ -132,16 +145,23 @@ fn not_found() -> Problem {
     Problem::new(NOT_FOUND).detail("There is no patient with this id.")
 }
 
-fn refused(refusal: Refusal) -> Problem {
+fn refused(call: &Call<'_>) -> impl Fn(Refusal) -> Problem {
+    |refusal| problem(refusal, call.headers)
+}
+
+fn problem(refusal: Refusal, request: &HeaderMap) -> Problem {
     match refusal {
         Refusal::NotFound => not_found(),
-        Refusal::Stale => Problem::new(STALE)
-            .detail("The patient has changed since the version in If-Match. Read it again."),
+        Refusal::Stale => etag::stale(request, "The patient"),
         Refusal::EmailTaken => Problem::new(CONFLICT)
             .detail("Another patient has this e-mail address.")
             .errors(vec![FieldError::at("/email", "is in use")]),
-        Refusal::RegisteredDate => Problem::new(VALIDATION)
-            .errors(vec![FieldError::at("/registeredDate", "cannot be changed")]),
+        Refusal::Fixed(pointer) => Problem::new(VALIDATION).errors(vec![FieldError::at(
+            pointer,
+            "cannot be changed: leave it out, or send what was last read",
+        )]),
+        Refusal::BornLater => Problem::new(VALIDATION)
+            .errors(vec![FieldError::at("/dateOfBirth", "must not be after registeredDate")]),
     }
 }
 
@@ -152,11 +172,12 @@ mod tests {
     #[test]
     fn refusals_have_their_codes() {
         let check = |refusal: Refusal, status: u16| {
-            assert_eq!(refused(refusal).kind().status.as_u16(), status);
+            assert_eq!(problem(refusal, &HeaderMap::new()).kind().status.as_u16(), status);
         };
         check(Refusal::NotFound, 404);
         check(Refusal::Stale, 412);
         check(Refusal::EmailTaken, 409);
-        check(Refusal::RegisteredDate, 400);
+        check(Refusal::Fixed("/version"), 400);
+        check(Refusal::BornLater, 400);
     }
 }

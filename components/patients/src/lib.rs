@@ -13,6 +13,7 @@
 
 mod billing;
 mod bindings;
+mod email_rule;
 mod handlers;
 mod model;
 mod query;

@@ -11,7 +11,8 @@ pub(crate) struct Patient {
     /// A UUID.
     pub(crate) id: String,
     pub(crate) name: String,
-    pub(crate) email: String,
+    /// Missing where the application lets it be.
+    pub(crate) email: Option<String>,
     pub(crate) address: String,
     /// `yyyy-mm-dd`.
     pub(crate) date_of_birth: String,
@@ -32,7 +33,7 @@ impl Patient {
         Ok(Self {
             id: row.uuid(0)?,
             name: row.text(1)?,
-            email: row.text(2)?,
+            email: row.get(2)?,
             address: row.text(3)?,
             date_of_birth: date::format(row.date(4)?),
             registered_date: date::format(row.date(5)?),
@@ -43,7 +44,9 @@ impl Patient {
     }
 }
 
-/// The form of a name by which patients are sorted and found: lower case.
+/// A name in lower case, out of which the database makes what patients are sorted and found by:
+/// `patients_search_key` in `migrations`. Lower case comes from here, because the database's own
+/// depends on its locale.
 ///
 /// Character by character, without the rules that look at neighbours (a Greek sigma at the end of
 /// a word), so that the beginning of a name folds to the beginning of its folded form.
@@ -61,7 +64,7 @@ mod tests {
         let patient = Patient {
             id: "i".to_owned(),
             name: "n".to_owned(),
-            email: "e".to_owned(),
+            email: Some("e".to_owned()),
             address: "a".to_owned(),
             date_of_birth: "1985-06-15".to_owned(),
             registered_date: "2024-01-10".to_owned(),

@@ -1,13 +1,18 @@
 //! The question that `GET /api/patients?…` asks: order, filters, and where to go on.
 
 use chrono::NaiveDate;
+use kit::problem::{BAD_REQUEST, FieldError, INTERNAL};
 use kit::query::Query;
-use kit::{Problem, date, email, page};
+use kit::seal::Seal;
+use kit::{Problem, date, email, page, text};
 
 use crate::COLLECTION;
+use crate::store::Position;
 
 /// Longest filter text, in characters: no stored value is longer.
 const FILTER_MAX_CHARS: usize = 254;
+/// The length of an id as text.
+const ID_CHARS: usize = 36;
 
 /// What patients are sorted by; their id decides between equals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +32,7 @@ pub(crate) struct Sort {
 /// Which patients are meant. All that are given have to hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Filters {
-    /// The beginning of the name, in any case.
+    /// The beginning of the name, however it is written.
     pub(crate) name: Option<String>,
     /// The whole e-mail address, folded.
     pub(crate) email: Option<String>,
@@ -44,9 +49,8 @@ pub(crate) struct Listing {
     pub(crate) filters: Filters,
     /// Patients on a page.
     pub(crate) limit: u32,
-    /// The id of the last patient of the page before. The id alone, because it travels in a URL:
-    /// what it is sorted by is looked up again. So a page always begins where that patient is now.
-    pub(crate) after: Option<String>,
+    /// The sealed position at which the page before ended, as it was sent.
+    cursor: Option<String>,
 }
 
 impl Listing {
@@ -56,17 +60,31 @@ impl Listing {
         let sort = sort(&mut query);
         let filters = filters(&mut query);
         let limit = page::limit(&mut query);
-        let after = sort.and_then(|sort| after(&mut query, &question(sort, &filters)));
-        query.take("after");
+        let cursor = query.take("after");
         query.finish()?;
         // Either is missing only after it failed, and then finish() has returned.
-        let listing = sort.zip(limit).map(|(sort, limit)| Self { sort, filters, limit, after });
-        listing.ok_or_else(|| Problem::new(kit::problem::INTERNAL))
+        let listing = sort.zip(limit).map(|(sort, limit)| Self { sort, filters, limit, cursor });
+        listing.ok_or_else(|| Problem::new(INTERNAL))
     }
 
-    /// The header that leads to the page after the one that ends with this patient.
-    pub(crate) fn next_link(&self, last_id: &str) -> Option<http::HeaderValue> {
-        let cursor = page::cursor(last_id, &question(self.sort, &self.filters));
+    /// Where the page begins; `None` for the first one.
+    pub(crate) fn after(&self, seal: &Seal) -> Result<Option<Position>, Problem> {
+        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let found = seal.position(cursor, &self.question()).as_deref().and_then(Position::read);
+        found.map(Some).ok_or_else(|| {
+            let error = FieldError::of_parameter(
+                "after",
+                "must come from a Link header for the same sort and filters",
+            );
+            Problem::new(BAD_REQUEST)
+                .detail("The parameters named in errors have to be corrected.")
+                .errors(vec![error])
+        })
+    }
+
+    /// The header that leads to the page after this position.
+    pub(crate) fn next_link(&self, seal: &Seal, last: &Position) -> Option<http::HeaderValue> {
+        let cursor = seal.cursor(&last.text(), &self.question())?;
         let limit = self.limit.to_string();
         let (from, to) = (self.filters.born_from, self.filters.born_to);
         let (from, to) = (from.map(date::format), to.map(date::format));
@@ -82,6 +100,24 @@ impl Listing {
         let pairs: Vec<(&str, &str)> =
             pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         page::next_link(COLLECTION, &pairs)
+    }
+
+    /// What has to stay the same from page to page. Debug quotes strings, so that no two questions
+    /// are written alike.
+    fn question(&self) -> String {
+        format!("{} {:?}", self.sort.name(), self.filters)
+    }
+}
+
+impl Position {
+    /// As it is sealed: the id, which is always as long, and then the key.
+    fn text(&self) -> String {
+        format!("{}{}", self.id, self.key)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (id, key) = text.split_at_checked(ID_CHARS)?;
+        Some(Self { key: key.to_owned(), id: kit::uuid::parse(id)? })
     }
 }
 
@@ -113,36 +149,35 @@ fn sort(query: &mut Query) -> Option<Sort> {
 
 fn filters(query: &mut Query) -> Filters {
     Filters {
-        name: text(query, "name"),
-        email: text(query, "email").map(|text| email::fold(&text)),
+        name: name(query),
+        email: email(query),
         born_from: day(query, "dateOfBirthFrom"),
         born_to: day(query, "dateOfBirthTo"),
     }
 }
 
-fn text(query: &mut Query, name: &str) -> Option<String> {
-    let text = query.take(name)?;
-    if (1..=FILTER_MAX_CHARS).contains(&text.chars().count()) {
-        return Some(text);
+/// A beginning may end where a joiner would have stood inside a word: joiners are not looked for.
+fn name(query: &mut Query) -> Option<String> {
+    let given = query.take("name")?;
+    let read = text::line(&text::without_joiners(&given), FILTER_MAX_CHARS);
+    read.map_err(|expected| query.fail::<()>("name", expected)).ok()
+}
+
+/// What can be nobody's address finds nobody, and would read as "not there yet".
+fn email(query: &mut Query) -> Option<String> {
+    let given = query.take("email")?;
+    match email::parse(&given) {
+        Ok(address) => Some(email::fold(&address)),
+        Err(_) => query.fail(
+            "email",
+            "must be a whole e-mail address; a + in it is written %2B, as + is a blank here",
+        ),
     }
-    query.fail(name, format!("must be 1 to {FILTER_MAX_CHARS} characters"))
 }
 
 fn day(query: &mut Query, name: &str) -> Option<NaiveDate> {
     let text = query.take(name)?;
     date::parse(&text).or_else(|| query.fail(name, "must be a date, yyyy-mm-dd"))
-}
-
-fn after(query: &mut Query, question: &str) -> Option<String> {
-    let cursor = query.take("after")?;
-    let id = page::position(&cursor, question).and_then(|id| kit::uuid::parse(&id));
-    id.or_else(|| query.fail("after", "must come from a Link header for the same sort and filters"))
-}
-
-/// What has to stay the same from page to page. Debug quotes strings, so that no two questions are
-/// written alike.
-fn question(sort: Sort, filters: &Filters) -> String {
-    format!("{} {filters:?}", sort.name())
 }
 
 #[cfg(test)]
@@ -158,7 +193,17 @@ mod tests {
             assert_eq!(Listing::parse(text).is_ok(), accepted, "{text}");
         };
         check("", true);
-        check("limit=500&sort=-dateOfBirth&name=a&email=b&dateOfBirthFrom=2000-01-01", true);
+        check("limit=500&sort=-dateOfBirth&name=a&email=b@c.de&dateOfBirthFrom=2000-01-01", true);
+        check("email=%20A%2Bb@c.de%20", true);
+        check("email=a+b@c.de", false);
+        check("email=a%20b@c.de", false);
+        for half in ["nobody", "@c.de", "a@", "a@c", "", "%20"] {
+            check(&format!("email={half}"), false);
+        }
+        check("name=+Ada++Lee+", true);
+        check("name=+", false);
+        check("name=%E2%80%8B", false);
+        check("name=%D9%86%E2%80%8C", true);
         check("limit=501", false);
         check("sort=address", false);
         check("sort=--name", false);
@@ -170,23 +215,28 @@ mod tests {
         check("dateOfBirthFrom=2000", false);
         check("dateOfBirthTo=2000-02-30", false);
         check("offset=3", false);
-        check("after=", false);
-        check("after=abc", false);
-        check("sort=x&after=abc", false);
-        check(&format!("after={ID}"), false);
+        check("after=a&after=b", false);
     }
 
     #[test]
     fn defaults() {
         let listing = Listing::parse("").unwrap();
         let sort = Sort { key: SortKey::Name, descending: false };
-        let expected = Listing { sort, filters: Filters::default(), limit: 50, after: None };
+        let expected = Listing { sort, filters: Filters::default(), limit: 50, cursor: None };
         assert_eq!(listing, expected);
     }
 
-    /// Follows the link from the page that ends with [`ID`].
+    fn seal() -> Seal {
+        Seal::new(&[7; 32]).unwrap()
+    }
+
+    fn position() -> Position {
+        Position { key: "anné".to_owned(), id: ID.to_owned() }
+    }
+
+    /// Follows the link from the page that ends at [`position`].
     fn follow(listing: &Listing) -> String {
-        let link = listing.next_link(ID).unwrap();
+        let link = listing.next_link(&seal(), &position()).unwrap();
         let link = link.to_str().unwrap().strip_prefix("</api/patients?").unwrap();
         link.strip_suffix(">; rel=\"next\"").unwrap().to_owned()
     }
@@ -196,21 +246,24 @@ mod tests {
         let next = follow(&Listing::parse("sort=name&name=a&limit=2").unwrap());
         let check = |from: &str, to: &str, accepted: bool| {
             let text = next.replacen(from, to, 1);
-            assert_eq!(Listing::parse(&text).is_ok(), accepted, "{text}");
+            let after = Listing::parse(&text).unwrap().after(&seal());
+            let expected = if accepted { Ok(Some(position())) } else { Err(BAD_REQUEST) };
+            assert_eq!(after.map_err(|problem| problem.kind()), expected, "{text}");
         };
         check("limit=2", "limit=3", true);
         check("sort=name", "sort=-name", false);
         check("name=a", "name=b", false);
         check("&name=a", "", false);
         check("limit=2", "limit=2&dateOfBirthTo=2000-01-01", false);
+        check("after=", "after=A", false);
     }
 
     proptest! {
         #[test]
         fn links_lead_on_with_the_same_question(
             at in 0usize..6,
-            name in prop::option::of("\\PC{1,20}"),
-            email in prop::option::of("\\PC{1,20}"),
+            name in prop::option::of("[a-z%+&\"é山]{1,20}"),
+            email in prop::option::of("[A-Za-z+&%]{1,9}@[a-z]{1,9}\\.[a-z]{2,9}"),
             from in prop::option::of(1u32..29),
             limit in 1u32..=500,
         ) {
@@ -222,7 +275,8 @@ mod tests {
             pairs.extend(from.as_deref().map(|from| ("dateOfBirthFrom", from)));
             let first = Listing::parse(&kit::query::encode(&pairs)).unwrap();
             let second = Listing::parse(&follow(&first)).unwrap();
-            prop_assert_eq!(second, Listing { after: Some(ID.to_owned()), ..first });
+            prop_assert_eq!(second.after(&seal()).unwrap(), Some(position()));
+            prop_assert_eq!(Listing { cursor: None, ..second }, first);
         }
     }
 }

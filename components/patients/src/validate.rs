@@ -1,23 +1,28 @@
 //! What a client may send as a patient: every field checked, everything wrong told at once.
 //!
-//! Texts are taken without the white space around them, measured in characters (code points), and
-//! refused when blank or when they hold control characters.
+//! Texts follow the rules of [`kit::text`]; of them only an address may have several lines.
 
-use chrono::NaiveDate;
-use kit::Problem;
+use chrono::{Datelike, NaiveDate};
 use kit::fields::Fields;
+use kit::{Problem, date};
 use serde_json::Value;
+use spin_sdk::pg::ParameterValue;
+
+use crate::email_rule::EmailRule;
 
 /// Longest name, in characters.
 const NAME_MAX_CHARS: usize = 100;
 /// Longest address, in characters.
 const ADDRESS_MAX_CHARS: usize = 255;
+/// The first year in which anybody can have been born: nobody alive is near it, and what is before
+/// it is a slip of the keyboard, such as 0198 for 1998.
+const BORN_YEAR_MIN: i32 = 1850;
 
 /// A patient as a client describes it: complete and valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Draft {
     pub(crate) name: String,
-    pub(crate) email: String,
+    pub(crate) email: Option<String>,
     pub(crate) address: String,
     pub(crate) date_of_birth: NaiveDate,
     /// When a patient is created it may be left out, and is then the day of creation. Later it
@@ -25,31 +30,137 @@ pub(crate) struct Draft {
     pub(crate) registered_date: Option<NaiveDate>,
 }
 
+/// What a replacement repeats of what only the service writes: checked against what is stored, so
+/// that what was read can be sent back with changes, and a stale copy cannot.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Kept {
+    version: Option<i64>,
+    created_at: Option<String>,
+    updated_at: Option<String>,
+}
+
+/// A patient in place of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Replacement {
+    pub(crate) draft: Draft,
+    pub(crate) kept: Kept,
+}
+
 impl Draft {
-    /// Checks a document. `today` is the last day on which anybody can have been born.
-    pub(crate) fn from_document(document: Value, today: NaiveDate) -> Result<Self, Problem> {
+    /// Checks the document of a new patient. `latest` is the last day on which anybody can have
+    /// been born or registered.
+    pub(crate) fn from_document(
+        document: Value,
+        rule: EmailRule,
+        latest: NaiveDate,
+    ) -> Result<Self, Problem> {
         let mut fields = Fields::new(document)?;
-        let name = fields.text("name", NAME_MAX_CHARS);
-        let email = fields.email("email");
-        let address = fields.text("address", ADDRESS_MAX_CHARS);
-        let date_of_birth = fields.date("dateOfBirth");
-        if date_of_birth.is_some_and(|date| date > today) {
-            fields.fail::<()>("dateOfBirth", "must not be in the future");
-        }
-        let registered_date = fields.optional_date("registeredDate");
+        let draft = Self::take(&mut fields, rule, latest, |fields, born| {
+            let date = fields.date("registeredDate")?;
+            if date > latest {
+                return fields.fail("registeredDate", "must not be in the future");
+            }
+            if born.is_some_and(|born| date < born) {
+                return fields.fail("registeredDate", "must not be before dateOfBirth");
+            }
+            Some(date)
+        });
         fields.finish()?;
-        // A field is missing only after it failed, and then finish() has returned.
-        let draft = || {
-            Some(Self {
-                name: name?,
-                email: email?,
-                address: address?,
-                date_of_birth: date_of_birth?,
-                registered_date,
-            })
-        };
-        draft().ok_or_else(|| Problem::new(kit::problem::INTERNAL))
+        whole(draft)
     }
+
+    /// When the patient was registered if not `today`. Where a day has begun that UTC does not
+    /// have yet, somebody may be born on it already, and is not registered before.
+    pub(crate) fn registered(&self, today: NaiveDate) -> NaiveDate {
+        self.registered_date.unwrap_or_else(|| today.max(self.date_of_birth))
+    }
+
+    /// Takes the fields; `registered` reads the date of registration, where there is one.
+    fn take(
+        fields: &mut Fields,
+        rule: EmailRule,
+        latest: NaiveDate,
+        registered: impl FnOnce(&mut Fields, Option<NaiveDate>) -> Option<NaiveDate>,
+    ) -> Option<Self> {
+        let name = fields.text("name", NAME_MAX_CHARS);
+        let email = match rule {
+            EmailRule::Unique => fields.email("email"),
+            EmailRule::Optional => fields.optional("email", Fields::email_or_blank).flatten(),
+        };
+        let address = fields.lines("address", ADDRESS_MAX_CHARS);
+        let date_of_birth = fields.date("dateOfBirth").and_then(|date| born(fields, date, latest));
+        let registered_date =
+            fields.optional("registeredDate", |fields, _| registered(fields, date_of_birth));
+        Some(Self {
+            name: name?,
+            email,
+            address: address?,
+            date_of_birth: date_of_birth?,
+            registered_date,
+        })
+    }
+}
+
+impl Replacement {
+    /// Checks the document of a change of the patient with this id. Whether the dates go together
+    /// is for the database to say, which has the one of registration.
+    pub(crate) fn from_document(
+        document: Value,
+        id: &str,
+        rule: EmailRule,
+        latest: NaiveDate,
+    ) -> Result<Self, Problem> {
+        let mut fields = Fields::new(document)?;
+        let registered = |fields: &mut Fields, _| fields.date("registeredDate");
+        let draft = Draft::take(&mut fields, rule, latest, registered);
+        let same = |given: &str| match kit::uuid::parse(given) {
+            Some(given) if given == id => Ok(()),
+            _ => Err("must be the id in the path, or left out"),
+        };
+        fields.optional("id", |fields, name| fields.parsed(name, same));
+        let version =
+            fields.optional("version", |fields, name| fields.integer(name, Ok::<_, &str>));
+        let created_at = fields.optional("createdAt", |fields, name| fields.parsed(name, instant));
+        let updated_at = fields.optional("updatedAt", |fields, name| fields.parsed(name, instant));
+        fields.finish()?;
+        let kept = Kept { version, created_at, updated_at };
+        whole(draft.map(|draft| Self { draft, kept }))
+    }
+}
+
+impl Kept {
+    /// As parameters for `$n::bigint` and two `$n::text` of moments; NULL for what was left out.
+    pub(crate) fn parameters(&self) -> [ParameterValue; 3] {
+        let text = |text: &Option<String>| {
+            text.as_deref().map_or(ParameterValue::DbNull, kit::database::text)
+        };
+        let version = self.version.map_or(ParameterValue::DbNull, ParameterValue::Int64);
+        [version, text(&self.created_at), text(&self.updated_at)]
+    }
+}
+
+/// The date, if somebody can be born on it.
+fn born(fields: &mut Fields, date: NaiveDate, latest: NaiveDate) -> Option<NaiveDate> {
+    if date > latest {
+        return fields.fail("dateOfBirth", "must not be in the future");
+    }
+    if date.year() < BORN_YEAR_MIN {
+        let detail = format!("must not be before {BORN_YEAR_MIN}; is the year right?");
+        return fields.fail("dateOfBirth", detail);
+    }
+    Some(date)
+}
+
+/// A moment, as the database reads it.
+fn instant(text: &str) -> Result<String, &'static str> {
+    date::parse_instant(text)
+        .map(date::format_instant)
+        .ok_or("must be a moment, such as 2024-02-29T01:02:03.000000Z")
+}
+
+/// A field is missing only after it failed, and then finish() has returned.
+fn whole<T>(value: Option<T>) -> Result<T, Problem> {
+    value.ok_or_else(|| Problem::new(kit::problem::INTERNAL))
 }
 
 #[cfg(test)]
@@ -77,7 +188,7 @@ mod tests {
     /// The pointers of everything wrong with the document, on 2024-06-01.
     fn check(document: Value, expected: &[&str]) {
         let shown = document.to_string();
-        let problem = match Draft::from_document(document, day("2024-06-01")) {
+        let problem = match Draft::from_document(document, EmailRule::Unique, day("2024-06-01")) {
             Ok(_) => return assert!(expected.is_empty(), "{shown}"),
             Err(problem) => problem,
         };
@@ -106,10 +217,10 @@ mod tests {
 
     #[test]
     fn a_valid_document() {
-        let draft = Draft::from_document(valid(), day("2024-06-01")).unwrap();
+        let draft = Draft::from_document(valid(), EmailRule::Unique, day("2024-06-01")).unwrap();
         let expected = Draft {
             name: "Ann Lee".to_owned(),
-            email: "Ann@Example.com".to_owned(),
+            email: Some("Ann@Example.com".to_owned()),
             address: "1 Main St".to_owned(),
             date_of_birth: day("2000-02-29"),
             registered_date: Some(day("2024-01-01")),
@@ -127,10 +238,19 @@ mod tests {
         check(with("address", "é".repeat(256)), &["/address"]);
         check(with("address", ""), &["/address"]);
         check(with("email", "ann"), &["/email"]);
-        check(with("dateOfBirth", "2024-06-01"), &[]);
+        let mut born_today = without("registeredDate");
+        born_today["dateOfBirth"] = "2024-06-01".into();
+        check(born_today, &[]);
         check(with("dateOfBirth", "2024-06-02"), &["/dateOfBirth"]);
         check(with("dateOfBirth", "2023-02-29"), &["/dateOfBirth"]);
+        check(with("dateOfBirth", "1850-01-01"), &[]);
+        check(with("dateOfBirth", "1849-12-31"), &["/dateOfBirth"]);
+        check(with("dateOfBirth", "0198-03-02"), &["/dateOfBirth"]);
         check(with("registeredDate", "2024-02-30"), &["/registeredDate"]);
+        check(with("registeredDate", "2024-06-01"), &[]);
+        check(with("registeredDate", "2024-06-02"), &["/registeredDate"]);
+        check(with("registeredDate", "2000-02-29"), &[]);
+        check(with("registeredDate", "2000-02-28"), &["/registeredDate"]);
         check(with("registeredDate", Value::Null), &[]);
         check(without("registeredDate"), &[]);
         for name in ["name", "email", "address", "dateOfBirth"] {
@@ -144,6 +264,19 @@ mod tests {
     }
 
     #[test]
+    fn an_address_may_be_missing_where_the_application_says_so() {
+        let read = |document: Value| {
+            Draft::from_document(document, EmailRule::Optional, day("2024-06-01"))
+        };
+        for document in [without("email"), with("email", Value::Null), with("email", " ")] {
+            assert_eq!(read(document).unwrap().email, None);
+        }
+        assert!(read(valid()).unwrap().email.is_some());
+        assert!(read(with("email", "ann")).is_err());
+        assert!(read(with("email", 1)).is_err());
+    }
+
+    #[test]
     fn everything_at_once() {
         let document = json!({"name": "", "email": "x", "dateOfBirth": "x", "registeredDate": 1,
             "nickname": "y"});
@@ -151,5 +284,48 @@ mod tests {
         check(document, &all);
         check(json!({}), &["/name", "/email", "/address", "/dateOfBirth"]);
         check(json!([]), &[""]);
+    }
+
+    #[test]
+    fn nobody_is_registered_before_birth() {
+        let mut draft =
+            Draft::from_document(without("registeredDate"), EmailRule::Unique, day("2024-06-01"))
+                .unwrap();
+        assert_eq!(draft.registered(day("2024-05-31")), day("2024-05-31"));
+        draft.date_of_birth = day("2024-06-01");
+        assert_eq!(draft.registered(day("2024-05-31")), day("2024-06-01"));
+    }
+
+    #[test]
+    fn what_was_read_can_be_sent_back() {
+        let id = "123e4567-e89b-12d3-a456-426614174000";
+        let read = |name: &str, value: Value| {
+            let mut document = valid();
+            document["id"] = id.into();
+            document["version"] = 3.into();
+            document["createdAt"] = "2024-01-01T00:00:00.000001Z".into();
+            document["updatedAt"] = "2024-01-01T01:00:00.000002+01:00".into();
+            document[name] = value;
+            Replacement::from_document(document, id, EmailRule::Unique, day("2024-06-01"))
+        };
+        let kept = Kept {
+            version: Some(3),
+            created_at: Some("2024-01-01T00:00:00.000001Z".to_owned()),
+            updated_at: Some("2024-01-01T00:00:00.000002Z".to_owned()),
+        };
+        assert_eq!(read("id", id.into()).unwrap().kept, kept);
+        assert_eq!(read("version", Value::Null).unwrap().kept.version, None);
+        for (name, value) in [
+            ("id", json!("123e4567-e89b-12d3-a456-426614174001")),
+            ("version", json!("3")),
+            ("createdAt", json!("yesterday")),
+            ("updatedAt", json!(1)),
+            ("deletedAt", json!("2024-01-01T00:00:00Z")),
+        ] {
+            assert!(read(name, value).is_err(), "{name}");
+        }
+        let bare =
+            Replacement::from_document(valid(), id, EmailRule::Unique, day("2024-06-01")).unwrap();
+        assert_eq!(bare.kept, Kept::default());
     }
 }

@@ -84,9 +84,9 @@ mod tests {
             (ISSUED - CLOCK_LEEWAY_SECONDS - 1, false),
             (ISSUED - CLOCK_LEEWAY_SECONDS, true),
             (ISSUED, true),
-            (ISSUED + 899, true),
-            (ISSUED + 900, false),
-            (ISSUED + 901, false),
+            (ISSUED + 909, true),
+            (ISSUED + 910, false),
+            (ISSUED + 911, false),
             (u64::MAX, false),
             (ISSUED + 1, true),
         ];

@@ -3,6 +3,8 @@
 
 use uuid::Uuid;
 
+use crate::CLOCK_LEEWAY_SECONDS;
+
 /// The longest role name.
 const ROLE_BYTES_MAX: usize = 32;
 
@@ -43,10 +45,11 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Whether the token is still good at `now` (seconds of the Unix epoch).
+    /// Whether the token is still good at `now` (seconds of the Unix epoch), by a clock that may
+    /// be ahead of its issuer's.
     #[must_use]
     pub fn is_current(&self, now: u64) -> bool {
-        now < self.expires_at
+        now < self.expires_at.saturating_add(CLOCK_LEEWAY_SECONDS)
     }
 }
 

@@ -26,16 +26,26 @@ pub use verify::{Rejection, Verifier};
 /// `WWW-Authenticate` for a request without credentials: RFC 6750 (3.1) wants no error code then.
 pub const CHALLENGE: &str = r#"Bearer realm="ward""#;
 
-/// `WWW-Authenticate` for credentials that are no good, whatever is wrong with them.
-pub const CHALLENGE_INVALID: &str = r#"Bearer realm="ward", error="invalid_token""#;
+/// `WWW-Authenticate` for credentials that are no good.
+const CHALLENGE_INVALID: &str = r#"Bearer realm="ward", error="invalid_token""#;
+/// The same for a token of ours whose time has passed.
+const CHALLENGE_EXPIRED: &str = concat!(
+    r#"Bearer realm="ward", error="invalid_token", "#,
+    r#"error_description="The token has expired.""#
+);
+/// The same for one whose time has not come: only clocks that differ make such tokens.
+const CHALLENGE_EARLY: &str = concat!(
+    r#"Bearer realm="ward", error="invalid_token", error_description="The token is from the "#,
+    r#"future: the clocks of this server and of the one that issued it differ.""#
+);
 
 /// How long a token is good for. Fifteen minutes is also how long a disabled user can go on,
 /// because nobody asks the database about a token.
 pub const LIFETIME_SECONDS: u64 = 900;
 
-/// How far in the future `iat` and `nbf` may lie: clocks of two machines kept by NTP differ by
-/// less. Expiry has no tolerance at all.
-pub const CLOCK_LEEWAY_SECONDS: u64 = 5;
+/// How far clocks may differ: `iat` and `nbf` may lie so far in the future, and `exp` in the past.
+/// Machines kept by NTP differ by less; those of a small hospital by some seconds.
+pub const CLOCK_LEEWAY_SECONDS: u64 = 10;
 
 /// The longest token that is looked at. Ours are about 450 bytes; the bound keeps the work an
 /// anonymous caller can ask for small.

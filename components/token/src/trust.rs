@@ -8,7 +8,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cache::{self, Cache};
-use crate::{Credentials, Identity, KeyError, Rejection, TOKEN_BYTES_MAX, Verifier, bearer};
+use crate::{
+    CHALLENGE, CHALLENGE_EARLY, CHALLENGE_EXPIRED, CHALLENGE_INVALID, Credentials, Identity,
+    KeyError, Rejection, TOKEN_BYTES_MAX, Verifier, bearer,
+};
 
 /// What tokens are verified with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,13 +24,46 @@ pub struct Settings {
     pub audience: String,
 }
 
-/// Why nobody is let in. The caller gets one answer for each, whatever is wrong with a token.
+/// Why nobody is let in. The caller gets one answer for each, whatever else is wrong with a token;
+/// what is said of time is said only of tokens that were issued here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// No credentials came.
     Missing,
     /// What came is no good.
     Invalid,
+    /// The token was good.
+    Expired,
+    /// The token will be good: the clocks of its issuer and of whoever verifies it differ.
+    Early,
+}
+
+impl Refusal {
+    /// What goes into `WWW-Authenticate`.
+    #[must_use]
+    pub fn challenge(self) -> &'static str {
+        match self {
+            Self::Missing => CHALLENGE,
+            Self::Invalid => CHALLENGE_INVALID,
+            Self::Expired => CHALLENGE_EXPIRED,
+            Self::Early => CHALLENGE_EARLY,
+        }
+    }
+}
+
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::Expired => Self::Expired,
+            Rejection::Early => Self::Early,
+            Rejection::TooLong
+            | Rejection::Form
+            | Rejection::Signature
+            | Rejection::Claims
+            | Rejection::Party
+            | Rejection::Lifetime => Self::Invalid,
+        }
+    }
 }
 
 /// A verifier with its settings, and what it found to be good.
@@ -62,7 +98,7 @@ impl Trust {
         match bearer(values) {
             Credentials::Missing => Err(Refusal::Missing),
             Credentials::Unusable => Err(Refusal::Invalid),
-            Credentials::Token(token) => self.verify(token, now).map_err(|_| Refusal::Invalid),
+            Credentials::Token(token) => self.verify(token, now).map_err(Refusal::from),
         }
     }
 
@@ -98,7 +134,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{LIFETIME_SECONDS, Role, Signer};
+    use crate::{CLOCK_LEEWAY_SECONDS, LIFETIME_SECONDS, Role, Signer};
 
     const NOW: u64 = 1_800_000_000;
     /// Two pairs made for these tests and used nowhere else; the text inside the PEM armour.
@@ -140,11 +176,12 @@ mod tests {
     #[test]
     fn a_remembered_token_expires_like_any_other() {
         let (trust, token) = (trust(0), token(0));
-        for now in [NOW, NOW, NOW + LIFETIME_SECONDS - 1] {
+        let end = NOW + LIFETIME_SECONDS + CLOCK_LEEWAY_SECONDS;
+        for now in [NOW, NOW, end - 1] {
             assert!(trust.verify(&token, now).is_ok());
             assert!(is_known(&trust, &token));
         }
-        assert_eq!(trust.verify(&token, NOW + LIFETIME_SECONDS), Err(Rejection::Expired));
+        assert_eq!(trust.verify(&token, end), Err(Rejection::Expired));
     }
 
     #[test]
@@ -158,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_no_more_than_whether_there_were_credentials() {
+    fn a_refusal_says_no_more_than_whether_there_were_credentials_or_the_time_is_wrong() {
         let trust = trust(0);
         let good = format!("Bearer {}", token(0));
         let other = format!("Bearer {}", token(1));
@@ -167,7 +204,11 @@ mod tests {
         for values in [&[other.as_str()][..], &["Basic eDp5"], &["Bearer "], &[&good, &good]] {
             assert_eq!(trust.admit(values, NOW), Err(Refusal::Invalid), "{values:?}");
         }
-        assert_eq!(trust.admit(&[&good], NOW + LIFETIME_SECONDS), Err(Refusal::Invalid));
+        assert_eq!(trust.admit(&[&good], NOW + 2 * LIFETIME_SECONDS), Err(Refusal::Expired));
+        assert_eq!(trust.admit(&[&good], NOW - 60), Err(Refusal::Early));
+        // Not of tokens that somebody else made.
+        assert_eq!(trust.admit(&[&other], NOW - 60), Err(Refusal::Invalid));
+        assert_eq!(trust.admit(&[&other], NOW + 2 * LIFETIME_SECONDS), Err(Refusal::Invalid));
     }
 
     #[test]

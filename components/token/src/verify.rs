@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 use crate::{CLOCK_LEEWAY_SECONDS, Identity, KeyError, LIFETIME_SECONDS, Role, TOKEN_BYTES_MAX};
 
-/// Why a token was refused. For tests and counters: a caller gets the same answer for all of them.
+/// Why a token was refused. A caller learns of it only that the time of a token of ours is not
+/// now: [`crate::Refusal`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
     /// Over [`TOKEN_BYTES_MAX`].
@@ -130,7 +131,9 @@ impl Verifier {
             accept_future: true,
             time_tolerance: None,
             max_token_length: Some(TOKEN_BYTES_MAX),
-            artificial_time: Some(UnixTimeStamp::from_secs(now)),
+            artificial_time: Some(UnixTimeStamp::from_secs(
+                now.saturating_sub(CLOCK_LEEWAY_SECONDS),
+            )),
             ..VerificationOptions::default()
         };
         match self.key.verify_token::<NoCustomClaims>(token, Some(options)) {

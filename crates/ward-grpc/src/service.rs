@@ -156,6 +156,11 @@ impl<I: Invoke> Services<I> {
             Status::unauthenticated(match refusal {
                 Refusal::Missing => "a bearer token is needed, as metadata `authorization`",
                 Refusal::Invalid => "the token is not valid",
+                Refusal::Expired => "the token has expired",
+                Refusal::Early => {
+                    tracing::warn!("a token is from the future: this clock is behind its issuer's");
+                    "the token is from the future: the clocks of server and issuer differ"
+                }
             })
         })
     }

@@ -283,6 +283,8 @@ pub struct Settings {
     pub database_host: Option<String>,
     /// `generate.ed25519`: key pairs that are made once where nobody gives them.
     pub key_pairs: Vec<KeyPair>,
+    /// `one_of`: variables with all the values that each may have.
+    pub one_of: BTreeMap<String, Vec<String>>,
     /// `guide`: what is printed when the application is ready (TOML: the path of a file).
     pub guide: Option<Guide>,
     /// `demo_guide`: what is printed in its place when demo data was asked for.

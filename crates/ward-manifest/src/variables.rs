@@ -64,9 +64,10 @@ impl Variables {
     /// Resolves every variable of `app`. The first that has a value wins: `overrides`
     /// (`--variable`, then what Ward provides), the providers of `config` in their order,
     /// `SPIN_VARIABLE_<NAME>` in `environment` and then in the `.env` file, the default.
-    /// Every required variable without a value is a finding, and so is a provider that cannot be
-    /// read. A value for a variable that does not exist is a warning, as Spin lets it pass; it
-    /// becomes a finding beside others, since it may be the misspelt cause of them.
+    /// Every required variable without a value is a finding, and so is a value that is none of
+    /// those which `one_of` lists, and a provider that cannot be read. A value for a variable that
+    /// does not exist is a warning, as Spin lets it pass; it becomes a finding beside others, since
+    /// it may be the misspelt cause of them.
     pub fn new(
         app: &App,
         overrides: BTreeMap<String, String>,
@@ -95,7 +96,10 @@ impl Variables {
                 Some(Value { text, source: Source::Default })
             };
             match found.or_else(default) {
-                Some(value) => drop(values.insert(name.clone(), value)),
+                Some(value) => {
+                    findings.extend(not_listed(app, name, &value.text));
+                    values.insert(name.clone(), value);
+                }
                 None => findings.push(missing(app, name)),
             }
         }
@@ -303,14 +307,29 @@ fn unknown_overrides(app: &App, overrides: &BTreeMap<String, String>) -> Vec<Fin
 }
 
 fn missing(app: &App, name: &str) -> Finding {
-    let place = app.origin.variables.get(name).cloned().unwrap_or_default();
-    let SourcePosition { line, column, excerpt } = place;
-    let file = app.origin.file.clone();
     let help = format!(
         "give it with --variable {name}=VALUE, with {ENVIRONMENT_PREFIX}_{} in the environment, \
          or in a [[variables_provider]] of the runtime configuration",
         name.to_ascii_uppercase()
     );
-    let problem = format!("the required variable `{name}` has no value");
+    declared(app, name, format!("the required variable `{name}` has no value"), help)
+}
+
+/// What is wrong with a value that the manifest does not list among those that may be. It may be
+/// a secret that was given to the wrong variable, and is not shown.
+fn not_listed(app: &App, name: &str, value: &str) -> Option<Finding> {
+    let listed = app.settings.one_of.get(name)?;
+    if listed.iter().any(|one| one == value) {
+        return None;
+    }
+    let problem = format!("the value of the variable `{name}` is none that it may have");
+    Some(declared(app, name, problem, format!("it is one of {}", listed.join(", "))))
+}
+
+/// A finding where the variable is declared.
+fn declared(app: &App, name: &str, problem: String, help: String) -> Finding {
+    let place = app.origin.variables.get(name).cloned().unwrap_or_default();
+    let SourcePosition { line, column, excerpt } = place;
+    let file = app.origin.file.clone();
     Finding { file, line, column, excerpt, problem, help: Some(help) }
 }

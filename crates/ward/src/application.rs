@@ -65,7 +65,12 @@ impl Application {
     /// that nobody gives, and that are not in `names`, are reported here already, before anything
     /// has been started.
     pub(crate) fn given(&self, names: &BTreeSet<String>) -> Result<BTreeSet<String>, Failure> {
-        let fallback = names.iter().map(|name| (name.clone(), String::new())).collect();
+        // What has a default has a value already.
+        let has_default = |name: &&String| {
+            self.app.variables.get(*name).is_some_and(|variable| variable.default.is_some())
+        };
+        let missing = names.iter().filter(|name| !has_default(name));
+        let fallback = missing.map(|name| (name.clone(), String::new())).collect();
         let variables = self.variables(&fallback)?;
         let given = |name: &String| variables.source(name).is_some_and(|s| s != Source::Default);
         Ok(names.iter().filter(|name| given(name)).cloned().collect())

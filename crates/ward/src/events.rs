@@ -157,16 +157,17 @@ fn packages(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(packages)
 }
 
-/// How the user's broker is reached, for commands that need nothing else of the application: its
-/// other variables need no values.
+/// How the user's broker is reached, for commands that need nothing else of the application: what
+/// other variables it requires need no values.
 pub(crate) fn broker_of(
     application: &Application,
     settings: &KafkaSettings,
 ) -> Result<Option<Connection>, Failure> {
     let mut needed = settings.broker_variables();
     needed.extend(settings.client_variables());
-    let others = application.app.variables.keys().filter(|name| !needed.contains(*name));
-    let provided: BTreeMap<_, _> = others.map(|name| (name.clone(), String::new())).collect();
+    let variables = application.app.variables.iter();
+    let others = variables.filter(|(name, it)| it.default.is_none() && !needed.contains(*name));
+    let provided: BTreeMap<_, _> = others.map(|(name, _)| (name.clone(), String::new())).collect();
     connection(settings, &application.variables(&provided)?)
 }
 

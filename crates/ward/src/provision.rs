@@ -48,8 +48,7 @@ impl Provision {
     ) -> Result<Self, Failure> {
         let admin_url = config.database_url.as_deref();
         let databases = application.databases();
-        let names = wanted_names(application, &databases);
-        let given = application.given(&names)?;
+        let given = given(application)?;
         let pairs = keys::missing(application, &given)?;
         let missing: Vec<_> =
             databases.iter().copied().filter(|d| !given.contains(&d.variable)).collect();
@@ -136,6 +135,12 @@ async fn event_log(
 }
 
 /// The variables ward can fill in: the databases', their host, and the key pairs.
+/// Which of the variables that ward would fill in the user has given; an error where one that it
+/// would not has no value, or any has one that it may not have.
+pub(crate) fn given(application: &Application) -> Result<BTreeSet<String>, Failure> {
+    application.given(&wanted_names(application, &application.databases()))
+}
+
 fn wanted_names(application: &Application, databases: &[&Database]) -> BTreeSet<String> {
     let mut names: BTreeSet<_> = databases.iter().map(|d| d.variable.clone()).collect();
     names.extend(application.app.settings.database_host.clone());

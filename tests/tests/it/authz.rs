@@ -10,7 +10,7 @@ const PUBLIC: [(&str, &str); 2] = [
 ];
 
 /// Operations that need a token.
-const GUARDED: [(&str, &str); 28] = [
+const GUARDED: [(&str, &str); 29] = [
     ("GET", "/auth/validate"),
     ("GET", "/api/patients"),
     ("POST", "/api/patients"),
@@ -23,6 +23,7 @@ const GUARDED: [(&str, &str); 28] = [
     ("GET", "/api/billing/accounts/b1111111-0000-4000-8000-000000000000/statement"),
     ("POST", "/api/billing/accounts/b1111111-0000-4000-8000-000000000000/charges"),
     ("POST", "/api/billing/accounts/b1111111-0000-4000-8000-000000000000/payments"),
+    ("POST", "/api/billing/accounts/b1111111-0000-4000-8000-000000000000/refunds"),
     ("POST", "/api/billing/accounts/b1111111-0000-4000-8000-000000000000/voids"),
     ("GET", "/api/billing/patients/123e4567-e89b-12d3-a456-426614174000/account"),
     ("GET", "/api/analytics/summary"),

@@ -1,7 +1,7 @@
 //! The `ward` command as a person meets it: help, mistakes, and what it says about them.
 
 use std::process::Output;
-use ward_tests::Ward;
+use ward_tests::{Repository, Ward};
 
 #[test]
 fn help_shows_the_commands_with_examples() {
@@ -95,6 +95,27 @@ fn what_ward_does_not_support_yet_is_refused_in_words() {
 }
 
 #[test]
+fn a_currency_that_is_none_is_refused_by_the_variables_name() {
+    let state = tempfile::tempdir().expect("a directory");
+    let root = Repository::here();
+    for value in ["eur", "EUR ", "", "EURO", "978", "€", "QQQ", "XTS"] {
+        let variable = format!("billing_currency={value}");
+        for command in
+            [&["up", "--state-dir"][..], &["doctor", "--only", "manifest", "--state-dir"]]
+        {
+            let path = state.path().to_str().expect("a path of text");
+            let arguments = [command, &[path, "--variable", &variable]].concat();
+            let output = Ward::run(&arguments, root.root());
+            assert_eq!(output.status.code(), Some(1), "{value:?}: {output:?}");
+            let text = text_of(&output);
+            for wanted in ["`billing_currency`", "EUR", "USD"] {
+                assert!(text.contains(wanted), "{wanted} for {value:?} in {text}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_component_that_was_not_built_is_named_with_what_to_run() {
     let manifest = "spin_manifest_version = 2\n\
                     [application]\n\
@@ -136,7 +157,7 @@ fn build_runs_each_components_commands_where_the_manifest_says() {
 
 #[test]
 fn migrate_may_be_repeated() {
-    let repository = ward_tests::Repository::here();
+    let repository = Repository::here();
     let state = Ward::new_home();
     let arguments = ["migrate", "--state-dir", state.path().to_str().expect("a path of text")];
     for _ in 0..2 {
@@ -147,7 +168,7 @@ fn migrate_may_be_repeated() {
 
 #[test]
 fn doctor_finds_nothing_wrong_with_this_repository() {
-    let repository = ward_tests::Repository::here();
+    let repository = Repository::here();
     let state = tempfile::tempdir().expect("a directory");
     let state = state.path().to_str().expect("a path of text");
     let output = Ward::run(&["doctor", "--state-dir", state], repository.root());

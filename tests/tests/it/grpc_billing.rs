@@ -71,9 +71,19 @@ async fn an_account_from_its_opening_to_a_statement() {
         "description": "Card payment",
     });
     call("RecordPayment", payment).await.unwrap();
+    let mut refund = json!({
+        "accountId": account, "entryId": Uuid::new_v4().to_string(), "amount": money(251),
+        "description": "Given back",
+    });
+    let status = call("RecordRefund", refund.clone()).await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}");
+    refund["amount"] = money(50);
+    let refunded = call("RecordRefund", refund.clone()).await.unwrap();
+    assert_eq!(refunded["kind"], "ENTRY_KIND_REFUND");
+    assert_eq!(call("RecordRefund", refund).await.unwrap(), refunded, "known by its id");
     let statement = call("GetStatement", json!({"accountId": account})).await.unwrap();
-    assert_eq!(statement["account"]["balance"], money(1000));
-    assert_eq!(statement["entries"].as_array().unwrap().len(), 2);
+    assert_eq!(statement["account"]["balance"], money(1050));
+    assert_eq!(statement["entries"].as_array().unwrap().len(), 3);
 
     let status = call("GetAccount", json!({"accountId": Uuid::new_v4().to_string()})).await;
     assert_eq!(status.unwrap_err().code(), Code::NotFound);

@@ -147,8 +147,7 @@ async fn unknown_paths_under_auth_do_not_exist() {
 #[tokio::test]
 async fn an_imported_bcrypt_hash_verifies_and_is_rehashed() {
     // The hash of `password123` with cost 10, as the original system stored it.
-    let hash = "$2a$10$OJZmOxZpadoHYROurYYcx.oey3AcpNsGj3aGoji5UT.oc82YjONmy";
-    check_imported(hash).await;
+    check_imported(PASSWORD_HASH).await;
 }
 
 #[tokio::test]
@@ -157,18 +156,78 @@ async fn an_imported_bcrypt_hash_of_prefix_2b_verifies_too() {
     check_imported(hash).await;
 }
 
+/// A user whom another system brought along; the id.
+async fn imported(ward: &Ward, email: &str, hash: &str) -> String {
+    let id = uuid::Uuid::new_v4().to_string();
+    let insert = "INSERT INTO users (id, email, password_hash, role) \
+                  VALUES ($1::text::uuid, $2, $3, 'ADMIN')";
+    let database = ward.database("auth").await;
+    database.run(insert, &[&id, &email, &hash]).await.expect("a user is imported");
+    id
+}
+
+#[tokio::test]
+async fn a_password_is_the_same_from_every_keyboard() {
+    let ward = Ward::shared();
+    // The argon2id hashes of `pässwörd`, composed and decomposed.
+    for hash in [NFC_HASH, NFD_HASH] {
+        let email = unique_email("umlaut");
+        imported(ward, &email, hash).await;
+        // Twice, because the first login may renew the hash.
+        for _ in 0..2 {
+            for password in ["p\u{e4}ssw\u{f6}rd", "pa\u{308}sswo\u{308}rd"] {
+                assert_eq!(ward.api().login(&email, password).await.status, 200, "{password:?}");
+            }
+        }
+        ward.api().login(&email, "password").await.problem(401);
+    }
+}
+
+const NFC_HASH: &str = "\
+    $argon2id$v=19$m=19456,t=2,p=1$\
+    3jpfCyuHH7C0I8AEB4eieg$c1BT4G3XgF8vauh6yE87pR3zdHG1zDtS6V9gYIu9Dtc";
+const NFD_HASH: &str = "\
+    $argon2id$v=19$m=19456,t=2,p=1$\
+    1gQA/fsQPUHnQ85owj3GmQ$eSZKiGjZuqHrzQkIVS0OfiWnKI1Y8gCDGTeyqgFAqdY";
+
+/// What the table takes, login finds: names without a dot in their domain, or without a domain, and
+/// of all alphabets.
+#[tokio::test]
+async fn a_user_of_any_name_can_log_in() {
+    let ward = Ward::shared();
+    let tail = unique_email("").replace(['@', '.', '-'], "");
+    for name in ["admin@localhost", "admin", "müller@example.com", "info@münchen.de", "a@b.cd."] {
+        let name = format!("{tail}{name}");
+        ward.api().login(&name, DEMO_PASSWORD).await.problem(401);
+        imported(ward, &name, PASSWORD_HASH).await;
+        for written in [name.clone(), name.to_uppercase(), format!(" {name} ")] {
+            let answer = ward.api().login(&written, DEMO_PASSWORD).await;
+            assert_eq!(answer.status, 200, "{written}: {answer:?}");
+        }
+    }
+}
+
+/// bcrypt of the demo user's password.
+const PASSWORD_HASH: &str = "$2a$10$OJZmOxZpadoHYROurYYcx.oey3AcpNsGj3aGoji5UT.oc82YjONmy";
+
+#[tokio::test]
+async fn a_hash_of_an_unknown_kind_is_named_to_the_operator() {
+    let ward = Ward::shared();
+    let email = unique_email("foreign");
+    let hash = "$pbkdf2-sha256$29000$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let id = imported(ward, &email, hash).await;
+    ward.api().login(&email, DEMO_PASSWORD).await.problem(401);
+    let log = ward.log();
+    let line = format!("cause=hash-of-unknown-kind id={id}");
+    assert!(log.contains(&line), "{line}");
+    assert!(!log.contains(&email), "the name is nobody's business");
+}
+
 async fn check_imported(hash: &str) {
     let ward = Ward::shared();
     let database = ward.database("auth").await;
     let email = unique_email("imported");
-    database
-        .run(
-            "INSERT INTO users (id, email, password_hash, role) \
-             VALUES (gen_random_uuid(), $1, $2, 'ADMIN')",
-            &[&email, &hash],
-        )
-        .await
-        .expect("a user is imported");
+    imported(ward, &email, hash).await;
     ward.api().login(&email, "wrong").await.problem(401);
     assert_eq!(ward.api().login(&email, DEMO_PASSWORD).await.status, 200);
     let query = "SELECT password_hash FROM users WHERE email = $1";

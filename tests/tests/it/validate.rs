@@ -107,6 +107,37 @@ async fn an_audience_list_that_names_ward_passes() {
 }
 
 #[tokio::test]
+async fn clocks_may_differ_a_little_and_are_named_beyond() {
+    let ward = Ward::shared();
+    let shifted = |seconds: i64| {
+        let mut claims = claims();
+        for member in ["iat", "exp"] {
+            let at = claims[member].as_i64().expect("a time");
+            claims[member] = (at + seconds).into();
+        }
+        ward.forge().sign(&claims)
+    };
+    let life = claims()["exp"].as_i64().expect("a time") - claims()["iat"].as_i64().expect("one");
+    for path in ["/auth/validate", "/api/patients?limit=1"] {
+        let ask = async |seconds: i64| {
+            Answer::of(ward.api().request("GET", path).bearer_auth(shifted(seconds))).await
+        };
+        for seconds in [8, -life - 3] {
+            assert_eq!(ask(seconds).await.status, 200, "{path} {seconds}");
+        }
+        for (seconds, words) in [(60, "clocks"), (-life - 60, "has expired")] {
+            let answer = ask(seconds).await;
+            answer.problem(401);
+            let challenge = answer.header("www-authenticate");
+            assert!(challenge.contains("error=\"invalid_token\""), "{challenge}");
+            assert!(challenge.contains("error_description=") && challenge.contains(words));
+        }
+    }
+    let log = ward.log();
+    assert!(log.contains("cause=clock-behind-the-token-issuers"), "{log}");
+}
+
+#[tokio::test]
 async fn unsigned_tokens_are_401() {
     for alg in ["none", "None", "nOnE", "NONE", ""] {
         token_refused(alg, &Forge::unsigned(alg, &claims())).await;

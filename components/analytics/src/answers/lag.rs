@@ -5,11 +5,9 @@ use chrono::NaiveDateTime;
 use http::StatusCode;
 use kit::database::{Fault, Row};
 use kit::route::Call;
-use kit::{Problem, Reply, reply};
+use kit::{Problem, Reply, date, reply};
 use serde::Serialize;
 use spin_sdk::pg::ParameterValue;
-
-use crate::instant;
 
 /// The spans that are looked at, in minutes up to now. The present minute counts as one.
 const SPANS: [i64; 3] = [1, 5, 60];
@@ -82,8 +80,8 @@ fn lag(found: &[Found]) -> Lag {
         let (occurred, received) = row.last?;
         Some(Last {
             sequence: row.events,
-            occurred_at: instant::format(occurred),
-            received_at: instant::format(received),
+            occurred_at: date::format_instant(occurred),
+            received_at: date::format_instant(received),
         })
     });
     Lag { last, spans: SPANS.iter().map(|minutes| span(*minutes, found)).collect() }
@@ -150,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_last_event_is_told() {
-        let at = |text| instant::parse(text).unwrap();
+        let at = |text| date::parse_instant(text).unwrap();
         let last = Some((at("2024-01-01T00:00:00Z"), at("2024-01-01T00:00:01Z")));
         let found = [Found { last, ..bar(0, 0, 7, 0) }];
         let expected = Last {

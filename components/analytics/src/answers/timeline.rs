@@ -6,10 +6,9 @@ use http::StatusCode;
 use kit::database::{self, Fault, Row};
 use kit::query::Query;
 use kit::route::Call;
-use kit::{Problem, Reply, problem, reply};
+use kit::{Problem, Reply, date, problem, reply};
 use serde::Serialize;
 
-use crate::instant;
 use crate::limits::BUCKETS_MAX;
 
 /// How many buckets are shown when nobody says from when.
@@ -38,7 +37,7 @@ struct Bucket {
 impl Bucket {
     fn from_row(row: &Row) -> Result<Self, Fault> {
         Ok(Self {
-            at: instant::format(row.instant(0)?),
+            at: date::format_instant(row.instant(0)?),
             created: row.bigint(1)?,
             updated: row.bigint(2)?,
             deleted: row.bigint(3)?,
@@ -87,8 +86,10 @@ fn bucket(query: &mut Query) -> Option<(&'static str, TimeDelta)> {
 
 fn moment(query: &mut Query, name: &str) -> Option<NaiveDateTime> {
     let text = query.take(name)?;
-    let at = instant::parse(&text).filter(|at| YEARS.contains(&at.year()));
-    at.or_else(|| query.fail(name, "must be a moment, such as 2024-02-29T01:02:03Z"))
+    let at = date::parse_instant(&text).filter(|at| YEARS.contains(&at.year()));
+    at.or_else(|| {
+        query.fail(name, "must be a moment, such as 2024-02-29T01:02:03Z; a + in it is written %2B")
+    })
 }
 
 fn check(query: &mut Query, from: NaiveDateTime, to: NaiveDateTime, size: TimeDelta) -> Option<()> {
@@ -104,7 +105,7 @@ fn check(query: &mut Query, from: NaiveDateTime, to: NaiveDateTime, size: TimeDe
 /// Answers.
 pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     let span = Span::parse(call.query, Utc::now().naive_utc())?;
-    let (from, to) = (instant::format(span.from), instant::format(span.to));
+    let (from, to) = (date::format_instant(span.from), date::format_instant(span.to));
     let values = [database::text(span.bucket), database::text(&from), database::text(&to)];
     let found = async {
         let database = crate::database().await?;
@@ -123,12 +124,13 @@ mod tests {
 
     /// The span of a query at 2024-02-29T12:34:56.7Z.
     fn check(text: &str, expected: Option<(&str, &str)>) {
-        let now = instant::parse("2024-02-29T12:34:56.7Z").unwrap();
+        let now = date::parse_instant("2024-02-29T12:34:56.7Z").unwrap();
         let span = Span::parse(text, now);
         if let Err(problem) = &span {
             assert_eq!(problem.kind(), problem::BAD_REQUEST, "{text}");
         }
-        let found = span.map(|span| (instant::format(span.from), instant::format(span.to)));
+        let found =
+            span.map(|span| (date::format_instant(span.from), date::format_instant(span.to)));
         let whole = |text: &str| format!("{text}:00.000000Z");
         let expected = expected.map(|(from, to)| (whole(from), whole(to)));
         assert_eq!(found.ok(), expected, "{text}");
@@ -167,8 +169,8 @@ mod tests {
     #[test]
     fn a_timeline_has_a_limit() {
         let query = |minutes: i64| {
-            let from = instant::parse("2024-01-01T00:00:00Z").unwrap();
-            let to = instant::format(from + TimeDelta::minutes(minutes));
+            let from = date::parse_instant("2024-01-01T00:00:00Z").unwrap();
+            let to = date::format_instant(from + TimeDelta::minutes(minutes));
             format!("bucket=minute&from=2024-01-01T00:00:00Z&to={to}")
         };
         assert!(Span::parse(&query(BUCKETS_MAX), NaiveDateTime::default()).is_ok());

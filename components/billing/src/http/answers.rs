@@ -1,8 +1,8 @@
 //! How results are worded: entity tags, links, and a problem for each refusal.
 
 use ::http::header::{ETAG, HeaderName, LOCATION};
-use ::http::{HeaderValue, StatusCode};
-use kit::problem::{CONFLICT, FORBIDDEN, FieldError, Kind, NOT_FOUND, STALE, VALIDATION};
+use ::http::{HeaderMap, HeaderValue, StatusCode};
+use kit::problem::{CONFLICT, FORBIDDEN, FieldError, Kind, NOT_FOUND, VALIDATION};
 use kit::{Problem, Reply, etag, reply};
 
 use super::ACCOUNTS;
@@ -15,6 +15,9 @@ const NOT_ACTIVE: Kind =
 /// The entry is a reversal, or was undone before.
 const NOT_REVERSIBLE: Kind =
     Kind::new("entry-not-reversible", "The entry cannot be undone", StatusCode::CONFLICT);
+/// More would be given back than was paid.
+const NOT_PAID: Kind =
+    Kind::new("refund-not-covered", "Less was paid than would be given back", StatusCode::CONFLICT);
 /// The balance would pass its limit.
 const LIMIT: Kind =
     Kind::new("balance-limit", "The balance would pass its limit", StatusCode::CONFLICT);
@@ -42,14 +45,14 @@ pub(super) fn opened(value: &Account, new: bool) -> Reply {
 }
 
 /// The problem that a failure is. What a fault was is for the log: see [`super::handlers`].
-pub(super) fn problem(failure: &Failure) -> Problem {
+pub(super) fn problem(failure: &Failure, request: &HeaderMap) -> Problem {
     match failure {
         Failure::Fault(fault) => Problem::from(fault),
-        Failure::Refused(refusal) => refused(*refusal),
+        Failure::Refused(refusal) => refused(*refusal, request),
     }
 }
 
-fn refused(refusal: Refusal) -> Problem {
+fn refused(refusal: Refusal, request: &HeaderMap) -> Problem {
     match refusal {
         Refusal::Denied => Problem::new(FORBIDDEN).detail("Booking takes the role ADMIN."),
         Refusal::NoAccount => Problem::new(NOT_FOUND).detail("There is no such account."),
@@ -62,12 +65,16 @@ fn refused(refusal: Refusal) -> Problem {
         Refusal::Currency => Problem::new(VALIDATION)
             .detail("The fields named in errors have to be corrected.")
             .errors(vec![FieldError::at("/amount/currency", "must be the account's currency")]),
-        Refusal::Stale => Problem::new(STALE)
-            .detail("The account has changed since the version in If-Match. Read it again."),
+        Refusal::Stale => etag::stale(request, "The account"),
         Refusal::NotReversible => Problem::new(NOT_REVERSIBLE)
             .detail("An entry can be undone once, and a reversal cannot."),
         Refusal::NotActive => Problem::new(NOT_ACTIVE)
-            .detail("The account takes payments and corrections, and no charges."),
+            .detail("The account takes payments, refunds and corrections, and no charges."),
+        Refusal::NotPaid => Problem::new(NOT_PAID)
+            .detail("A refund is at most what was paid and has not been given back.")
+            .errors(vec![FieldError::at("/amount/minorUnits", "is more than that")]),
+        Refusal::GivenBack => Problem::new(NOT_PAID)
+            .detail("What was paid has been given back, in part or whole. Undo the refund first."),
         Refusal::Limit => Problem::new(LIMIT)
             .detail("No account owes, or is owed, as much as it would after this entry."),
     }
@@ -80,7 +87,7 @@ mod tests {
     #[test]
     fn refusals_have_their_codes() {
         let check = |refusal: Refusal, status: u16| {
-            let problem = problem(&Failure::Refused(refusal));
+            let problem = problem(&Failure::Refused(refusal), &HeaderMap::new());
             assert_eq!(problem.kind().status.as_u16(), status, "{refusal:?}");
         };
         check(Refusal::Denied, 403);
@@ -91,6 +98,8 @@ mod tests {
         check(Refusal::Stale, 412);
         check(Refusal::NotReversible, 409);
         check(Refusal::NotActive, 409);
+        check(Refusal::NotPaid, 409);
+        check(Refusal::GivenBack, 409);
         check(Refusal::Limit, 409);
     }
 }

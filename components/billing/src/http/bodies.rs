@@ -1,6 +1,7 @@
 //! What a client may send: every field checked, everything wrong told at once.
 
 use kit::Problem;
+use kit::etag::Expected;
 use kit::fields::Fields;
 use serde_json::Value;
 
@@ -8,22 +9,26 @@ use crate::check;
 use crate::model::Kind;
 use crate::store::{Booking, Void};
 
-/// The patient in a request to open an account: `patientId`, `name`, `email`.
-pub(super) fn opening(document: Value) -> Result<String, Problem> {
+/// The patient in a request to open an account: `patientId`, `name`, `email`, which some
+/// applications' patients have not.
+pub(super) fn opening(document: Value, email_optional: bool) -> Result<String, Problem> {
     let mut fields = Fields::new(document)?;
     let patient_id = fields.parsed("patientId", check::id);
     fields.parsed("name", check::name);
-    fields.parsed("email", check::email);
+    match email_optional {
+        true => drop(fields.optional("email", Fields::email_or_blank)),
+        false => drop(fields.parsed("email", check::email)),
+    }
     fields.finish()?;
     whole(patient_id)
 }
 
-/// A charge or a payment: `id`, `amount` with `minorUnits` and `currency`, `description`.
+/// A charge, a payment or a refund: `id`, `amount` with `minorUnits` and `currency`, `description`.
 pub(super) fn booking(
     document: Value,
     account_id: &str,
     kind: Kind,
-    versions: Option<Vec<i64>>,
+    expected: Expected,
 ) -> Result<Booking, Problem> {
     let mut fields = Fields::new(document)?;
     let entry_id = fields.parsed("id", check::id);
@@ -43,18 +48,14 @@ pub(super) fn booking(
             minor_units,
             currency,
             description: description?,
-            versions,
+            expected,
         })
     };
     whole(booking())
 }
 
 /// An entry to undo: `id`, `reverses`, `description`.
-pub(super) fn void(
-    document: Value,
-    account_id: &str,
-    versions: Option<Vec<i64>>,
-) -> Result<Void, Problem> {
+pub(super) fn void(document: Value, account_id: &str, expected: Expected) -> Result<Void, Problem> {
     let mut fields = Fields::new(document)?;
     let entry_id = fields.parsed("id", check::id);
     let reverses = fields.parsed("reverses", check::id);
@@ -66,7 +67,7 @@ pub(super) fn void(
             entry_id: entry_id?,
             reverses: reverses?,
             description: description?,
-            versions,
+            expected,
         })
     };
     whole(void())
@@ -93,16 +94,17 @@ mod tests {
 
     #[test]
     fn a_booking_is_read() {
-        let expected = Booking {
+        let expected = Expected { among: Some(vec![3]), besides: vec![4] };
+        let right = Booking {
             account_id: "a".to_owned(),
             entry_id: ID.to_owned(),
             kind: Kind::Charge,
             minor_units: 1250,
             currency: "EUR".to_owned(),
             description: "Visit".to_owned(),
-            versions: Some(vec![3]),
+            expected: expected.clone(),
         };
-        assert_eq!(booking(charge(), "a", Kind::Charge, Some(vec![3])), Ok(expected));
+        assert_eq!(booking(charge(), "a", Kind::Charge, expected), Ok(right));
     }
 
     #[test]
@@ -110,7 +112,7 @@ mod tests {
         let check = |amount: Value, accepted: bool| {
             let mut document = charge();
             document["amount"]["minorUnits"] = amount.clone();
-            let found = booking(document, "a", Kind::Payment, None);
+            let found = booking(document, "a", Kind::Payment, Expected::default());
             assert_eq!(found.is_ok(), accepted, "{amount}");
         };
         check(json!(1), true);
@@ -141,21 +143,24 @@ mod tests {
             with("description", json!("")),
             with("kind", json!("CHARGE")),
         ] {
-            assert!(booking(document.clone(), "a", Kind::Charge, None).is_err(), "{document}");
+            let found = booking(document.clone(), "a", Kind::Charge, Expected::default());
+            assert!(found.is_err(), "{document}");
         }
         let right = json!({"id": ID, "reverses": ID, "description": "x"});
-        assert!(void(right.clone(), "a", None).is_ok());
+        assert!(void(right.clone(), "a", Expected::default()).is_ok());
         for name in ["id", "reverses", "description"] {
             let mut document = right.clone();
             document[name] = json!("");
-            assert!(void(document, "a", None).is_err(), "{name}");
+            assert!(void(document, "a", Expected::default()).is_err(), "{name}");
         }
     }
 
     #[test]
     fn of_a_patient_only_the_id_is_kept() {
         let document = json!({"patientId": ID, "name": "Ann", "email": "a@b.cd"});
-        assert_eq!(opening(document).as_deref(), Ok(ID));
+        assert_eq!(opening(document, false).as_deref(), Ok(ID));
+        let without = json!({"patientId": ID, "name": "Ann"});
+        assert_eq!(opening(without, true).as_deref(), Ok(ID));
         for document in [
             json!({"patientId": ID, "name": "Ann"}),
             json!({"patientId": ID, "email": "a@b.cd"}),
@@ -163,7 +168,7 @@ mod tests {
             json!({"patientId": ID, "name": "Ann", "email": "a"}),
             json!({"patientId": "x", "name": "Ann", "email": "a@b.cd"}),
         ] {
-            assert!(opening(document.clone()).is_err(), "{document}");
+            assert!(opening(document.clone(), false).is_err(), "{document}");
         }
     }
 }

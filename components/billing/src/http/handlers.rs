@@ -3,6 +3,7 @@
 use ::http::StatusCode;
 use ::http::header::{CONTENT_LOCATION, ETAG, LINK};
 use kit::body::{Document, Incoming};
+use kit::etag::Expected;
 use kit::query::Query;
 use kit::route::Call;
 use kit::{Problem, Reply, etag, page, reply};
@@ -27,7 +28,7 @@ fn failed(call: &Call<'_>) -> impl Fn(Failure) -> Problem {
         if let Failure::Fault(fault) = &failure {
             call.log_failure(fault.cause());
         }
-        answers::problem(&failure)
+        answers::problem(&failure, call.headers)
     }
 }
 
@@ -47,7 +48,8 @@ pub(super) async fn open<B: Incoming>(
     call: &Call<'_>,
     document: Document<'_, B>,
 ) -> Result<Reply, Problem> {
-    let patient_id = bodies::opening(document.json().await?)?;
+    let document = document.json().await?;
+    let patient_id = bodies::opening(document, service::is_email_optional().await)?;
     let opened = service::open(&call.caller, &patient_id).await;
     let Kept { value, new } = opened.map_err(failed(call))?;
     Ok(answers::opened(&value, new))
@@ -90,14 +92,22 @@ pub(super) async fn pay<B: Incoming>(
     book(call, Kind::Payment, document).await
 }
 
+/// `POST /api/billing/accounts/{id}/refunds`
+pub(super) async fn refund<B: Incoming>(
+    call: &Call<'_>,
+    document: Document<'_, B>,
+) -> Result<Reply, Problem> {
+    book(call, Kind::Refund, document).await
+}
+
 async fn book<B: Incoming>(
     call: &Call<'_>,
     kind: Kind,
     document: Document<'_, B>,
 ) -> Result<Reply, Problem> {
     let account_id = call.id("id")?;
-    let versions = etag::expected_versions(call.headers)?;
-    let booking = bodies::booking(document.json().await?, &account_id, kind, versions)?;
+    let expected = Expected::from_headers(call.headers)?;
+    let booking = bodies::booking(document.json().await?, &account_id, kind, expected)?;
     let booked = service::book(&call.caller, &booking).await;
     Ok(kept(&booked.map_err(failed(call))?))
 }
@@ -108,8 +118,8 @@ pub(super) async fn void<B: Incoming>(
     document: Document<'_, B>,
 ) -> Result<Reply, Problem> {
     let account_id = call.id("id")?;
-    let versions = etag::expected_versions(call.headers)?;
-    let void = bodies::void(document.json().await?, &account_id, versions)?;
+    let expected = Expected::from_headers(call.headers)?;
+    let void = bodies::void(document.json().await?, &account_id, expected)?;
     let booked = service::void(&call.caller, &void).await;
     Ok(kept(&booked.map_err(failed(call))?))
 }

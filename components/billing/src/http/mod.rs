@@ -44,6 +44,8 @@ kit::operations! {
         takes Takes::json("Posting"), answers ENTRY_KEPT => handlers::charge;
     Pay = Post "/api/billing/accounts/{id}/payments" as "billing.pay", BOOK,
         takes Takes::json("Posting"), answers ENTRY_KEPT => handlers::pay;
+    Refund = Post "/api/billing/accounts/{id}/refunds" as "billing.refund", BOOK,
+        takes Takes::json("Posting"), answers ENTRY_KEPT => handlers::refund;
     Void = Post "/api/billing/accounts/{id}/voids" as "billing.void", BOOK,
         takes Takes::json("Voiding"), answers ENTRY_KEPT => handlers::void;
 }
@@ -111,6 +113,7 @@ mod tests {
         check("POST", "/api/billing/accounts", true, (415, None));
         check("POST", &below("charges"), true, (415, None));
         check("POST", &below("payments"), true, (415, None));
+        check("POST", &below("refunds"), true, (415, None));
         check("POST", &below("voids"), true, (415, None));
         check("OPTIONS", "/api/billing/accounts", true, (204, Some(collection)));
         check("DELETE", "/api/billing/accounts", true, (405, Some(collection)));
@@ -119,7 +122,7 @@ mod tests {
             check("POST", path, true, (405, Some(read)));
             check("DELETE", path, true, (405, Some(read)));
         }
-        for path in ["charges", "payments", "voids"] {
+        for path in ["charges", "payments", "refunds", "voids"] {
             check("OPTIONS", &below(path), true, (204, Some(book)));
             check("GET", &below(path), true, (405, Some(book)));
             check("PUT", &below(path), true, (405, Some(book)));

@@ -1,7 +1,8 @@
-//! Booking: charges, payments, and reversals of either.
+//! Booking: charges, payments, refunds, and reversals of any of them.
 
 use kit::audit::Access;
 use kit::database::{self, Database};
+use kit::etag::Expected;
 use spin_sdk::pg::ParameterValue;
 
 use super::refusal::{self, Attempt};
@@ -10,18 +11,18 @@ use crate::limits::BALANCE_MAX_MINOR_UNITS;
 use crate::model::{Entry, Kind};
 use crate::service::Kept;
 
-/// A charge or a payment to be booked: complete and valid.
+/// A charge, a payment or a refund to be booked: complete and valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Booking {
     pub(crate) account_id: String,
     pub(crate) entry_id: String,
     pub(crate) kind: Kind,
-    /// Above zero, for charges and payments alike.
+    /// Above zero, whatever it is.
     pub(crate) minor_units: i64,
     pub(crate) currency: String,
     pub(crate) description: String,
-    /// The versions of the account that are expected; `None` if any will do.
-    pub(crate) versions: Option<Vec<i64>>,
+    /// The versions of the account that are expected.
+    pub(crate) expected: Expected,
 }
 
 /// An entry to be undone: complete and valid.
@@ -32,8 +33,8 @@ pub(crate) struct Void {
     pub(crate) entry_id: String,
     pub(crate) reverses: String,
     pub(crate) description: String,
-    /// The versions of the account that are expected; `None` if any will do.
-    pub(crate) versions: Option<Vec<i64>>,
+    /// The versions of the account that are expected.
+    pub(crate) expected: Expected,
 }
 
 impl Booking {
@@ -41,19 +42,20 @@ impl Booking {
     fn signed(&self) -> i64 {
         match self.kind {
             Kind::Payment | Kind::Reversal => -self.minor_units,
-            Kind::Charge => self.minor_units,
+            Kind::Charge | Kind::Refund => self.minor_units,
         }
     }
 }
 
-/// Books a charge or a payment, once: the entry that exists is the answer to a repeated booking.
+/// Books a charge, a payment or a refund, once: the entry that exists is the answer to a repeated
+/// booking.
 pub(crate) async fn book(
     database: &Database,
     access: &Access<'_>,
     booking: &Booking,
 ) -> Result<Kept<Entry>, Failure> {
     let amount = ParameterValue::Int64(booking.signed());
-    let versions = database::versions(booking.versions.as_deref());
+    let [among, besides] = database::versions(&booking.expected);
     let values = access.values([
         database::uuid(&booking.account_id),
         database::uuid(&booking.entry_id),
@@ -61,9 +63,10 @@ pub(crate) async fn book(
         amount.clone(),
         database::text(&booking.currency),
         database::text(&booking.description),
-        versions.clone(),
+        among,
         ParameterValue::Int64(BALANCE_MAX_MINOR_UNITS),
         access.trace(),
+        besides,
     ]);
     let rows = database.query(include_str!("book.sql"), values).await?;
     if let Some(row) = rows.first() {
@@ -76,7 +79,7 @@ pub(crate) async fn book(
         amount,
         currency: database::text(&booking.currency),
         description: &booking.description,
-        versions,
+        expected: &booking.expected,
         reverses: ParameterValue::DbNull,
     };
     refusal::find_out(database, access, attempt).await
@@ -88,15 +91,16 @@ pub(crate) async fn void(
     access: &Access<'_>,
     void: &Void,
 ) -> Result<Kept<Entry>, Failure> {
-    let versions = database::versions(void.versions.as_deref());
+    let [among, besides] = database::versions(&void.expected);
     let values = access.values([
         database::uuid(&void.account_id),
         database::uuid(&void.entry_id),
         database::uuid(&void.reverses),
         database::text(&void.description),
-        versions.clone(),
+        among,
         ParameterValue::Int64(BALANCE_MAX_MINOR_UNITS),
         access.trace(),
+        besides,
     ]);
     let rows = database.query(include_str!("void.sql"), values).await?;
     if let Some(row) = rows.first() {
@@ -110,7 +114,7 @@ pub(crate) async fn void(
         amount: ParameterValue::DbNull,
         currency: ParameterValue::DbNull,
         description: &void.description,
-        versions,
+        expected: &void.expected,
         reverses: database::uuid(&void.reverses),
     };
     refusal::find_out(database, access, attempt).await
@@ -121,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_charge_adds_and_a_payment_takes_away() {
+    fn charges_and_refunds_add_and_a_payment_takes_away() {
         let check = |kind: Kind, expected: i64| {
             let booking = Booking {
                 account_id: String::new(),
@@ -130,11 +134,12 @@ mod tests {
                 minor_units: 5,
                 currency: String::new(),
                 description: String::new(),
-                versions: None,
+                expected: Expected::default(),
             };
             assert_eq!(booking.signed(), expected);
         };
         check(Kind::Charge, 5);
+        check(Kind::Refund, 5);
         check(Kind::Payment, -5);
     }
 }

@@ -13,9 +13,11 @@ made AS (
         $10::text
     FROM account
     WHERE currency = $9::text
-        AND (status = 'ACTIVE' OR $7::text = 'PAYMENT')
+        AND (status = 'ACTIVE' OR $7::text <> 'CHARGE')
         AND ($11::bigint[] IS NULL OR version = ANY ($11::bigint[]))
+        AND version <> ALL ($14::bigint[])
         AND abs(balance + $8::bigint) <= $12::bigint
+        AND ($7::text <> 'REFUND' OR cash_of(id) >= $8::bigint)
     ON CONFLICT DO NOTHING
     RETURNING *
 ),
@@ -36,7 +38,11 @@ event AS (
     INSERT INTO outbox
         (aggregate_id, aggregate_version, type, payload, occurred_at, traceparent)
     SELECT changed.id, changed.version,
-        CASE made.kind WHEN 'CHARGE' THEN 'CHARGE_POSTED' ELSE 'PAYMENT_RECORDED' END,
+        CASE made.kind
+            WHEN 'CHARGE' THEN 'CHARGE_POSTED'
+            WHEN 'REFUND' THEN 'REFUND_RECORDED'
+            ELSE 'PAYMENT_RECORDED'
+        END,
         jsonb_build_object(
             'id', changed.id, 'patientId', patient_id, 'status', status,
             'currency', changed.currency, 'balance', balance,

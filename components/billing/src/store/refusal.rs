@@ -2,6 +2,7 @@
 
 use kit::audit::Access;
 use kit::database::{self, Database, Fault};
+use kit::etag::Expected;
 use spin_sdk::pg::ParameterValue;
 
 use super::first;
@@ -21,7 +22,7 @@ pub(super) struct Attempt<'a> {
     pub(super) amount: ParameterValue,
     pub(super) currency: ParameterValue,
     pub(super) description: &'a str,
-    pub(super) versions: ParameterValue,
+    pub(super) expected: &'a Expected,
     pub(super) reverses: ParameterValue,
 }
 
@@ -35,6 +36,7 @@ pub(super) async fn find_out(
     access: &Access<'_>,
     attempt: Attempt<'_>,
 ) -> Result<Kept<Entry>, Failure> {
+    let [among, besides] = database::versions(attempt.expected);
     let values = access.values([
         database::uuid(attempt.account_id),
         database::uuid(attempt.entry_id),
@@ -42,9 +44,10 @@ pub(super) async fn find_out(
         attempt.amount,
         attempt.currency,
         database::text(attempt.description),
-        attempt.versions,
+        among,
         ParameterValue::Int64(BALANCE_MAX_MINOR_UNITS),
         attempt.reverses,
+        besides,
     ]);
     let rows = database.query(include_str!("refusal.sql"), values).await?;
     let row = first(&rows)?;
@@ -64,6 +67,8 @@ fn failure(verdict: &str) -> Failure {
         "STALE" => Refusal::Stale,
         "NOT_REVERSIBLE" => Refusal::NotReversible,
         "NOT_ACTIVE" => Refusal::NotActive,
+        "NOT_PAID" => Refusal::NotPaid,
+        "GIVEN_BACK" => Refusal::GivenBack,
         "LIMIT" => Refusal::Limit,
         "AGAIN" => return Fault::Unavailable("overtaken".to_owned()).into(),
         _ => return Fault::Other("verdict".to_owned()).into(),
@@ -100,7 +105,7 @@ mod tests {
         let said = words.windows(2).filter(|pair| ["THEN", "ELSE"].contains(&pair[0]));
         let said = said.filter_map(|pair| pair[1].strip_prefix('\'')?.strip_suffix('\''));
         let (repeated, refused): (Vec<_>, Vec<_>) = said.partition(|word| *word == REPEATED);
-        assert_eq!((repeated.len(), refused.len()), (1, 9));
+        assert_eq!((repeated.len(), refused.len()), (1, 11));
         let mut meanings = vec![failure("anything else")];
         for word in refused {
             assert!(!meanings.contains(&failure(word)), "{word}");

@@ -28,11 +28,16 @@ verdict AS (
         WHEN EXISTS (SELECT FROM existing) THEN 'ID_USED'
         WHEN $7::text <> 'REVERSAL'
             AND EXISTS (SELECT FROM account WHERE currency <> $9::text) THEN 'CURRENCY'
-        WHEN $11::bigint[] IS NOT NULL
-            AND NOT EXISTS (SELECT FROM account WHERE version = ANY ($11::bigint[])) THEN 'STALE'
+        WHEN EXISTS (
+            SELECT FROM account
+            WHERE version <> ALL ($11::bigint[]) OR version = ANY ($14::bigint[])
+        ) THEN 'STALE'
         WHEN $7::text = 'REVERSAL' AND NOT EXISTS (SELECT FROM original) THEN 'NO_ENTRY'
         WHEN EXISTS (SELECT FROM original WHERE kind = 'REVERSAL')
             OR EXISTS (SELECT FROM entries WHERE reverses = $13::uuid) THEN 'NOT_REVERSIBLE'
+        WHEN $7::text = 'REFUND' AND cash_of($5::uuid) < $8::bigint THEN 'NOT_PAID'
+        WHEN EXISTS (SELECT FROM original WHERE kind = 'PAYMENT' AND cash_of($5::uuid) < amount)
+            THEN 'GIVEN_BACK'
         WHEN $7::text = 'CHARGE'
             AND EXISTS (SELECT FROM account WHERE status <> 'ACTIVE') THEN 'NOT_ACTIVE'
         WHEN EXISTS (

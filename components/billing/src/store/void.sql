@@ -18,7 +18,9 @@ made AS (
         $8::text, original.id
     FROM account, original
     WHERE ($9::bigint[] IS NULL OR version = ANY ($9::bigint[]))
+        AND version <> ALL ($12::bigint[])
         AND abs(balance - amount) <= $10::bigint
+        AND (original.kind <> 'PAYMENT' OR cash_of(account.id) >= -amount)
     ON CONFLICT DO NOTHING
     RETURNING *
 ),

@@ -1,5 +1,6 @@
 //! `pms:billing/accounts`: accounts and their ledgers.
 
+use kit::etag::Expected;
 use kit::page;
 
 use super::violations::Violations;
@@ -49,6 +50,10 @@ impl Guest for Component {
         book(&by, request, Kind::Payment).await
     }
 
+    async fn record_refund(by: Caller, request: Posting) -> Result<Entry, Error> {
+        book(&by, request, Kind::Refund).await
+    }
+
     async fn void_entry(by: Caller, request: VoidRequest) -> Result<Entry, Error> {
         let caller = caller(&by)?;
         let void = void(&request)?;
@@ -94,7 +99,7 @@ fn booking(request: &Posting, kind: Kind) -> Result<Booking, Error> {
             minor_units: minor_units?,
             currency: currency?,
             description: description?,
-            versions: None,
+            expected: Expected::default(),
         })
     };
     violations.whole(booking())
@@ -112,7 +117,7 @@ fn void(request: &VoidRequest) -> Result<Void, Error> {
             entry_id: entry_id?,
             reverses: reverses?,
             description: description?,
-            versions: None,
+            expected: Expected::default(),
         })
     };
     violations.whole(void())

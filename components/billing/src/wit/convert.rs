@@ -30,6 +30,7 @@ pub(super) fn entry(entry: Entry) -> wit::Entry {
             Kind::Charge => wit::EntryKind::Charge,
             Kind::Payment => wit::EntryKind::Payment,
             Kind::Reversal => wit::EntryKind::Reversal,
+            Kind::Refund => wit::EntryKind::Refund,
         },
         amount: money(entry.amount),
         description: entry.description,
@@ -82,7 +83,13 @@ fn refused(refusal: Refusal) -> Error {
             Error::FailedPrecondition(say("An entry can be undone once, and a reversal cannot."))
         }
         Refusal::NotActive => Error::FailedPrecondition(say(
-            "The account takes payments and corrections, and no charges.",
+            "The account takes payments, refunds and corrections, and no charges.",
+        )),
+        Refusal::NotPaid => Error::FailedPrecondition(say(
+            "A refund is at most what was paid and has not been given back.",
+        )),
+        Refusal::GivenBack => Error::FailedPrecondition(say(
+            "What was paid has been given back, in part or whole. Undo the refund first.",
         )),
         Refusal::Limit => Error::FailedPrecondition(say("The balance would pass its limit.")),
     }

@@ -1,6 +1,12 @@
 WITH made AS (
-    INSERT INTO patients (name, name_key, email, address, date_of_birth, registered_date)
-    VALUES ($5::text, $6::text, $7::text, $8::text, $9::date, $10::date)
+    INSERT INTO patients
+        (name, name_key, email, shared_email, address, date_of_birth, registered_date)
+    SELECT $5::text, $6::text, $7::text, $12::text, $8::text, $9::date, $10::date
+    -- An address that has to be unique is not one that others share from before it had to be.
+    WHERE NOT EXISTS (
+        SELECT FROM patients
+        WHERE deleted_at IS NULL AND lower(shared_email COLLATE "C") = lower($7::text COLLATE "C")
+    )
     ON CONFLICT (lower(email COLLATE "C")) WHERE deleted_at IS NULL DO NOTHING
     RETURNING *
 ),
@@ -8,7 +14,7 @@ event AS (
     INSERT INTO outbox
         (aggregate_id, aggregate_version, type, payload, occurred_at, traceparent)
     SELECT id, version, 'PATIENT_CREATED', jsonb_build_object(
-        'id', id, 'name', name, 'email', email, 'address', address,
+        'id', id, 'name', name, 'email', coalesce(email, shared_email, ''), 'address', address,
         'dateOfBirth', date_of_birth, 'registeredDate', registered_date), updated_at, $11::text
     FROM made
 ),
@@ -16,7 +22,17 @@ noted AS (
     INSERT INTO audit_log (actor, role, token_id, request_id, action, patient_id, outcome)
     SELECT $1::uuid, $2::text, $3::text, $4::text, 'CREATE', (SELECT id FROM made),
         CASE WHEN EXISTS (SELECT FROM made) THEN 'SUCCESS' ELSE 'CONFLICT' END
+),
+-- Patients who were deleted and look like this one: what they owe is on their own accounts.
+earlier AS (
+    SELECT old.id, old.deleted_at
+    FROM made JOIN patients old ON old.deleted_at IS NOT NULL
+        AND (lower(old.email COLLATE "C") = lower(made.email COLLATE "C")
+            OR (old.search_key = made.search_key AND old.date_of_birth = made.date_of_birth))
+    ORDER BY old.deleted_at DESC
+    LIMIT 10
 )
-SELECT id, name, email, address, date_of_birth, registered_date, version,
-    created_at AT TIME ZONE 'UTC', updated_at AT TIME ZONE 'UTC'
+SELECT id, name, coalesce(email, shared_email), address, date_of_birth, registered_date, version,
+    created_at AT TIME ZONE 'UTC', updated_at AT TIME ZONE 'UTC',
+    (SELECT coalesce(string_agg(id::text, ',' ORDER BY deleted_at DESC), '') FROM earlier)
 FROM made

@@ -2,23 +2,33 @@
 
 use kit::audit::Access;
 use kit::database::{self, Database, Fault};
+use kit::etag::Expected;
 use spin_sdk::pg::ParameterValue;
 
-use super::{Outcome, refusal};
+use super::Outcome;
+use super::refusal::{self, Attempt};
 
-/// Deletes the patient if its version is among `versions` (`None`: whatever it is).
+/// Deletes the patient if its version is one that is expected.
 pub(crate) async fn delete(
     database: &Database,
     access: &Access<'_>,
     id: &str,
-    versions: Option<Vec<i64>>,
+    expected: &Expected,
 ) -> Result<Outcome<()>, Fault> {
-    let versions = database::versions(versions.as_deref());
-    let values = access.values([database::uuid(id), versions.clone(), access.trace()]);
+    let [among, besides] = database::versions(expected);
+    let values = access.values([database::uuid(id), among, besides, access.trace()]);
     let rows = database.query(include_str!("delete.sql"), values).await?;
     if !rows.is_empty() {
         return Ok(Ok(()));
     }
-    let conditions = [versions, ParameterValue::DbNull];
-    refusal::find_out(database, access, "DELETE", id, conditions).await.map(Err)
+    let nothing = [ParameterValue::DbNull, ParameterValue::DbNull];
+    let attempt = Attempt {
+        action: "DELETE",
+        id,
+        expected,
+        dates: nothing,
+        kept: None,
+        email: ParameterValue::DbNull,
+    };
+    refusal::find_out(database, access, attempt).await.map(Err)
 }

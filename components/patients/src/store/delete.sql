@@ -3,12 +3,13 @@ WITH gone AS (
     SET deleted_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1
     WHERE id = $5::uuid AND deleted_at IS NULL
         AND ($6::bigint[] IS NULL OR version = ANY ($6::bigint[]))
+        AND version <> ALL ($7::bigint[])
     RETURNING id, version, updated_at
 ),
 event AS (
     INSERT INTO outbox
         (aggregate_id, aggregate_version, type, payload, occurred_at, traceparent)
-    SELECT id, version, 'PATIENT_DELETED', jsonb_build_object('id', id), updated_at, $7::text
+    SELECT id, version, 'PATIENT_DELETED', jsonb_build_object('id', id), updated_at, $8::text
     FROM gone
 ),
 noted AS (

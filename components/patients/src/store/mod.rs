@@ -12,12 +12,14 @@ mod list;
 mod read;
 mod refusal;
 mod replace;
+mod seal;
 
-pub(crate) use create::create;
+pub(crate) use create::{Made, create};
 pub(crate) use delete::delete;
-pub(crate) use list::list;
+pub(crate) use list::{Position, list};
 pub(crate) use read::read;
 pub(crate) use replace::replace;
+pub(crate) use seal::seal;
 
 use kit::database::Fault;
 
@@ -29,12 +31,14 @@ const EMAIL_INDEX: &str = "patients_email_key";
 pub(crate) enum Refusal {
     /// There is no such patient, or no longer.
     NotFound,
-    /// `If-Match` names other versions than the present one.
+    /// `If-Match` or `If-None-Match` does not hold for the present version.
     Stale,
     /// Another living patient has the e-mail address.
     EmailTaken,
-    /// The date of registration cannot change.
-    RegisteredDate,
+    /// What cannot change was sent with another value; the pointer to it.
+    Fixed(&'static str),
+    /// The date of birth is after the registration.
+    BornLater,
 }
 
 /// A change, made or refused.

@@ -1,5 +1,5 @@
 WITH found AS (
-    SELECT id, name, email, address, date_of_birth, registered_date, version,
+    SELECT id, name, coalesce(email, shared_email) AS email, address, date_of_birth, registered_date, version,
         created_at AT TIME ZONE 'UTC' AS created, updated_at AT TIME ZONE 'UTC' AS updated
     FROM patients
     WHERE id = $5::uuid AND deleted_at IS NULL

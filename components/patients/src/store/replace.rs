@@ -2,36 +2,50 @@
 
 use kit::audit::Access;
 use kit::database::{self, Database, Fault};
+use kit::etag::Expected;
 use spin_sdk::pg::ParameterValue;
 
-use super::{Outcome, Refusal, is_email_taken, refusal};
+use super::refusal::{self, Attempt};
+use super::{Outcome, Refusal, is_email_taken};
+use crate::email_rule::EmailRule;
 use crate::model::{Patient, fold_name};
-use crate::validate::Draft;
+use crate::validate::Replacement;
 
-/// Replaces the patient if its version is among `versions` (`None`: whatever it is).
+/// Replaces the patient if its version is one that is expected, and if what the document repeats
+/// of what cannot be changed is as it is.
 ///
-/// The comparison is part of the UPDATE: of two writers that expect one version, the second waits
-/// for the first one's row lock, sees the new version and changes nothing.
+/// The comparisons are part of the UPDATE: of two writers that expect one version, the second
+/// waits for the first one's row lock, sees the new version and changes nothing.
 pub(crate) async fn replace(
     database: &Database,
     access: &Access<'_>,
     id: &str,
-    draft: &Draft,
-    versions: Option<Vec<i64>>,
+    replacement: &Replacement,
+    rule: EmailRule,
+    expected: &Expected,
 ) -> Result<Outcome<Patient>, Fault> {
-    let versions = database::versions(versions.as_deref());
+    let Replacement { draft, kept } = replacement;
+    let [email, shared_email] = rule.columns(draft.email.as_deref());
+    let [among, besides] = database::versions(expected);
     let registered = draft.registered_date.map_or(ParameterValue::DbNull, ParameterValue::from);
-    let values = access.values([
-        database::uuid(id),
-        database::text(&draft.name),
-        database::text(&fold_name(&draft.name)),
-        database::text(&draft.email),
-        database::text(&draft.address),
-        draft.date_of_birth.into(),
-        versions.clone(),
-        registered.clone(),
-        access.trace(),
-    ]);
+    let born = ParameterValue::from(draft.date_of_birth);
+    let values = access.values(
+        [
+            database::uuid(id),
+            database::text(&draft.name),
+            database::text(&fold_name(&draft.name)),
+            email.clone(),
+            database::text(&draft.address),
+            born.clone(),
+            among,
+            besides,
+            registered.clone(),
+            access.trace(),
+        ]
+        .into_iter()
+        .chain(kept.parameters())
+        .chain([shared_email]),
+    );
     let rows = match database.query(include_str!("replace.sql"), values).await {
         Err(fault) if is_email_taken(&fault) => {
             refusal::note_conflict(database, access, id).await?;
@@ -42,7 +56,10 @@ pub(crate) async fn replace(
     match rows.first() {
         Some(row) => Ok(Ok(Patient::from_row(row)?)),
         None => {
-            refusal::find_out(database, access, "UPDATE", id, [versions, registered]).await.map(Err)
+            let dates = [born, registered];
+            let attempt =
+                Attempt { action: "UPDATE", id, expected, dates, kept: Some(kept), email };
+            refusal::find_out(database, access, attempt).await.map(Err)
         }
     }
 }

@@ -65,8 +65,6 @@ async fn without_a_good_token_nobody_is_let_in() {
         format!("Bearer {}", token(1, ISSUER, AUDIENCE, now())),
         format!("Bearer {}", token(0, "https://evil.example", AUDIENCE, now())),
         format!("Bearer {}", token(0, ISSUER, "billing", now())),
-        format!("Bearer {}", token(0, ISSUER, AUDIENCE, now() - LIFETIME_SECONDS)),
-        format!("Bearer {}", token(0, ISSUER, AUDIENCE, now() + 3600)),
         format!("Bearer {}.{rest}", head.to_uppercase()),
         format!("Bearer {good}x"),
         format!("Bearer {}", "a".repeat(9000)),
@@ -75,6 +73,14 @@ async fn without_a_good_token_nobody_is_let_in() {
         good.clone(),
         "Bearer ".to_owned(),
     ];
+    for (issued, message) in [
+        (now() - 2 * LIFETIME_SECONDS, "the token has expired"),
+        (now() + 3600, "the token is from the future: the clocks of server and issuer differ"),
+    ] {
+        let value = format!("Bearer {}", token(0, ISSUER, AUDIENCE, issued));
+        let status = client.call(ASK, authorized("echo", &value)).await.unwrap_err();
+        assert_eq!((status.code(), status.message()), (Code::Unauthenticated, message));
+    }
     for value in values {
         let status = client.call(ASK, authorized("echo", &value)).await.unwrap_err();
         let invalid = (Code::Unauthenticated, "the token is not valid");

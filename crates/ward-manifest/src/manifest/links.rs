@@ -236,6 +236,9 @@ impl<'a> Linker<'a> {
                 self.report.error_help(&variable.span, problem, help.to_owned());
             }
         }
+        for variable in &start.limited {
+            self.check_name(variable.value, &variable.span);
+        }
         for guide in start.grpc_guides.iter().filter(|_| !has_grpc) {
             let problem = format!("{:?} names `{{{{ grpc }}}}`", guide.value);
             let help = "there is no [[trigger.grpc]], and so no such address";

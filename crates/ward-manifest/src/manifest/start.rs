@@ -1,23 +1,27 @@
-//! The part of `[application.tool.ward]` that a start needs: variables that Ward fills in, and what
-//! it prints when the application is ready. Guides are read here, so that a file that is missing is
-//! found before anything starts.
+//! The part of `[application.tool.ward]` that a start needs: variables that Ward fills in, what
+//! variables may be, and what it prints when the application is ready. Guides are read here, so
+//! that a file that is missing is found before anything starts.
 
 use std::fs;
 use std::io;
 use std::path::{Component as Part, Path, PathBuf};
+
+use toml::de::DeValue;
 
 use crate::app::Settings;
 use crate::start::{Guide, KeyPair};
 use crate::toml_file::{Section, Text};
 
 /// The keys that are read here.
-pub(super) const KEYS: [&str; 4] = ["database_host", "guide", "demo_guide", "generate"];
+pub(super) const KEYS: [&str; 5] = ["database_host", "guide", "demo_guide", "generate", "one_of"];
 
 /// What is named here and has to be looked up.
 #[derive(Default)]
 pub(super) struct StartDraft<'a> {
     /// Variables that Ward fills in.
     pub(super) filled: Vec<Filled<'a>>,
+    /// Variables whose values are listed.
+    pub(super) limited: Vec<Text<'a>>,
     /// Guides with an address of gRPC in them.
     pub(super) grpc_guides: Vec<Text<'a>>,
 }
@@ -39,7 +43,20 @@ pub(super) fn read<'a>(ward: &Section<'a>, root: &Path, settings: &mut Settings)
     settings.guide = read_guide(ward, "guide", root, &mut draft);
     settings.demo_guide = read_guide(ward, "demo_guide", root, &mut draft);
     read_key_pairs(ward, settings, &mut draft);
+    read_values(ward, settings, &mut draft);
     draft
+}
+
+fn read_values<'a>(ward: &Section<'a>, settings: &mut Settings, draft: &mut StartDraft<'a>) {
+    let Some(lists) = ward.section("one_of") else { return };
+    for (variable, list) in lists.entries() {
+        let values = lists.strings(variable.value);
+        if matches!(list.get_ref(), DeValue::Array(items) if items.is_empty()) {
+            lists.error(&variable.span, format!("`{}` could be nothing", variable.value));
+        }
+        settings.one_of.insert(variable.value.to_owned(), values);
+        draft.limited.push(variable);
+    }
 }
 
 fn read_key_pairs<'a>(ward: &Section<'a>, settings: &mut Settings, draft: &mut StartDraft<'a>) {

@@ -36,6 +36,7 @@ impl Default for Settings {
             peer_share_percent: PEER_SHARE_PERCENT,
             database_host: None,
             key_pairs: Vec::new(),
+            one_of: BTreeMap::new(),
             guide: None,
             demo_guide: None,
             guest_memory_bytes: None,

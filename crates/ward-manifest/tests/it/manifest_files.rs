@@ -77,7 +77,8 @@ fn check_refused(settings: &str, expected: Expect) {
 #[test]
 fn what_a_start_needs_is_read() {
     let settings = "database_host = 'host'\nguide = './guides/first.txt'\n\
-                    generate.ed25519 = [{ private_key = 'seal', public_key = 'check' }]";
+                    generate.ed25519 = [{ private_key = 'seal', public_key = 'check' }]\n\
+                    one_of.host = ['', 'h:1']";
     let directory = application(settings).unwrap();
     let settings = App::load(&directory.path().join("app")).unwrap().settings;
     assert_eq!(settings.database_host.as_deref(), Some("host"));
@@ -86,6 +87,7 @@ fn what_a_start_needs_is_read() {
     let text = settings.guide.unwrap().text(Addresses { gateway: "http://g", grpc: "h:1" });
     assert_eq!(text, "at http://g, h:1\n");
     assert_eq!(settings.demo_guide, None);
+    assert_eq!(settings.one_of["host"], ["", "h:1"]);
 }
 
 #[test]
@@ -113,6 +115,17 @@ fn what_a_start_cannot_use_is_refused_with_its_place() {
               17 | generate = { ed25519 = [{ private_key = 'check', public_key = 'check'
             … }], rsa = [] }
               help: the keys here are ed25519"#]],
+    );
+    check_refused(
+        "one_of = { hosts = ['x'], host = [], check = 1 }",
+        expect![[r#"
+            spin.toml:14:12: there is no variable `hosts` in [variables]
+              14 | one_of = { hosts = ['x'], host = [], check = 1 }
+              help: did you mean `host`?
+            spin.toml:14:27: `host` could be nothing
+              14 | one_of = { hosts = ['x'], host = [], check = 1 }
+            spin.toml:14:46: `check` must be a list of strings, and this is an integer
+              14 | one_of = { hosts = ['x'], host = [], check = 1 }"#]],
     );
     check_refused(
         "guide = '../secret.txt'\ndemo_guide = 'guides/link.txt'\n\

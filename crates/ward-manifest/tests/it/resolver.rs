@@ -188,6 +188,30 @@ fn templates_are_filled_in() -> Result<(), Failure> {
 }
 
 #[test]
+fn a_value_is_one_of_those_that_are_listed() -> Result<(), Failure> {
+    let list = "[application.tool.ward.one_of]\nname = ['me', 'you']\n[variables]\n";
+    let app = App::read(Path::new("spin.toml"), &MANIFEST.replace("[variables]\n", list))?;
+    let check = |value: &str, expected: Expect| {
+        let overrides = map(&[("token", "t"), ("name", value)]);
+        let found = Variables::new(&app, overrides, &RuntimeConfig::default(), &map(&[]));
+        let findings = found.err().map(|findings| findings.to_string()).unwrap_or_default();
+        assert!(value.is_empty() || !findings.contains(value), "{findings}");
+        expected.assert_eq(&fold(&findings));
+    };
+    check("you", expect![""]);
+    for other in ["You", "", "hunter2"] {
+        check(
+            other,
+            expect![[r#"
+                spin.toml:7:1: the value of the variable `name` is none that it may have
+                  7 | name = { default = "from the manifest" }
+                  help: it is one of me, you"#]],
+        );
+    }
+    Ok(())
+}
+
+#[test]
 fn hosts_are_checked_again_with_real_values() -> Result<(), Failure> {
     let variables = resolve(&[("token", "t"), ("host", "db.example:99")], "", &[])?;
     let hosts = variables.allowed_hosts(&app()?, "a", &BTreeSet::new())?;

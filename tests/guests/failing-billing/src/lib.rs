@@ -62,6 +62,10 @@ impl accounts::Guest for Failing {
         unavailable()
     }
 
+    async fn record_refund(_: Caller, _: accounts::Posting) -> Result<accounts::Entry, Error> {
+        unavailable()
+    }
+
     async fn void_entry(_: Caller, _: accounts::VoidRequest) -> Result<accounts::Entry, Error> {
         unavailable()
     }

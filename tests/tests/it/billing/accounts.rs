@@ -124,6 +124,7 @@ async fn other_methods_are_refused_with_those_allowed() {
         (format!("{ACCOUNTS}/{account}/statement"), "GET, HEAD, OPTIONS"),
         (format!("{ACCOUNTS}/{account}/charges"), "POST, OPTIONS"),
         (format!("{ACCOUNTS}/{account}/payments"), "POST, OPTIONS"),
+        (format!("{ACCOUNTS}/{account}/refunds"), "POST, OPTIONS"),
         (format!("{ACCOUNTS}/{account}/voids"), "POST, OPTIONS"),
         (format!("/api/billing/patients/{account}/account"), "GET, HEAD, OPTIONS"),
     ] {

@@ -106,7 +106,8 @@ impl Client {
         let earlier = self.earlier();
         match (self.random.below(10), earlier) {
             (0..4, _) | (_, None) => (account, "charges", booking(amount)),
-            (4..7, _) => (account, "payments", booking(amount)),
+            (4..6, _) => (account, "payments", booking(amount)),
+            (6, _) => (account, "refunds", booking(amount)),
             (7..9, Some((account, _, body))) => (account, "voids", voiding(&body)),
             (_, Some(again)) => again,
         }
@@ -159,6 +160,11 @@ async fn books_balance(database: &Database) {
              LEFT JOIN audit_log l ON l.entry_id = e.id AND l.outcome = 'SUCCESS' \
              WHERE e.id::text NOT LIKE 'e1111111-%' \
              GROUP BY e.id HAVING count(DISTINCT o.id) <> 1 OR count(DISTINCT l.seq) <> 1",
+        ),
+        (
+            "no more is given back than was paid",
+            "SELECT e.account_id FROM entries e JOIN postings p ON p.entry_id = e.id \
+             WHERE p.ledger = 'CASH' GROUP BY e.account_id HAVING sum(p.amount) < 0",
         ),
         (
             "versions have no gaps",

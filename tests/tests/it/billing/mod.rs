@@ -8,6 +8,7 @@ mod ledger;
 mod link;
 mod races;
 mod records;
+mod refunds;
 mod statements;
 mod voids;
 
@@ -30,7 +31,7 @@ async fn open(api: &Api) -> String {
     answer.json()["id"].as_str().expect("an id").to_owned()
 }
 
-/// A charge or a payment with an id of its own.
+/// A charge, a payment or a refund with an id of its own.
 fn booking(minor_units: i64) -> Value {
     json!({
         "id": unique_id(),
@@ -44,7 +45,7 @@ fn voiding(entry: &Value) -> Value {
     json!({"id": unique_id(), "reverses": entry["id"], "description": "Booked by mistake"})
 }
 
-/// POSTs to `charges`, `payments` or `voids` of an account.
+/// POSTs to `charges`, `payments`, `refunds` or `voids` of an account.
 async fn post(api: &Api, account: &str, what: &str, body: &Value) -> Answer {
     api.send_json("POST", &format!("{ACCOUNTS}/{account}/{what}"), body).await
 }

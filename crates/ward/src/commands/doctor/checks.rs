@@ -88,7 +88,15 @@ fn manifest(args: &DoctorArgs, app: Result<&App, &ward_manifest::Findings>) -> V
             Err(found) => problems(&found),
         });
     }
+    if app.is_ok() && findings.iter().all(|finding| finding.status != Status::Error) {
+        findings.extend(variables(args).err().map(Finding::from));
+    }
     findings
+}
+
+/// What a start would say of the variables.
+fn variables(args: &DoctorArgs) -> Result<(), Failure> {
+    provision::given(&Application::load(&args.from, &args.config)?).map(drop)
 }
 
 fn problems(findings: &ward_manifest::Findings) -> Vec<Finding> {

@@ -1,0 +1,153 @@
+//! Conditional requests, media types, and reading, changing and writing back: what HTTP's own tools
+//! are used for.
+
+use serde_json::{Value, json};
+use ward_tests::{Answer, Api, Patient, Ward, unique_email};
+
+async fn created(api: &Api) -> (String, Value) {
+    let created = api.create(&Patient::unique().json()).await;
+    let path = created.header("location").to_owned();
+    let patient = api.get(&path).await.json();
+    (path, patient)
+}
+
+async fn send(api: &Api, method: &str, path: &str, (name, value): (&str, &str)) -> Answer {
+    let request = api.request(method, path).header(name, value);
+    Answer::of(request.json(&Patient::unique().json())).await
+}
+
+#[tokio::test]
+async fn what_must_not_be_there_is_not_overwritten() {
+    let api = Ward::shared().user().await;
+    let (path, before) = created(&api).await;
+    for method in ["PUT", "DELETE"] {
+        for tag in ["*", "\"1\"", "W/\"1\"", "\"x\", \"1\""] {
+            let answer = send(&api, method, &path, ("if-none-match", tag)).await;
+            let detail = answer.problem(412)["detail"].as_str().expect("a detail").to_owned();
+            assert!(detail.contains("If-None-Match"), "{detail}");
+        }
+        send(&api, method, &path, ("if-none-match", "1")).await.problem(400);
+    }
+    assert_eq!(api.get(&path).await.json(), before);
+    let other = send(&api, "PUT", &path, ("if-none-match", "\"7\"")).await;
+    assert_eq!(other.status, 200, "{other:?}");
+    assert_eq!(send(&api, "DELETE", &path, ("if-none-match", "\"1\"")).await.status, 204);
+    send(&api, "PUT", &path, ("if-none-match", "*")).await.problem(404);
+}
+
+#[tokio::test]
+async fn nor_is_anything_booked() {
+    let api = Ward::shared().user().await;
+    let patient = uuid::Uuid::new_v4().to_string();
+    let opening = json!({"patientId": patient, "name": "Ann", "email": unique_email("pat")});
+    let account = api.send_json("POST", "/api/billing/accounts", &opening).await.json();
+    let account = format!("/api/billing/accounts/{}", account["id"].as_str().expect("an id"));
+    let book = async |(name, value): (&str, &str)| {
+        let body = json!({"id": uuid::Uuid::new_v4().to_string(), "description": "x",
+            "amount": {"minorUnits": 100, "currency": "EUR"}});
+        let request = api.request("POST", &format!("{account}/charges")).header(name, value);
+        Answer::of(request.json(&body)).await
+    };
+    for tag in ["*", "\"1\""] {
+        book(("if-none-match", tag)).await.problem(412);
+    }
+    book(("if-none-match", "1")).await.problem(400);
+    let weak = book(("if-match", "W/\"1\"")).await.problem(412);
+    assert!(weak["detail"].as_str().is_some_and(|text| text.contains("Weak")), "{weak}");
+    assert_eq!(api.get(&account).await.json()["version"], 1);
+    assert_eq!(book(("if-none-match", "\"2\"")).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_tag_that_is_none_of_ours_is_not_called_a_change() {
+    let api = Ward::shared().user().await;
+    let (path, _) = created(&api).await;
+    for tag in ["W/\"1\"", "\"1-gzip\"", "\"\"", "\"*\""] {
+        for method in ["PUT", "DELETE"] {
+            let problem = send(&api, method, &path, ("if-match", tag)).await.problem(412);
+            let detail = problem["detail"].as_str().expect("a detail");
+            assert!(detail.contains("given out here") && !detail.contains("changed"), "{detail}");
+        }
+    }
+    let problem = send(&api, "PUT", &path, ("if-match", "\"7\"")).await.problem(412);
+    assert!(problem["detail"].as_str().is_some_and(|text| text.contains("has changed")));
+}
+
+#[tokio::test]
+async fn what_was_read_can_be_written_back() {
+    let api = Ward::shared().user().await;
+    let (path, mut patient) = created(&api).await;
+    patient["address"] = "Elsewhere".into();
+    let answer = api.send_json("PUT", &path, &patient).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.json()["address"], "Elsewhere");
+    assert_eq!(answer.json()["version"], 2);
+    // A copy from before is not taken, whatever the headers say.
+    assert_eq!(api.send_json("PUT", &path, &patient).await.failing_fields(), ["/version"]);
+    for (field, other) in [
+        ("id", json!("00000000-0000-0000-0000-000000000001")),
+        ("version", json!(7)),
+        ("createdAt", json!("2024-01-01T00:00:00Z")),
+        ("updatedAt", json!("2024-01-01T00:00:00Z")),
+    ] {
+        let mut changed = api.get(&path).await.json();
+        changed[field] = other;
+        let answer = api.send_json("PUT", &path, &changed).await;
+        assert_eq!(answer.failing_fields(), [format!("/{field}")]);
+    }
+    assert_eq!(api.get(&path).await.json()["version"], 2);
+}
+
+#[tokio::test]
+async fn json_is_json_by_any_of_its_names() {
+    let api = Ward::shared().user().await;
+    let create = async |media: &str| {
+        let request = api.request("POST", "/api/patients").header("content-type", media);
+        Answer::of(request.body(Patient::unique().json().to_string())).await
+    };
+    for media in [
+        "application/json; charset=utf8",
+        "application/json;charset=UTF8",
+        "application/json; charset=us-ascii",
+        "text/json",
+    ] {
+        assert_eq!(create(media).await.status, 201, "{media}");
+    }
+    for (media, part) in [
+        ("application/problem+json", "Content-Type"),
+        ("application/merge-patch+json", "Content-Type"),
+        ("application/json; charset=latin1", "UTF-8"),
+    ] {
+        let problem = create(media).await.problem(415);
+        assert!(problem["detail"].as_str().is_some_and(|text| text.contains(part)), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn a_filter_that_can_match_nobody_says_so() {
+    let api = Ward::shared().user().await;
+    let email = format!("ada+{}", unique_email("lab"));
+    api.created(&Patient::unique().with("email", email.clone())).await;
+    for query in [
+        format!("email={email}"),
+        "email=nobody".to_owned(),
+        "email=ada%40".to_owned(),
+        "email=".to_owned(),
+        "name=%20".to_owned(),
+        "name=%E2%80%8B".to_owned(),
+    ] {
+        let problem = api.get(&format!("/api/patients?{query}")).await.problem(400);
+        let error = &problem["errors"][0];
+        assert_eq!(error["parameter"], query.split('=').next().expect("a name"), "{problem}");
+        if query.starts_with("email") {
+            assert!(error["detail"].as_str().is_some_and(|text| text.contains("%2B")));
+        }
+    }
+    let escaped = email.replace('+', "%2B").to_uppercase();
+    let answer = api.get(&format!("/api/patients?email=%20{escaped}%20")).await;
+    assert_eq!(answer.json().as_array().map(Vec::len), Some(1), "{answer:?}");
+    let moment = "bucket=day&from=2026-11-30T00:00:00+01:00";
+    let problem = api.get(&format!("/api/analytics/timeline?{moment}")).await.problem(400);
+    let detail = problem["errors"][0]["detail"].as_str().expect("a detail");
+    assert!(detail.contains("%2B"), "{detail}");
+}
