@@ -134,13 +134,13 @@ async fn event_log(
     Ok(Some(url))
 }
 
-/// The variables ward can fill in: the databases', their host, and the key pairs.
 /// Which of the variables that ward would fill in the user has given; an error where one that it
 /// would not has no value, or any has one that it may not have.
 pub(crate) fn given(application: &Application) -> Result<BTreeSet<String>, Failure> {
     application.given(&wanted_names(application, &application.databases()))
 }
 
+/// The variables ward can fill in: the databases', their host, and the key pairs.
 fn wanted_names(application: &Application, databases: &[&Database]) -> BTreeSet<String> {
     let mut names: BTreeSet<_> = databases.iter().map(|d| d.variable.clone()).collect();
     names.extend(application.app.settings.database_host.clone());

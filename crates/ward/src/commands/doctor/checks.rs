@@ -9,10 +9,10 @@ use ward_manifest::{App, RuntimeConfig};
 use ward_runtime::absent_files;
 
 use super::{Finding, Status, servers, state};
-use crate::application::runtime_config_file;
+use crate::application::{Application, runtime_config_file};
 use crate::cli::{Check, DoctorArgs};
 use crate::failure::Failure;
-use crate::{grpc, ports};
+use crate::{grpc, ports, provision};
 
 /// The target that components are built for.
 const TARGET: &str = "wasm32-wasip2";
