@@ -65,15 +65,19 @@ impl Application {
     /// that nobody gives, and that are not in `names`, are reported here already, before anything
     /// has been started.
     pub(crate) fn given(&self, names: &BTreeSet<String>) -> Result<BTreeSet<String>, Failure> {
-        // What has a default has a value already.
+        let variables = self.variables(&self.nothing(names))?;
+        let given = |name: &String| variables.source(name).is_some_and(|s| s != Source::Default);
+        Ok(names.iter().filter(|name| given(name)).cloned().collect())
+    }
+
+    /// Stands in the place of what these variables may not have yet. What has a default has a
+    /// value already, which may be one of few.
+    pub(crate) fn nothing(&self, names: &BTreeSet<String>) -> BTreeMap<String, String> {
         let has_default = |name: &&String| {
             self.app.variables.get(*name).is_some_and(|variable| variable.default.is_some())
         };
         let missing = names.iter().filter(|name| !has_default(name));
-        let fallback = missing.map(|name| (name.clone(), String::new())).collect();
-        let variables = self.variables(&fallback)?;
-        let given = |name: &String| variables.source(name).is_some_and(|s| s != Source::Default);
-        Ok(names.iter().filter(|name| given(name)).cloned().collect())
+        missing.map(|name| (name.clone(), String::new())).collect()
     }
 
     /// Resolves the variables. What ward itself provides stands in the place of the manifest's

@@ -34,6 +34,14 @@ async fn the_contract_is_the_one_that_clients_of_the_original_know() {
     assert_eq!(fields("BillingResponse"), response.map(|(n, i)| (n.to_owned(), i)));
 }
 
+/// A new entry of so much.
+fn posting(account: &str, minor_units: i64) -> Value {
+    json!({
+        "accountId": account, "entryId": Uuid::new_v4().to_string(), "amount": money(minor_units),
+        "description": "Consultation",
+    })
+}
+
 #[tokio::test]
 async fn an_account_from_its_opening_to_a_statement() {
     let ward = Ward::shared();
@@ -56,25 +64,15 @@ async fn an_account_from_its_opening_to_a_statement() {
     let found = call("GetPatientAccount", json!({"patientId": patient})).await.unwrap();
     assert_eq!((&found["id"], &found["balance"]), (&json!(account), &money(0)));
 
-    let charge = json!({
-        "accountId": account, "entryId": Uuid::new_v4().to_string(), "amount": money(1250),
-        "description": "Consultation",
-    });
+    let charge = posting(&account, 1250);
     let posted = call("PostCharge", charge.clone()).await.unwrap();
     assert_eq!(call("PostCharge", charge.clone()).await.unwrap(), posted, "known by its id");
     let mut other = charge.clone();
     other["amount"] = money(9);
     let status = call("PostCharge", other).await.unwrap_err();
     assert_eq!(status.code(), Code::AlreadyExists, "{status:?}");
-    let payment = json!({
-        "accountId": account, "entryId": Uuid::new_v4().to_string(), "amount": money(250),
-        "description": "Card payment",
-    });
-    call("RecordPayment", payment).await.unwrap();
-    let mut refund = json!({
-        "accountId": account, "entryId": Uuid::new_v4().to_string(), "amount": money(251),
-        "description": "Given back",
-    });
+    call("RecordPayment", posting(&account, 250)).await.unwrap();
+    let mut refund = posting(&account, 251);
     let status = call("RecordRefund", refund.clone()).await.unwrap_err();
     assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}");
     refund["amount"] = money(50);
@@ -96,11 +94,7 @@ async fn an_account_from_its_opening_to_a_statement() {
     assert!(details.contains("amount.currency"), "{details}");
 
     // Fields are named as the client knows them, in the details and in words.
-    let nothing = json!({
-        "accountId": account, "entryId": Uuid::new_v4().to_string(), "amount": money(0),
-        "description": "Nothing",
-    });
-    let status = call("PostCharge", nothing).await.unwrap_err();
+    let status = call("PostCharge", posting(&account, 0)).await.unwrap_err();
     let details = String::from_utf8_lossy(status.details()).into_owned();
     for text in [status.message(), &details] {
         assert!(text.contains("amount.minor_units"), "{text}");

@@ -371,7 +371,8 @@ impl Session<'_> {
         }
     }
 
-    /// Says that this relay is there, takes lanes up to its share, and now and then removes old rows.
+    /// Says that this relay is there, takes lanes up to its share, and removes old rows now and
+    /// then.
     fn start_housekeeping(&mut self) {
         self.housekeeping = true;
         let (table, keep, now) = (self.table.clone(), self.relay.keep_published, Instant::now());

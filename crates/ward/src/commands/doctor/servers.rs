@@ -61,7 +61,7 @@ struct Given {
 fn given_databases(application: &Application) -> Given {
     // Other variables may have no value yet; what is wrong with them is said at the start.
     let every: BTreeSet<String> = application.app.variables.keys().cloned().collect();
-    let empty = every.iter().map(|name| (name.clone(), String::new())).collect();
+    let empty = application.nothing(&every);
     let known = application
         .given(&every)
         .and_then(|given| application.variables(&empty).map(|variables| (given, variables)));
