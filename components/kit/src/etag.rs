@@ -62,8 +62,10 @@ pub fn stale(headers: &HeaderMap, what: &str) -> Problem {
             .to_owned()
     } else if headers.contains_key(IF_NONE_MATCH) {
         format!("{what} is there, in a version that If-None-Match excludes. Nothing was changed.")
-    } else {
+    } else if headers.contains_key(IF_MATCH) {
         format!("{what} has changed since the version in If-Match. Read it again.")
+    } else {
+        format!("{what} has changed since what was sent was read. Read it again.")
     };
     Problem::new(STALE).detail(detail)
 }

@@ -143,6 +143,11 @@ impl Fields {
         }
     }
 
+    /// A field of answers, which may be sent back and says nothing.
+    pub fn pass_over(&mut self, name: &str) {
+        self.left.remove(name);
+    }
+
     /// Says that a field is wrong. `None`, so that it can end an expression.
     pub fn fail<T>(&mut self, name: &str, detail: impl Into<String>) -> Option<T> {
         let place = FieldPosition::Pointer(self.pointer(name));

@@ -42,9 +42,10 @@ pub fn decomposed(text: &str) -> String {
     text.nfd().collect()
 }
 
-/// The text without joiners, which mean nothing to whoever looks for it.
+/// The text without joiners, and what only lengthens them: they mean nothing to whoever looks for
+/// it.
 pub fn without_joiners(text: &str) -> String {
-    text.replace([ZERO_WIDTH_NON_JOINER, ZERO_WIDTH_JOINER], "")
+    text.replace([ZERO_WIDTH_NON_JOINER, ZERO_WIDTH_JOINER, TATWEEL], "")
 }
 
 fn checked(text: String, max_chars: usize) -> Result<String, String> {
@@ -68,6 +69,7 @@ fn is_line_break(char: char) -> bool {
 
 const ZERO_WIDTH_NON_JOINER: char = '\u{200c}';
 const ZERO_WIDTH_JOINER: char = '\u{200d}';
+const TATWEEL: char = '\u{640}';
 
 /// What a character is to a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

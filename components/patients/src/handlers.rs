@@ -177,7 +177,7 @@ mod tests {
         check(Refusal::NotFound, 404);
         check(Refusal::Stale, 412);
         check(Refusal::EmailTaken, 409);
-        check(Refusal::Fixed("/version"), 400);
+        check(Refusal::Fixed("/createdAt"), 400);
         check(Refusal::BornLater, 400);
     }
 }

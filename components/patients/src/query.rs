@@ -203,6 +203,7 @@ mod tests {
         check("name=+Ada++Lee+", true);
         check("name=+", false);
         check("name=%E2%80%8B", false);
+        check("name=%D9%80", false);
         check("name=%D9%86%E2%80%8C", true);
         check("limit=501", false);
         check("sort=address", false);

@@ -75,6 +75,9 @@ pub enum EmbeddedError {
         /// Where it leads.
         home: PathBuf,
     },
+    /// There is a pointer, and it says nothing.
+    #[error("{} should say where the data is, and names no directory", .0.display())]
+    PointerUnread(PathBuf),
     /// The file system does not keep modes, so nothing there is private.
     #[error(
         "the file system of {} has no permissions of its own: anybody could read what is there",
@@ -159,6 +162,11 @@ impl EmbeddedError {
             )),
             Self::DataGone { pointer, .. } => Some(format!(
                 "bring it back; or, to begin with an empty database, remove {}",
+                pointer.display()
+            )),
+            Self::PointerUnread(pointer) => Some(format!(
+                "write the path of the directory that holds `postgres` into it; or, to begin \
+                 with an empty database, remove {}",
                 pointer.display()
             )),
             Self::NoModes(_) => Some(

@@ -81,7 +81,9 @@ pub(crate) fn create_state(state: &Path) -> Result<PathBuf, EmbeddedError> {
 /// Whether the state directory has a cluster, there or elsewhere.
 pub(crate) fn has_cluster(state: &Path) -> bool {
     let Ok(state) = fs::canonicalize(state) else { return false };
-    let homes = [Some(elsewhere(Path::new(ELSEWHERE), &state)), pointed(&state), Some(state)];
+    // One that cannot be read leads somewhere, too.
+    let Ok(pointed) = pointed(&state) else { return true };
+    let homes = [Some(elsewhere(Path::new(ELSEWHERE), &state)), pointed, Some(state)];
     homes.into_iter().flatten().any(|home| is_cluster(&data(&home)))
 }
 
@@ -137,7 +139,7 @@ enum Located {
 /// Looks for the data of `state`, which may have been moved or copied since it was made.
 fn locate(base: &Path, state: &Path) -> Result<Located, EmbeddedError> {
     let (own, is_here) = (elsewhere(base, state), data(state).exists());
-    let Some(home) = pointed(state) else {
+    let Some(home) = pointed(state)? else {
         return Ok(match (is_here, data(&own).exists()) {
             (true, _) => Located::Here,
             (false, true) => Located::Elsewhere(own),
@@ -164,9 +166,14 @@ fn locate(base: &Path, state: &Path) -> Result<Located, EmbeddedError> {
     }
 }
 
-/// The place that a state directory's pointer names.
-fn pointed(state: &Path) -> Option<PathBuf> {
-    named(&state.join(POINTER))
+/// The place that a state directory's pointer names, if there is one. A machine that loses its
+/// power leaves files empty: what was in it was the way to the data.
+fn pointed(state: &Path) -> Result<Option<PathBuf>, EmbeddedError> {
+    let pointer = state.join(POINTER);
+    match named(&pointer) {
+        None if pointer.symlink_metadata().is_ok() => Err(EmbeddedError::PointerUnread(pointer)),
+        named => Ok(named),
+    }
 }
 
 /// The path that a file holds.
@@ -320,6 +327,11 @@ mod tests {
         fs::remove_dir_all(&home).unwrap();
         let error = locate(&machine.base, &state).unwrap_err();
         assert!(matches!(error, EmbeddedError::DataGone { .. }), "{error}");
+        for text in ["", "\0\0\0\0", "postgres"] {
+            fs::write(state.join(POINTER), text).unwrap();
+            let error = locate(&machine.base, &state).unwrap_err();
+            assert!(matches!(error, EmbeddedError::PointerUnread(_)), "{error}");
+        }
         assert!(error.to_string().contains(home.to_str().unwrap()) && error.help().is_some());
     }
 }

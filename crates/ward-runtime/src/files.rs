@@ -167,11 +167,21 @@ impl<'a> Copy<'a> {
             io::ErrorKind::NotFound => missing(),
             _ => format!("cannot be read: {error}"),
         })?;
-        if boundary.starts_with(&self.state) {
-            return Err("is in ward's own state directory".to_owned());
+        if self.is_state(&boundary) {
+            return Err("is in a state directory of ward's".to_owned());
         }
         let to = inner(destination)?;
         self.copy(&Found { from: source, to: &to, boundary: &boundary }, &mut vec![])
+    }
+
+    /// Whether it is in a state directory: this run's, or that of one that used another.
+    fn is_state(&self, real: &Path) -> bool {
+        let is_another = |directory: &Path| {
+            let has = |name: &str| directory.join(name).is_file();
+            directory.ends_with(".ward") || has("lock") && has("secrets.toml")
+        };
+        let mut inside = real.ancestors().take_while(|directory| *directory != self.root);
+        real.starts_with(&self.state) || inside.any(is_another)
     }
 
     /// Copies a file, or a directory with all that is in it. `above` are the directories that this
@@ -187,7 +197,7 @@ impl<'a> Copy<'a> {
             self.left_out.push(format!("{shown} (a link out of the application)"));
             return Ok(());
         }
-        if real.starts_with(&self.state) || self.is_excluded(found.from, &real) {
+        if self.is_state(&real) || self.is_excluded(found.from, &real) {
             return Ok(());
         }
         let kind = fs::metadata(&real).map_err(failed)?;
@@ -366,6 +376,14 @@ mod tests {
         assert_eq!(mount(&app, &app, &[glob(".ward/postgres.password")]).unwrap(), [""; 0]);
         let state = FileMount::Directory { source: app.join(".ward"), destination: "/s".into() };
         mount(&app, &app, &[state]).unwrap_err();
+        // Nor is that of a run with another one.
+        let moved = app.join("data");
+        fs::create_dir(&moved).unwrap();
+        for name in ["lock", "secrets.toml", "key.pem"] {
+            fs::write(moved.join(name), "x").unwrap();
+        }
+        assert_eq!(mount(&app, &app, &[glob("**/*")]).unwrap(), ["a.txt"]);
+        assert_eq!(mount(&app, &app, &[glob("data/key.pem")]).unwrap(), [""; 0]);
     }
 
     #[test]

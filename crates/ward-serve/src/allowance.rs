@@ -28,6 +28,12 @@ impl Allowance {
         Self { unit, burst: unit.saturating_mul(at_once), spent_until: AtomicU64::new(0) }
     }
 
+    /// One in so long.
+    pub(crate) fn every(interval: Duration) -> Self {
+        let unit = nanos(interval);
+        Self { unit, burst: unit, spent_until: AtomicU64::new(0) }
+    }
+
     /// Spends one, if there is one.
     pub(crate) fn try_spend(&self) -> bool {
         self.try_spend_at(now())
@@ -82,6 +88,14 @@ mod tests {
         assert_eq!([at(tenth - 1), at(tenth), at(tenth)], [false, true, false]);
         let late = 100 * SECOND;
         assert_eq!([at(late), at(late), at(late), at(late)], [true, true, true, false]);
+    }
+
+    #[test]
+    fn one_in_so_long() {
+        let allowance = Allowance::every(Duration::from_secs(2));
+        let at = |now| allowance.try_spend_at(now);
+        let all = [at(SECOND), at(2 * SECOND), at(3 * SECOND), at(4 * SECOND), at(5 * SECOND)];
+        assert_eq!(all, [true, false, true, false, true]);
     }
 
     #[test]

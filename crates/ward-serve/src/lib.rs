@@ -19,8 +19,8 @@
 //!   most ends.
 //!
 //! What costs a client nothing and the server something has an allowance for each address: beyond
-//! it, whoever sends frames that carry no request, or requests that are refused, is read more
-//! slowly, and refused requests get no line of the log.
+//! it, whoever sends frames that carry no request, or requests of HTTP/1 that are refused, is read
+//! more slowly, and refused requests get no line of the log.
 
 #![forbid(unsafe_code)]
 

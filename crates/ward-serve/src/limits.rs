@@ -131,15 +131,23 @@ pub(crate) const CERTIFICATE_LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// Networks with something under way that are known before those with nothing are forgotten.
 pub(crate) const PEERS_KNOWN_MIN: usize = 1024;
 
-/// Requests of one peer that may be refused, or left alone, in a second and at once, before its
-/// connections are read more slowly. An answer from a component costs the client a wait; these do
-/// not, and four connections that never wait kept both processors of a small machine busy.
+/// Requests of HTTP/1 of one peer that may be refused, or left alone, in a second and at once,
+/// before its connections are read more slowly. An answer from a component costs the client a
+/// wait; these do not, and four connections that never wait kept both processors of a small machine
+/// busy.
 pub(crate) const REFUSED: (u64, u64) = (500, 1000);
 
 /// Log lines that one peer's refused requests get, in a second and at once. They cost their client
 /// next to nothing: without a limit one connection had 100 MB written in six seconds. At this rate
 /// it is 0.3 GB a day.
 pub(crate) const REFUSED_LINES: (u64, u64) = (20, 1000);
+
+/// How often it is said of a peer how many lines were left out.
+pub(crate) const LEFT_OUT_EVERY: Duration = Duration::from_secs(10);
+
+/// Bytes read of a connection until others have a turn: about what hundreds of requests for
+/// nothing take, or some milliseconds.
+pub(crate) const READ_TURN_BYTES: usize = 64 * 1024;
 
 /// Bytes of HTTP/2 frames that carry nothing of a request, from one peer, in a second and at once:
 /// 20,000 window updates, of which a client sends two for each few kilobytes of a download. Those

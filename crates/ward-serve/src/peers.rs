@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::allowance::Allowance;
 use crate::connection::{Connection, Kind};
 use crate::house::House;
-use crate::limits::{OVERHEAD_BYTES, PEERS_KNOWN_MIN, REFUSED, REFUSED_LINES};
+use crate::limits::{LEFT_OUT_EVERY, OVERHEAD_BYTES, PEERS_KNOWN_MIN, REFUSED, REFUSED_LINES};
 use crate::network::Network;
 
 /// One peer, for as long as it has something under way.
@@ -28,8 +28,9 @@ pub(crate) struct Peer {
     /// Requests that were refused.
     pub(crate) refused: Allowance,
     refused_lines: Allowance,
-    /// Lines that it did not get.
+    /// Lines that it did not get since that was said.
     left_out: AtomicU64,
+    reports: Allowance,
 }
 
 impl Peer {
@@ -45,23 +46,37 @@ impl Peer {
             refused: allowance(REFUSED),
             refused_lines: allowance(REFUSED_LINES),
             left_out: AtomicU64::new(0),
+            reports: Allowance::every(LEFT_OUT_EVERY),
         }
     }
 
-    /// Whether there is a line in the log for a request that was refused. That there is none is
-    /// said now and then: whenever there are twice as many.
+    /// Whether there is a line in the log for a request that was refused. That some had none is
+    /// said now and then, with how many they were, and in the end.
     pub(crate) fn has_line(&self) -> bool {
         let has_line = self.refused_lines.try_spend();
         if !has_line {
-            let left_out = self.left_out.fetch_add(1, Relaxed).saturating_add(1);
-            if left_out.is_power_of_two() {
-                tracing::warn!(
-                    left_out,
-                    "refused requests of one address are too many for a line each"
-                );
-            }
+            self.left_out.fetch_add(1, Relaxed);
+        }
+        if self.left_out.load(Relaxed) > 0 && self.reports.try_spend() {
+            self.report();
         }
         has_line
+    }
+
+    fn report(&self) {
+        let left_out = self.left_out.swap(0, Relaxed);
+        if left_out > 0 {
+            tracing::warn!(
+                left_out,
+                "refused requests of one address are too many for a line each"
+            );
+        }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.report();
     }
 }
 
@@ -211,6 +226,7 @@ mod tests {
         let peer = Peer::of(Network::of(Ipv4Addr::LOCALHOST.into()));
         let lines = (0..3 * REFUSED_LINES.1).filter(|_| peer.has_line()).count() as u64;
         assert!((REFUSED_LINES.1..2 * REFUSED_LINES.1).contains(&lines), "{lines}");
-        assert_eq!(lines + peer.left_out.load(Relaxed), 3 * REFUSED_LINES.1);
+        let said = 1;
+        assert_eq!(lines + said + peer.left_out.load(Relaxed), 3 * REFUSED_LINES.1);
     }
 }

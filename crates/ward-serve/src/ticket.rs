@@ -172,8 +172,9 @@ impl<L: Line> Drop for Ticket<L> {
         let took = self.started.elapsed();
         self.line.count(took);
         let is_refused = self.line.is_refused();
-        // A proxy's connection is other clients', too.
-        if is_refused && !self.connection.is_proxy() {
+        // A proxy's connection is other clients', too; and what waits on one of HTTP/2 would come
+        // all at once, which keeps others waiting for longer than its streams, one by one, do.
+        if is_refused && !self.is_http2 && !self.connection.is_proxy() {
             self.connection.slow_down(self.peer.refused.spend(1));
         }
         if tracing::enabled!(tracing::Level::INFO) && (!is_refused || self.peer.has_line()) {

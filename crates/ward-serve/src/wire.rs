@@ -11,7 +11,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::connection::Connection;
 use crate::frames::Frames;
-use crate::limits::OVERHEAD_OF_SENT;
+use crate::limits::{OVERHEAD_OF_SENT, READ_TURN_BYTES};
 
 /// With what HTTP/2 begins (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -28,14 +28,27 @@ pub(crate) struct Wire<S> {
     /// Bytes sent that have not paid for overhead.
     sent: usize,
     pause: Option<Pin<Box<Sleep>>>,
+    /// Bytes read since others had a turn.
+    turn: usize,
 }
 
 impl<S> Wire<S> {
     pub(crate) fn new(stream: S, connection: Arc<Connection>) -> Self {
-        Self { stream, connection, preface: Some(PREFACE), frames: None, sent: 0, pause: None }
+        Self {
+            stream,
+            connection,
+            preface: Some(PREFACE),
+            frames: None,
+            sent: 0,
+            pause: None,
+            turn: 0,
+        }
     }
 
     fn received(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         self.connection.clocks.received();
         let mut bytes = bytes;
         if let Some(missing) = self.preface {
@@ -84,12 +97,20 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
             ready!(pause.as_mut().poll(cx));
             self.pause = None;
         }
+        // Whoever has sent thousands of requests while it was not read is not served in one go.
+        if self.turn >= READ_TURN_BYTES {
+            self.turn = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if let Some(bytes) = buffer.filled().get(before..)
-            && !bytes.is_empty()
-        {
-            self.received(bytes);
+        match buffer.filled().get(before..) {
+            Some(bytes) if polled.is_ready() => {
+                self.turn = self.turn.saturating_add(bytes.len());
+                self.received(bytes);
+            }
+            _ => self.turn = 0,
         }
         polled
     }
@@ -172,5 +193,27 @@ mod tests {
     async fn what_is_no_http2_has_no_frames() {
         let burst = usize::try_from(OVERHEAD_BYTES.1).unwrap();
         assert!(!is_slowed(0, b"", &window_updates(2 * burst)).await);
+    }
+
+    #[tokio::test]
+    async fn others_have_a_turn_between_many_bytes() {
+        let house = House::new(Limits::default(), Proxies::default());
+        let from = SocketAddr::from(([10, 0, 0, 1], 1));
+        let entered = house.peers.enter(&house, from).unwrap();
+        let (mut client, server) = duplex(4 * READ_TURN_BYTES);
+        client.write_all(&vec![b'x'; 4 * READ_TURN_BYTES]).await.unwrap();
+        let mut wire = Wire::new(server, entered.0.clone());
+        let (mut turns, mut read) = (0, 0);
+        let mut buffer = vec![0; 8 * 1024];
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        while read < 4 * READ_TURN_BYTES {
+            let mut piece = ReadBuf::new(&mut buffer);
+            match Pin::new(&mut wire).poll_read(&mut context, &mut piece) {
+                Poll::Ready(result) => result.unwrap(),
+                Poll::Pending => turns += 1,
+            }
+            read += piece.filled().len();
+        }
+        assert_eq!(turns, 3);
     }
 }

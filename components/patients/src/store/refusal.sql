@@ -11,9 +11,9 @@ verdict AS (
             WHERE version <> ALL ($7::bigint[]) OR version = ANY ($8::bigint[])
         ) THEN 'STALE'
         WHEN EXISTS (SELECT FROM found WHERE registered_date <> $10::date) THEN 'registeredDate'
-        WHEN EXISTS (SELECT FROM found WHERE version <> $11::bigint) THEN 'version'
+        WHEN EXISTS (SELECT FROM found WHERE version <> $11::bigint) THEN 'STALE'
         WHEN EXISTS (SELECT FROM found WHERE created_at <> $12::text::timestamptz) THEN 'createdAt'
-        WHEN EXISTS (SELECT FROM found WHERE updated_at <> $13::text::timestamptz) THEN 'updatedAt'
+        WHEN EXISTS (SELECT FROM found WHERE updated_at <> $13::text::timestamptz) THEN 'STALE'
         WHEN EXISTS (
             SELECT FROM found
             WHERE $9::date > registered_date AND $9::date <> date_of_birth
