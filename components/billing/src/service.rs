@@ -8,6 +8,7 @@
 use kit::audit::Access;
 use kit::caller::Caller;
 use kit::database::{Database, Fault};
+use kit::email::Rule;
 use spin_sdk::variables;
 
 use crate::check;
@@ -19,8 +20,6 @@ use crate::store::{self, Booking, Page, Statement, Void, Wish};
 const DATABASE: &str = "billing_db_url";
 /// The variable with the currency of new accounts.
 const CURRENCY: &str = "billing_currency";
-/// The variable that says what e-mail addresses patients have.
-const PATIENT_EMAIL: &str = "patient_email";
 /// The role that books.
 const BOOKKEEPER: &str = "ADMIN";
 
@@ -147,7 +146,7 @@ pub(crate) async fn statement(
 
 /// Whether patients may be without an e-mail address, which is the application's choice.
 pub(crate) async fn is_email_optional() -> bool {
-    variables::get(PATIENT_EMAIL).await.is_ok_and(|value| value == "optional")
+    Rule::read().await == Ok(Rule::Optional)
 }
 
 /// The currency of new accounts.

@@ -6,8 +6,41 @@
 //! only: internationalised domains are written in Punycode, and folding case needs no locale, so
 //! that two databases never disagree on whether an address is taken.
 
+use spin_sdk::variables;
+
+use crate::database::Fault;
+
 /// Longest address, in characters.
 pub const MAX_CHARS: usize = 254;
+
+/// What holds for the addresses of patients: the application's choice, in its variable
+/// `patient_email`, which every component that reads patients has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// Everybody has one, which no other living patient has: the original system's contract.
+    Unique,
+    /// It may be missing, and be that of a whole family.
+    Optional,
+}
+
+impl Rule {
+    /// The component's variable.
+    const VARIABLE: &str = "patient_email";
+
+    /// The application's rule; [`Self::Unique`] where it says nothing.
+    pub async fn read() -> Result<Self, Fault> {
+        let Ok(value) = variables::get(Self::VARIABLE).await else { return Ok(Self::Unique) };
+        Self::named(&value).ok_or_else(|| Fault::Other(format!("variable-{}", Self::VARIABLE)))
+    }
+
+    fn named(value: &str) -> Option<Self> {
+        match value {
+            "unique" => Some(Self::Unique),
+            "optional" => Some(Self::Optional),
+            _ => None,
+        }
+    }
+}
 
 /// The address without the white space around it, or what is expected. It is ASCII: there are no
 /// two ways of writing one, and nothing to normalise.
@@ -54,6 +87,13 @@ fn is_label(label: &str) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn rules_have_names() {
+        assert_eq!(Rule::named("unique"), Some(Rule::Unique));
+        assert_eq!(Rule::named("optional"), Some(Rule::Optional));
+        assert_eq!(Rule::named(""), None);
+    }
 
     #[test]
     fn addresses() {

@@ -4,6 +4,7 @@ use http::header::{ETAG, LINK, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use kit::body::{Document, Incoming};
 use kit::database::{Database, Fault};
+use kit::email::Rule;
 use kit::problem::{CONFLICT, FieldError, INTERNAL, NOT_FOUND, VALIDATION};
 use kit::route::Call;
 use kit::{Problem, Reply, date, etag, reply};
@@ -11,7 +12,6 @@ use serde::Serialize;
 
 use crate::COLLECTION;
 use crate::billing::{self, Standing};
-use crate::email_rule::EmailRule;
 use crate::model::Patient;
 use crate::query::Listing;
 use crate::store::{self, Made, Refusal};
@@ -82,7 +82,7 @@ pub(crate) async fn create<B: Incoming>(
 ) -> Result<Reply, Problem> {
     let (latest, today) = (date::today_anywhere(), date::today());
     let document = document.json().await?;
-    let rule = EmailRule::read().await.map_err(failed(call))?;
+    let rule = Rule::read().await.map_err(failed(call))?;
     let draft = Draft::from_document(document, rule, latest)?;
     let access = call.caller.access();
     let made = async {
@@ -109,7 +109,7 @@ pub(crate) async fn replace<B: Incoming>(
     let id = call.id("id")?;
     let expected = etag::Expected::from_headers(call.headers)?;
     let document = document.json().await?;
-    let rule = EmailRule::read().await.map_err(failed(call))?;
+    let rule = Rule::read().await.map_err(failed(call))?;
     let replacement = Replacement::from_document(document, &id, rule, date::today_anywhere())?;
     let changed = async {
         let database = Database::open(DATABASE).await?;

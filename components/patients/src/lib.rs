@@ -13,7 +13,6 @@
 
 mod billing;
 mod bindings;
-mod email_rule;
 mod handlers;
 mod model;
 mod query;

@@ -3,12 +3,11 @@
 //! Texts follow the rules of [`kit::text`]; of them only an address may have several lines.
 
 use chrono::{Datelike, NaiveDate};
+use kit::email::Rule;
 use kit::fields::Fields;
 use kit::{Problem, date};
 use serde_json::Value;
 use spin_sdk::pg::ParameterValue;
-
-use crate::email_rule::EmailRule;
 
 /// Longest name, in characters.
 const NAME_MAX_CHARS: usize = 100;
@@ -51,7 +50,7 @@ impl Draft {
     /// been born or registered.
     pub(crate) fn from_document(
         document: Value,
-        rule: EmailRule,
+        rule: Rule,
         latest: NaiveDate,
     ) -> Result<Self, Problem> {
         let mut fields = Fields::new(document)?;
@@ -78,14 +77,14 @@ impl Draft {
     /// Takes the fields; `registered` reads the date of registration, where there is one.
     fn take(
         fields: &mut Fields,
-        rule: EmailRule,
+        rule: Rule,
         latest: NaiveDate,
         registered: impl FnOnce(&mut Fields, Option<NaiveDate>) -> Option<NaiveDate>,
     ) -> Option<Self> {
         let name = fields.text("name", NAME_MAX_CHARS);
         let email = match rule {
-            EmailRule::Unique => fields.email("email"),
-            EmailRule::Optional => fields.optional("email", Fields::email_or_blank).flatten(),
+            Rule::Unique => fields.email("email"),
+            Rule::Optional => fields.optional("email", Fields::email_or_blank).flatten(),
         };
         let address = fields.lines("address", ADDRESS_MAX_CHARS);
         let date_of_birth = fields.date("dateOfBirth").and_then(|date| born(fields, date, latest));
@@ -107,7 +106,7 @@ impl Replacement {
     pub(crate) fn from_document(
         document: Value,
         id: &str,
-        rule: EmailRule,
+        rule: Rule,
         latest: NaiveDate,
     ) -> Result<Self, Problem> {
         let mut fields = Fields::new(document)?;
@@ -190,7 +189,7 @@ mod tests {
     /// The pointers of everything wrong with the document, on 2024-06-01.
     fn check(document: Value, expected: &[&str]) {
         let shown = document.to_string();
-        let problem = match Draft::from_document(document, EmailRule::Unique, day("2024-06-01")) {
+        let problem = match Draft::from_document(document, Rule::Unique, day("2024-06-01")) {
             Ok(_) => return assert!(expected.is_empty(), "{shown}"),
             Err(problem) => problem,
         };
@@ -219,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_valid_document() {
-        let draft = Draft::from_document(valid(), EmailRule::Unique, day("2024-06-01")).unwrap();
+        let draft = Draft::from_document(valid(), Rule::Unique, day("2024-06-01")).unwrap();
         let expected = Draft {
             name: "Ann Lee".to_owned(),
             email: Some("Ann@Example.com".to_owned()),
@@ -267,9 +266,8 @@ mod tests {
 
     #[test]
     fn an_address_may_be_missing_where_the_application_says_so() {
-        let read = |document: Value| {
-            Draft::from_document(document, EmailRule::Optional, day("2024-06-01"))
-        };
+        let read =
+            |document: Value| Draft::from_document(document, Rule::Optional, day("2024-06-01"));
         for document in [without("email"), with("email", Value::Null), with("email", " ")] {
             assert_eq!(read(document).unwrap().email, None);
         }
@@ -291,7 +289,7 @@ mod tests {
     #[test]
     fn nobody_is_registered_before_birth() {
         let mut draft =
-            Draft::from_document(without("registeredDate"), EmailRule::Unique, day("2024-06-01"))
+            Draft::from_document(without("registeredDate"), Rule::Unique, day("2024-06-01"))
                 .unwrap();
         assert_eq!(draft.registered(day("2024-05-31")), day("2024-05-31"));
         draft.date_of_birth = day("2024-06-01");
@@ -308,7 +306,7 @@ mod tests {
             document["createdAt"] = "2024-01-01T00:00:00.000001Z".into();
             document["updatedAt"] = "2024-01-01T01:00:00.000002+01:00".into();
             document[name] = value;
-            Replacement::from_document(document, id, EmailRule::Unique, day("2024-06-01"))
+            Replacement::from_document(document, id, Rule::Unique, day("2024-06-01"))
         };
         let kept = Kept {
             version: Some(3),
@@ -327,7 +325,7 @@ mod tests {
             assert!(read(name, value).is_err(), "{name}");
         }
         let bare =
-            Replacement::from_document(valid(), id, EmailRule::Unique, day("2024-06-01")).unwrap();
+            Replacement::from_document(valid(), id, Rule::Unique, day("2024-06-01")).unwrap();
         assert_eq!(bare.kept, Kept::default());
     }
 }

@@ -40,8 +40,7 @@ impl Application {
         for warning in &runtime_config.warnings {
             tracing::warn!("{warning}");
         }
-        let state = config.state_dir.clone().or_else(|| runtime_config.state_dir.clone());
-        let state = absolute(&state.unwrap_or_else(|| app.root.join(".ward")))?;
+        let state = absolute(&state_dir(&app, config, runtime_config.state_dir.clone()))?;
         // Names and values that are not Unicode cannot be variables of the application.
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -66,8 +65,7 @@ impl Application {
     /// has been started.
     pub(crate) fn given(&self, names: &BTreeSet<String>) -> Result<BTreeSet<String>, Failure> {
         let variables = self.variables(&self.nothing(names))?;
-        let given = |name: &String| variables.source(name).is_some_and(|s| s != Source::Default);
-        Ok(names.iter().filter(|name| given(name)).cloned().collect())
+        Ok(names.iter().filter(|name| is_given(&variables, name)).cloned().collect())
     }
 
     /// Stands in the place of what these variables may not have yet. What has a default has a
@@ -94,6 +92,17 @@ impl Application {
         }
         Ok(Variables::new(&app, self.overrides.clone(), &self.config, &self.environment)?)
     }
+}
+
+/// Whether the user has given a variable its value.
+pub(crate) fn is_given(variables: &Variables, name: &str) -> bool {
+    variables.source(name).is_some_and(|source| source != Source::Default)
+}
+
+/// Where state is kept: as it is said on the command line, or in the runtime configuration, or
+/// beside the manifest.
+pub(crate) fn state_dir(app: &App, config: &ConfigArgs, configured: Option<PathBuf>) -> PathBuf {
+    config.state_dir.clone().or(configured).unwrap_or_else(|| app.root.join(".ward"))
 }
 
 /// The runtime configuration: the file that was named, or the one beside the manifest.

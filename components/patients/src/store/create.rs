@@ -3,9 +3,10 @@
 use chrono::NaiveDate;
 use kit::audit::Access;
 use kit::database::{self, Database, Fault, Row};
+use kit::email::Rule;
 
+use super::address;
 use super::{Outcome, Refusal};
-use crate::email_rule::EmailRule;
 use crate::model::{Patient, fold_name};
 use crate::validate::Draft;
 
@@ -33,10 +34,10 @@ pub(crate) async fn create(
     database: &Database,
     access: &Access<'_>,
     draft: &Draft,
-    rule: EmailRule,
+    rule: Rule,
     today: NaiveDate,
 ) -> Result<Outcome<Made>, Fault> {
-    let [email, shared_email] = rule.columns(draft.email.as_deref());
+    let [email, shared_email] = address::columns(rule, draft.email.as_deref());
     let values = access.values([
         database::text(&draft.name),
         database::text(&fold_name(&draft.name)),

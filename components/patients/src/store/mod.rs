@@ -6,6 +6,7 @@
 //! In every statement `$1` to `$4` are the caller, as [`kit::audit::Access`] gives them, and `$5`
 //! is the patient's id where there is one. Parameters are cast, as the portability rules ask.
 
+mod address;
 mod create;
 mod delete;
 mod list;

@@ -2,12 +2,13 @@
 
 use kit::audit::Access;
 use kit::database::{self, Database, Fault};
+use kit::email::Rule;
 use kit::etag::Expected;
 use spin_sdk::pg::ParameterValue;
 
+use super::address;
 use super::refusal::{self, Attempt};
 use super::{Outcome, Refusal, is_email_taken};
-use crate::email_rule::EmailRule;
 use crate::model::{Patient, fold_name};
 use crate::validate::Replacement;
 
@@ -21,11 +22,11 @@ pub(crate) async fn replace(
     access: &Access<'_>,
     id: &str,
     replacement: &Replacement,
-    rule: EmailRule,
+    rule: Rule,
     expected: &Expected,
 ) -> Result<Outcome<Patient>, Fault> {
     let Replacement { draft, kept } = replacement;
-    let [email, shared_email] = rule.columns(draft.email.as_deref());
+    let [email, shared_email] = address::columns(rule, draft.email.as_deref());
     let [among, besides] = database::versions(expected);
     let registered = draft.registered_date.map_or(ParameterValue::DbNull, ParameterValue::from);
     let born = ParameterValue::from(draft.date_of_birth);

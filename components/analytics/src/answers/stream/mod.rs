@@ -96,8 +96,8 @@ async fn run(mut sender: mpsc::Sender<Bytes>, mut position: i64) {
             }
             sent = Instant::now();
         }
-        let turn = RECENT.with_borrow_mut(|recent| recent.turn(position, CLOCK.elapsed()));
-        match news(&turn, position).await {
+        let mut turn = RECENT.with_borrow_mut(|recent| recent.turn(position, CLOCK.elapsed()));
+        match news(&mut turn, position).await {
             Ok(news) => {
                 away = false;
                 // A full page means that more is there already.
@@ -121,9 +121,9 @@ async fn run(mut sender: mpsc::Sender<Bytes>, mut position: i64) {
 }
 
 /// The events after `position`: those that are known, or what the database has.
-async fn news(turn: &Turn, position: i64) -> Result<Vec<(i64, Bytes)>, Fault> {
+async fn news(turn: &mut Turn, position: i64) -> Result<Vec<(i64, Bytes)>, Fault> {
     match turn {
-        Turn::Known(news) => Ok(news.clone()),
+        Turn::Known(news) => Ok(std::mem::take(news)),
         Turn::Wait => Ok(Vec::new()),
         Turn::Look => look(position).await,
     }

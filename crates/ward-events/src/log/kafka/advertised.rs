@@ -30,8 +30,7 @@ pub(super) fn check(metadata: &Metadata, given: &str) -> Result<Vec<String>, Tro
 fn unreachable(advertised: &[String], given: &str) -> Option<String> {
     let mut reasons = Vec::new();
     for address in advertised {
-        let is_given = given.split(',').any(|own| bare(own) == address);
-        match if is_given { Ok(()) } else { reach(address) } {
+        match if is_given(address, given) { Ok(()) } else { reach(address) } {
             Ok(()) => return None,
             Err(error) => reasons.push(format!("{address} ({error})")),
         }
@@ -55,12 +54,17 @@ pub(super) fn explained(trouble: Trouble, given: &str) -> Trouble {
         node.parse::<i32>().ok()?;
         Some((bare(address), why))
     });
-    match named.filter(|(address, _)| !given.split(',').any(|own| bare(own) == *address)) {
+    match named.filter(|(address, _)| !is_given(address, given)) {
         Some((address, why)) => {
             Trouble { reason: sentence(given, &format!("{address} ({why})")), ..trouble }
         }
         None => trouble,
     }
+}
+
+/// Whether an address is one of those that were given.
+fn is_given(address: &str, given: &str) -> bool {
+    given.split(',').any(|own| bare(own) == address)
 }
 
 /// An address without blanks and without the protocol that may be written before it.

@@ -8,7 +8,7 @@ use ward_events::{Connection, Seen};
 use ward_manifest::{App, KafkaSettings};
 
 use super::{Finding, Status};
-use crate::application::Application;
+use crate::application::{Application, is_given};
 use crate::cli::DoctorArgs;
 use crate::database::connect;
 use crate::events::{LogKind, broker_of, topics};
@@ -61,14 +61,11 @@ struct Given {
 fn given_databases(application: &Application) -> Given {
     // Other variables may have no value yet; what is wrong with them is said at the start.
     let every: BTreeSet<String> = application.app.variables.keys().cloned().collect();
-    let empty = application.nothing(&every);
-    let known = application
-        .given(&every)
-        .and_then(|given| application.variables(&empty).map(|variables| (given, variables)));
-    let Ok((given, variables)) = known else { return Given::default() };
+    let known = application.variables(&application.nothing(&every));
+    let Ok(variables) = known else { return Given::default() };
     let databases = application.databases();
     let own = databases.iter().map(|database| &database.variable);
-    let own: Vec<&String> = own.filter(|name| given.contains(*name)).collect();
+    let own: Vec<&String> = own.filter(|name| is_given(&variables, name)).collect();
     let are_all = own.len() == databases.len() && !databases.is_empty();
     let address = |name: &String| Some((name.clone(), variables.app_value(name)?.to_owned()));
     Given { addresses: own.into_iter().filter_map(address).collect(), are_all }

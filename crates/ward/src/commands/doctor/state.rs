@@ -6,19 +6,16 @@ use ward_embedded::{ClusterState, Postgres, StateLock, keeps_modes};
 use ward_manifest::{App, RuntimeConfig};
 
 use super::{Finding, Status};
-use crate::application::runtime_config_file;
+use crate::application::{runtime_config_file, state_dir};
 use crate::cli::DoctorArgs;
 use crate::failure::Failure;
 
 /// Looks at it; nothing is made that is not there.
 pub(super) fn check(args: &DoctorArgs, app: &App) -> Vec<Finding> {
-    let configured = || {
-        let path = runtime_config_file(app, &args.config)?;
-        // What is wrong with the file is the manifest check's finding.
-        RuntimeConfig::load(&path).ok()?.state_dir
-    };
-    let state = args.config.state_dir.clone().or_else(configured);
-    let state = state.unwrap_or_else(|| app.root.join(".ward"));
+    // What is wrong with the file is the manifest check's finding.
+    let file = runtime_config_file(app, &args.config);
+    let configured = file.and_then(|path| RuntimeConfig::load(&path).ok()?.state_dir);
+    let state = state_dir(app, &args.config, configured);
     let mut findings = vec![directory(&state)];
     findings.extend(permissions(&state));
     findings.extend(cluster(&state));
