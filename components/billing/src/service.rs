@@ -5,10 +5,13 @@
 //! `ADMIN`, the only one that auth gives out; a further role comes with a migration there and a
 //! line here.
 
+use std::rc::Rc;
+
 use kit::audit::Access;
 use kit::caller::Caller;
 use kit::database::{Database, Fault};
 use kit::email::Rule;
+use kit::seal::Seal;
 use spin_sdk::variables;
 
 use crate::check;
@@ -105,6 +108,11 @@ pub(crate) async fn list(
 ) -> Result<Page<Account>, Failure> {
     let database = Database::open(DATABASE).await?;
     Ok(store::list(&database, &caller.access(), limit, after).await?)
+}
+
+/// What positions in lists are sealed with.
+pub(crate) async fn seal() -> Result<Rc<Seal>, Failure> {
+    Ok(Seal::own(Database::open(DATABASE)).await?)
 }
 
 /// Books a charge, a payment or a refund.

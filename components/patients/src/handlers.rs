@@ -7,6 +7,7 @@ use kit::database::{Database, Fault};
 use kit::email::Rule;
 use kit::problem::{CONFLICT, FieldError, INTERNAL, NOT_FOUND, VALIDATION};
 use kit::route::Call;
+use kit::seal::Seal;
 use kit::{Problem, Reply, date, etag, reply};
 use serde::Serialize;
 
@@ -43,14 +44,13 @@ fn failed(call: &Call<'_>) -> impl Fn(Fault) -> Problem {
 /// `GET /api/patients`
 pub(crate) async fn list(call: &Call<'_>) -> Result<Reply, Problem> {
     let listing = Listing::parse(call.query)?;
-    let opened = async {
-        let database = Database::open(DATABASE).await?;
-        Ok::<_, Fault>((store::seal(&database).await?, database))
-    };
-    let (seal, database) = opened.await.map_err(failed(call))?;
+    let seal = Seal::own(Database::open(DATABASE)).await.map_err(failed(call))?;
     let after = listing.after(&seal)?;
-    let page = store::list(&database, &call.caller.access(), &listing, after.as_ref()).await;
-    let page = page.map_err(failed(call))?;
+    let page = async {
+        let database = Database::open(DATABASE).await?;
+        store::list(&database, &call.caller.access(), &listing, after.as_ref()).await
+    };
+    let page = page.await.map_err(failed(call))?;
     let mut answer = reply::json(StatusCode::OK, &page.patients);
     if let Some(next) = &page.next {
         // Without the link the list would seem to end here.

@@ -1,8 +1,8 @@
 //! The question that `GET /api/patients?…` asks: order, filters, and where to go on.
 
 use chrono::NaiveDate;
-use kit::problem::{BAD_REQUEST, FieldError, INTERNAL};
-use kit::query::Query;
+use kit::problem::INTERNAL;
+use kit::query::{self, Query};
 use kit::seal::Seal;
 use kit::{Problem, date, email, page, text};
 
@@ -72,13 +72,7 @@ impl Listing {
         let Some(cursor) = &self.cursor else { return Ok(None) };
         let found = seal.position(cursor, &self.question()).as_deref().and_then(Position::read);
         found.map(Some).ok_or_else(|| {
-            let error = FieldError::of_parameter(
-                "after",
-                "must come from a Link header for the same sort and filters",
-            );
-            Problem::new(BAD_REQUEST)
-                .detail("The parameters named in errors have to be corrected.")
-                .errors(vec![error])
+            query::wrong("after", "must come from a Link header for the same sort and filters")
         })
     }
 
@@ -148,12 +142,13 @@ fn sort(query: &mut Query) -> Option<Sort> {
 }
 
 fn filters(query: &mut Query) -> Filters {
-    Filters {
-        name: name(query),
-        email: email(query),
-        born_from: day(query, "dateOfBirthFrom"),
-        born_to: day(query, "dateOfBirthTo"),
+    let (name, email) = (name(query), email(query));
+    let (born_from, born_to) = (day(query, "dateOfBirthFrom"), day(query, "dateOfBirthTo"));
+    // Nobody can be born then, and an empty list would say that nobody was.
+    if born_from.zip(born_to).is_some_and(|(from, to)| from > to) {
+        query.fail::<()>("dateOfBirthTo", "must not be before dateOfBirthFrom");
     }
+    Filters { name, email, born_from, born_to }
 }
 
 /// A beginning may end where a joiner would have stood inside a word: joiners are not looked for.
@@ -183,6 +178,7 @@ fn day(query: &mut Query, name: &str) -> Option<NaiveDate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kit::problem::BAD_REQUEST;
     use proptest::prelude::*;
 
     const ID: &str = "123e4567-e89b-12d3-a456-426614174000";
@@ -215,6 +211,8 @@ mod tests {
         check("name=a&name=b", false);
         check("dateOfBirthFrom=2000", false);
         check("dateOfBirthTo=2000-02-30", false);
+        check("dateOfBirthFrom=2000-02-28&dateOfBirthTo=2000-02-28", true);
+        check("dateOfBirthFrom=2000-02-29&dateOfBirthTo=2000-02-28", false);
         check("offset=3", false);
         check("after=a&after=b", false);
     }

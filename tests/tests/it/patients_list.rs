@@ -130,7 +130,6 @@ async fn dates_of_birth_are_found_by_range_with_both_ends() {
     assert_eq!(count(&format!("&{FROM}=1950-01-02")).await, 2);
     assert_eq!(count(&format!("&{TO}=1950-01-02")).await, 2);
     assert_eq!(count(&format!("&{FROM}=1950-01-02&{TO}=1950-01-02")).await, 1);
-    assert_eq!(count(&format!("&{FROM}=1950-01-03&{TO}=1950-01-01")).await, 0);
 }
 
 /// The parameters of the range.
@@ -156,6 +155,8 @@ async fn bad_parameters_are_400() {
         "after=%00",
         "dateOfBirthFrom=1985-02-30",
         "dateOfBirthTo=tomorrow",
+        // Nobody can be born then, and an empty list would say that nobody was.
+        "dateOfBirthFrom=1950-01-03&dateOfBirthTo=1950-01-01",
         "surprise=1",
         "limit=1&limit=2",
     ] {

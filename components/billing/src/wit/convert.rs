@@ -4,7 +4,6 @@ use crate::bindings::exports::pms::billing::accounts as wit;
 use crate::bindings::pms::common::types::{Error, FieldViolation};
 use crate::failure::{Failure, Refusal};
 use crate::model::{Account, Entry, Kind, Money, Status};
-use crate::paging;
 use crate::store::Statement;
 
 pub(super) fn account(account: Account) -> wit::Account {
@@ -39,13 +38,11 @@ pub(super) fn entry(entry: Entry) -> wit::Entry {
     }
 }
 
-pub(super) fn statement(statement: Statement) -> wit::Statement {
+pub(super) fn statement(statement: Statement, next: String) -> wit::Statement {
     let Statement { account: of, entries } = statement;
-    let last = entries.items.last().filter(|_| entries.more);
-    let next = last.map(|entry| paging::after_entry(&of.id, entry.account_version));
     wit::Statement {
         account: account(of),
-        next: next.unwrap_or_default(),
+        next,
         entries: entries.items.into_iter().map(entry).collect(),
     }
 }

@@ -13,14 +13,12 @@ mod list;
 mod read;
 mod refusal;
 mod replace;
-mod seal;
 
 pub(crate) use create::{Made, create};
 pub(crate) use delete::delete;
 pub(crate) use list::{Position, list};
 pub(crate) use read::read;
 pub(crate) use replace::replace;
-pub(crate) use seal::seal;
 
 use kit::database::Fault;
 
