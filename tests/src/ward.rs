@@ -221,6 +221,15 @@ impl Ward {
         Database::open(&self.state(), service).await
     }
 
+    /// A connection to a service's database as the superuser of the PostgreSQL that ward runs, for
+    /// what the service's own role may not do.
+    pub async fn administrator(&self, service: &str) -> Database {
+        let url = self.database_url(service);
+        let place = url.split('@').nth(1).expect("an address");
+        let url = format!("postgres://postgres:{}@{place}", self.superuser_password());
+        Database::at(&url).await
+    }
+
     /// A connection to the database that events go through.
     pub async fn event_log(&self) -> Database {
         Database::open(&self.state(), "events").await

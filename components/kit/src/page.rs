@@ -1,4 +1,4 @@
-//! Paging: how many, and how the next page is linked. Where a page goes on is [sealed](crate::seal).
+//! Paging: how many, and how the next page is linked. Where it goes on is [sealed](crate::seal).
 
 use http::HeaderValue;
 

@@ -4,8 +4,8 @@
 //! A text is stored in Unicode's form NFC, so that what looks the same is the same; white space of
 //! any kind and length is one blank, and there is none at the ends. Refused is what nobody sees
 //! (control and format characters, fillers), what turns the direction of writing, and what has no
-//! agreed meaning (unassigned, private, no characters at all) or stands for what was lost on the way
-//! (U+FFFD, U+FFFC). What scripts need stays: combining
+//! agreed meaning (unassigned, private, no characters at all) or stands for what was lost (U+FFFD,
+//! U+FFFC). What scripts need stays: combining
 //! marks, the joiners of Persian and Indic writing, and selectors of variants.
 
 use unicode_normalization::UnicodeNormalization;

@@ -27,4 +27,7 @@ pub use install::{ensure_installed, how_to_install};
 pub use lock::StateLock;
 pub use modes::keeps_modes;
 pub use postgres::{ClusterState, Options, Origin, Postgres, Progress, quiet};
-pub use provision::{ExistingRole, database_url, ensure_database, generate_password};
+pub use provision::{
+    ExistingRole, Owner, database_url, ensure_database, generate_password, owner_of,
+    quote_identifier,
+};

@@ -18,7 +18,7 @@ use crate::install::ensure_installed;
 use crate::lock::StateLock;
 use crate::place::{self, ClusterFiles};
 use crate::postmaster::{self, Server, is_ours};
-use crate::provision::{self, ExistingRole};
+use crate::provision::{self, ExistingRole, Owner};
 use crate::supervisor::{Launch, LogTail, StopRequest, supervise};
 
 /// Told, one line at a time, what is going on.
@@ -171,7 +171,8 @@ impl Postgres {
         password: &str,
     ) -> Result<String, EmbeddedError> {
         let client = self.client().await?;
-        provision::ensure_database(&client, name, password, ExistingRole::SetPassword).await?;
+        let (existing, owner) = (ExistingRole::SetPassword, Owner::Itself);
+        provision::ensure_database(&client, name, password, existing, owner).await?;
         Ok(provision::database_url(&self.host(), name, password, name))
     }
 

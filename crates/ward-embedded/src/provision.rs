@@ -1,5 +1,6 @@
-//! Databases and roles: one of each per service, by the same name. Works on any server, the
-//! embedded one or one given by address. Passwords travel as SCRAM verifiers, so that no server
+//! Databases and roles: one of each per service, by the same name, and a role that owns what is in
+//! the database where the one that serves shall not. Works on any server, the embedded one or one
+//! given by address. Passwords travel as SCRAM verifiers, so that no server
 //! log can have them.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -28,17 +29,35 @@ pub enum ExistingRole {
     KeepPassword,
 }
 
-/// Makes sure that a role `name` exists, may log in, and owns a database `name` that nobody else
-/// may connect to. `admin` may create both. Safe to call from several processes at once and again.
+/// Who owns a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The role that logs in.
+    Itself,
+    /// [`owner_of`] it, as whom nobody logs in: an administrator takes that role on to migrate. Who
+    /// serves cannot undo what protects its tables.
+    Apart,
+}
+
+/// The role that owns a database [apart](Owner::Apart). PostgreSQL cuts names at 63 bytes.
+#[must_use]
+pub fn owner_of(name: &str) -> String {
+    format!("{name}_owner")
+}
+
+/// Makes sure that a role `name` exists and may log in, and a database `name` to which nobody else
+/// may connect. `admin` may create both. Safe to call from several processes at once and again. A
+/// database that is there keeps its owner.
 pub async fn ensure_database(
     admin: &Client,
     name: &str,
     password: &str,
     existing: ExistingRole,
+    owner: Owner,
 ) -> Result<(), EmbeddedError> {
     // CREATE DATABASE knows no IF NOT EXISTS and several wards may be starting.
     lock(admin, name).await?;
-    let result = ensure_locked(admin, name, password, existing).await;
+    let result = ensure_locked(admin, name, password, existing, owner).await;
     admin.execute("SELECT pg_advisory_unlock(hashtext('ward'), hashtext($1))", &[&name]).await?;
     result
 }
@@ -73,6 +92,7 @@ async fn ensure_locked(
     name: &str,
     password: &str,
     existing: ExistingRole,
+    owner: Owner,
 ) -> Result<(), EmbeddedError> {
     let role = quote_identifier(name);
     let verifier = postgres_protocol::password::scram_sha_256(password.as_bytes());
@@ -82,20 +102,29 @@ async fn ensure_locked(
         let sql = format!("{verb} ROLE {role} LOGIN NOSUPERUSER PASSWORD '{verifier}'");
         admin.batch_execute(&sql).await?;
     }
-    if !exists(admin, "SELECT 1 FROM pg_database WHERE datname = $1", name).await? {
-        // An administrator who is no superuser may give away only to roles it is a member of.
-        let superuser = exists(
-            admin,
-            "SELECT 1 FROM pg_roles WHERE rolname = current_user AND rolsuper AND $1 <> ''",
-            name,
-        )
-        .await?;
-        if !superuser {
-            admin.batch_execute(&format!("GRANT {role} TO CURRENT_USER")).await?;
-        }
-        admin.batch_execute(&format!("CREATE DATABASE {role} OWNER {role}")).await?;
+    let owner = match owner {
+        Owner::Itself => name.to_owned(),
+        Owner::Apart => owner_of(name),
+    };
+    let owning = quote_identifier(&owner);
+    if !exists(admin, "SELECT 1 FROM pg_roles WHERE rolname = $1", &owner).await? {
+        admin.batch_execute(&format!("CREATE ROLE {owning} NOLOGIN NOSUPERUSER")).await?;
     }
-    admin.batch_execute(&format!("REVOKE CONNECT ON DATABASE {role} FROM PUBLIC")).await?;
+    // An administrator who is no superuser may act only for roles it is a member of.
+    for member in [name, &owner] {
+        let sql = "SELECT 1 FROM pg_roles WHERE rolname = $1 AND pg_has_role(oid, 'MEMBER')";
+        if !exists(admin, sql, member).await? {
+            let member = quote_identifier(member);
+            admin.batch_execute(&format!("GRANT {member} TO CURRENT_USER")).await?;
+        }
+    }
+    if !exists(admin, "SELECT 1 FROM pg_database WHERE datname = $1", name).await? {
+        admin.batch_execute(&format!("CREATE DATABASE {role} OWNER {owning}")).await?;
+    }
+    let closed = format!(
+        "GRANT CONNECT ON DATABASE {role} TO {role}; REVOKE CONNECT ON DATABASE {role} FROM PUBLIC"
+    );
+    admin.batch_execute(&closed).await?;
     Ok(())
 }
 
@@ -120,7 +149,9 @@ fn escape(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
 }
 
-fn quote_identifier(name: &str) -> String {
+/// A name as SQL takes it whatever is in it.
+#[must_use]
+pub fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

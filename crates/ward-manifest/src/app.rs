@@ -344,4 +344,8 @@ pub struct Database {
     pub migrations: PathBuf,
     /// SQL file with demo data for an empty database, if there is one.
     pub demo: Option<PathBuf>,
+    /// Tables into which the role that serves may write, and in which it may change nothing.
+    pub append_only: Vec<String>,
+    /// Tables that the role that serves may only read.
+    pub read_only: Vec<String>,
 }

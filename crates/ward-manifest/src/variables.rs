@@ -333,15 +333,15 @@ fn not_listed(app: &App, name: &str, Value { text, source }: &Value) -> Option<F
         return None;
     }
     let given = match source {
-        Source::Override => "given with --variable".to_owned(),
-        Source::Provider(index) => format!("given by [[variables_provider]] number {}", index + 1),
+        Source::Override => "from --variable".to_owned(),
+        Source::Provider(index) => format!("from [[variables_provider]] number {}", index + 1),
         Source::Environment => {
             let key = name.to_ascii_uppercase();
-            format!("given as {ENVIRONMENT_PREFIX}_{key} in the environment or the .env file")
+            format!("from {ENVIRONMENT_PREFIX}_{key} in the environment or the .env file")
         }
         Source::Default => "its default".to_owned(),
     };
-    let problem = format!("the value of the variable `{name}`, {given}, is none that it may have");
+    let problem = format!("the value of `{name}` ({given}) is none that it may have");
     Some(declared(app, name, problem, format!("it is one of {}", listed.join(", "))))
 }
 

@@ -76,8 +76,8 @@ pub(crate) const ADMISSION_WAITING_MAX: usize = 1024;
 pub(crate) const ADMISSION_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// How long work counts at least that was abandoned: ten times what a login takes. Without it 100
-/// sockets that were closed as soon as they had sent one began several hundred a second; with 100 ms
-/// the logins of one address that took all of them back still kept half a processor busy.
+/// sockets that were closed as soon as they had sent one began several hundred a second; with
+/// 100 ms the logins of one address that took all of them back kept half a processor busy.
 pub(crate) const ADMISSION_ABANDONED_MIN: Duration = Duration::from_millis(250);
 
 /// How long opening a database connection takes in all: waiting for one that comes free, and making

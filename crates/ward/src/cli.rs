@@ -57,6 +57,9 @@ pub(crate) enum Command {
     Wit(WitCommand),
     /// Look at events, send some, and move their consumers
     Events(Box<EventsArgs>),
+    /// Look whether audit logs are as they were written
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Print a script that completes ward's commands and options in a shell
     Completions(CompletionsArgs),
 }
@@ -207,6 +210,27 @@ pub(crate) struct BuildArgs {
 /// `ward migrate`
 #[derive(Debug, Args)]
 pub(crate) struct MigrateArgs {
+    #[command(flatten)]
+    pub(crate) from: FromArgs,
+
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// `ward audit`
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Go over every row of every service's audit log, and name the first that is not as it was
+    /// written
+    Verify(AuditVerifyArgs),
+}
+
+/// `ward audit verify`
+#[derive(Debug, Args)]
+pub(crate) struct AuditVerifyArgs {
     #[command(flatten)]
     pub(crate) from: FromArgs,
 

@@ -3,6 +3,7 @@
 //! below do.
 
 mod application;
+mod audit_chain;
 mod cli;
 mod commands;
 mod database;
@@ -17,6 +18,7 @@ mod logging;
 mod metrics;
 mod migrations;
 mod output;
+mod owner;
 mod ports;
 mod progress;
 mod provision;

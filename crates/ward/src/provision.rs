@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ward_embedded::{ExistingRole, Options, Origin, Postgres, StateLock, ensure_database};
+use tokio_postgres::Client;
+use ward_embedded::{ExistingRole, Options, Origin, Owner, Postgres, StateLock, ensure_database};
 use ward_manifest::{Database, KafkaSettings};
 use ward_postgres::{Address, Endpoint};
 
@@ -27,10 +28,21 @@ const SERVER_VERSION_MIN: i32 = 150_000;
 pub(crate) struct Provision {
     /// Values by variable.
     pub(crate) values: BTreeMap<String, String>,
+    /// The administrator's address of each service's database that ward has made, by its name.
+    pub(crate) administrators: BTreeMap<String, String>,
     /// The address of the embedded event log's database, where events go through that.
     pub(crate) event_log: Option<String>,
     /// What keeps the state directory ours.
     backing: Backing,
+}
+
+/// What was made on a server.
+#[derive(Default)]
+struct Made {
+    /// As [`Provision::values`].
+    values: BTreeMap<String, String>,
+    /// As [`Provision::administrators`].
+    administrators: BTreeMap<String, String>,
 }
 
 /// Either has the lock of the state directory.
@@ -52,8 +64,11 @@ impl Provision {
         let pairs = keys::missing(application, &given)?;
         let missing: Vec<_> =
             databases.iter().copied().filter(|d| !given.contains(&d.variable)).collect();
-        let (mut values, backing) = match (missing.is_empty(), admin_url) {
-            (true, _) => (given_host(application, &databases, &given)?, lock(application)?),
+        let (Made { mut values, administrators }, backing) = match (missing.is_empty(), admin_url) {
+            (true, _) => {
+                let values = given_host(application, &databases, &given)?;
+                (Made { values, ..Made::default() }, lock(application)?)
+            }
             (false, Some(url)) => on_server(application, &missing, url, progress).await?,
             (false, None) => embedded(application, &missing, progress).await?,
         };
@@ -77,7 +92,7 @@ impl Provision {
             let brokers = kafka.and_then(KafkaSettings::broker_variable);
             values.extend(brokers.map(|variable| (variable, String::new())));
         }
-        Ok(Self { values, event_log, backing })
+        Ok(Self { values, administrators, event_log, backing })
     }
 
     /// Stops what was started.
@@ -114,12 +129,14 @@ async fn event_log(
     let url = match (backing, config.database_url.as_deref()) {
         (Backing::Embedded(server), _) => {
             let client = server.client().await?;
-            ensure_database(&client, EVENT_LOG, &password, ExistingRole::SetPassword).await?;
+            let existing = ExistingRole::SetPassword;
+            ensure_database(&client, EVENT_LOG, &password, existing, Owner::Itself).await?;
             local_url(server, EVENT_LOG, &password)
         }
         (Backing::Elsewhere { .. }, Some(admin_url)) => {
             let admin = connect(admin_url).await?;
-            ensure_database(&admin, EVENT_LOG, &password, ExistingRole::KeepPassword).await?;
+            let existing = ExistingRole::KeepPassword;
+            ensure_database(&admin, EVENT_LOG, &password, existing, Owner::Itself).await?;
             address(admin_url)?.for_role(EVENT_LOG, &password)
         }
         (Backing::Elsewhere { .. }, None) => {
@@ -138,6 +155,38 @@ async fn event_log(
 /// would not has no value, or any has one that it may not have.
 pub(crate) fn given(application: &Application) -> Result<BTreeSet<String>, Failure> {
     application.given(&wanted_names(application, &application.databases()))
+}
+
+/// The addresses of the services' databases by their variables: what the user gives, and what was
+/// made, now or by a ward that is running.
+pub(crate) fn addresses(
+    application: &Application,
+    provision: Option<&Provision>,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let databases = application.databases();
+    let mut values: BTreeMap<String, String> = wanted_names(application, &databases)
+        .into_iter()
+        .map(|name| (name, String::new()))
+        .collect();
+    match provision {
+        Some(provision) => values.extend(provision.values.clone()),
+        None => {
+            let secrets = Secrets::load(&application.state)?;
+            let known = databases.iter().filter_map(|database| {
+                Some((database.variable.clone(), secrets.url(&database.name)?.to_owned()))
+            });
+            values.extend(known);
+        }
+    }
+    for name in given(application)? {
+        values.remove(&name);
+    }
+    let variables = application.variables(&values)?;
+    let address = |database: &&Database| {
+        let url = variables.app_value(&database.variable).filter(|url| !url.is_empty())?;
+        Some((database.variable.clone(), url.to_owned()))
+    };
+    Ok(databases.iter().filter_map(address).collect())
 }
 
 /// The variables ward can fill in: the databases', their host, and the key pairs.
@@ -182,7 +231,7 @@ async fn embedded(
     application: &Application,
     databases: &[&Database],
     progress: Progress,
-) -> Result<(BTreeMap<String, String>, Backing), Failure> {
+) -> Result<(Made, Backing), Failure> {
     let phase = progress.phase("starting PostgreSQL");
     let state = application.state.clone();
     let options = Options { state, install: true, progress: phase.notes() };
@@ -194,7 +243,7 @@ async fn embedded(
     };
     phase.done(&format!("PostgreSQL {} {how}", server.version()));
     match roles(application, databases, &server).await {
-        Ok(values) => Ok((values, Backing::Embedded(server))),
+        Ok(made) => Ok((made, Backing::Embedded(server))),
         Err(failure) => {
             server.stop().await?;
             Err(failure)
@@ -206,19 +255,35 @@ async fn roles(
     application: &Application,
     databases: &[&Database],
     server: &Postgres,
-) -> Result<BTreeMap<String, String>, Failure> {
-    let mut secrets = Secrets::load(&application.state)?;
-    let mut values = host_value(application, server.host());
+) -> Result<Made, Failure> {
+    let admin_url = address(&server.admin_url())?;
     let client = server.client().await?;
+    let (host, existing) = (server.host(), ExistingRole::SetPassword);
+    let url = |name: &str, password: &str| local_url(server, name, password);
+    make(application, databases, (&client, &admin_url, existing), host, url).await
+}
+
+/// Makes the databases and roles, by way of an administrator; `url` is a role's address.
+async fn make(
+    application: &Application,
+    databases: &[&Database],
+    (admin, admin_url, existing): (&Client, &Address, ExistingRole),
+    host: String,
+    url: impl Fn(&str, &str) -> String,
+) -> Result<Made, Failure> {
+    let mut secrets = Secrets::load(&application.state)?;
+    let values = host_value(application, host);
+    let mut made = Made { values, ..Made::default() };
     for database in databases {
         let name = &database.name;
         let password = secrets.password(name)?;
-        ensure_database(&client, name, &password, ExistingRole::SetPassword).await?;
-        let url = local_url(server, name, &password);
+        ensure_database(admin, name, &password, existing, Owner::Apart).await?;
+        let url = url(name, &password);
         secrets.remember_url(name, &url)?;
-        values.insert(database.variable.clone(), url);
+        made.values.insert(database.variable.clone(), url);
+        made.administrators.insert(name.clone(), admin_url.for_database(name));
     }
-    Ok(values)
+    Ok(made)
 }
 
 /// The address of a role's database on the embedded server.
@@ -233,7 +298,7 @@ async fn on_server(
     databases: &[&Database],
     admin_url: &str,
     progress: Progress,
-) -> Result<(BTreeMap<String, String>, Backing), Failure> {
+) -> Result<(Made, Backing), Failure> {
     let address = address(admin_url)?;
     let host = hosts(&address).ok_or_else(|| {
         Failure::new("--database-url names a Unix socket, which components cannot use")
@@ -243,22 +308,15 @@ async fn on_server(
     let phase = progress.phase("reaching PostgreSQL");
     let admin = connect(admin_url).await?;
     check_version(&admin).await?;
-    let mut secrets = Secrets::load(&application.state)?;
-    let mut values = host_value(application, host.clone());
-    for database in databases {
-        let name = &database.name;
-        let password = secrets.password(name)?;
-        ensure_database(&admin, name, &password, ExistingRole::KeepPassword).await?;
-        let url = address.for_role(name, &password);
-        secrets.remember_url(name, &url)?;
-        values.insert(database.variable.clone(), url);
-    }
+    let administrator = (&admin, &address, ExistingRole::KeepPassword);
+    let url = |name: &str, password: &str| address.for_role(name, password);
+    let made = make(application, databases, administrator, host.clone(), url).await?;
     phase.done(&format!("PostgreSQL at {host} ready"));
-    Ok((values, backing))
+    Ok((made, backing))
 }
 
 /// Refuses servers that are too old, by their own word.
-pub(crate) async fn check_version(client: &tokio_postgres::Client) -> Result<String, Failure> {
+pub(crate) async fn check_version(client: &Client) -> Result<String, Failure> {
     let sql =
         "SELECT current_setting('server_version_num')::int, current_setting('server_version')";
     let row = client

@@ -37,7 +37,7 @@ pub(crate) struct Page {
     pub(crate) next: Option<Position>,
 }
 
-/// The patients of a page. The audit row says how many were shown, not which were looked for.
+/// The patients of a page. The audit row says who was shown, not who was looked for.
 pub(crate) async fn list(
     database: &Database,
     access: &Access<'_>,
@@ -121,9 +121,10 @@ impl Statement {
              {key} AS key FROM patients WHERE deleted_at IS NULL{conditions} \
              ORDER BY {key} {direction}, id {direction} LIMIT {most}) ordered LIMIT $5::bigint), \
              noted AS (INSERT INTO audit_log \
-             (actor, role, token_id, request_id, action, row_count, outcome) \
+             (actor, role, token_id, request_id, action, row_count, shown, outcome) \
              SELECT $1::uuid, $2::text, $3::text, $4::text, 'LIST', \
-             least(count(*), $5::bigint - 1), 'SUCCESS' FROM page) \
+             least(count(*), $5::bigint - 1), (array_agg(id ORDER BY page.key {direction}, \
+             id {direction}))[:($5::bigint - 1)::integer], 'SUCCESS' FROM page) \
              SELECT {columns}, created, updated, key::text AS position FROM page \
              ORDER BY page.key {direction}, id {direction}"
         )

@@ -271,14 +271,14 @@ fn read_database(
     variable: Option<&Text<'_>>,
     root: &Path,
 ) -> Option<Database> {
-    section.only(&["name", "variable", "migrations", "demo"]);
+    section.only(&["name", "variable", "migrations", "demo", "append_only", "read_only"]);
     let name = section.required_text("name");
     let migrations = section.required_text("migrations");
     let demo = section.text("demo").map(|demo| root.join(demo.value));
     let name = name?;
     if !is_database_name(name.value) {
         let problem = format!("{:?} cannot name a database and a role", name.value);
-        let help = "use lower-case letters, digits and underscores, a letter first, 63 at most";
+        let help = "use lower-case letters, digits and underscores, a letter first, 57 at most";
         section.report.error_help(&name.span, problem, help.to_owned());
     }
     Some(Database {
@@ -286,13 +286,29 @@ fn read_database(
         variable: variable?.value.to_owned(),
         migrations: root.join(migrations?.value),
         demo,
+        append_only: tables(section, "append_only"),
+        read_only: tables(section, "read_only"),
     })
 }
 
-/// Names that need no quotes in SQL: PostgreSQL cuts identifiers at 63 bytes.
+/// Names of tables.
+fn tables(section: &Section<'_>, key: &str) -> Vec<String> {
+    let named = |text: &Text<'_>| {
+        if !is_database_name(text.value) {
+            let problem = format!("{:?} cannot name a table in `{key}`", text.value);
+            let help = "write the names of tables in the schema public, without quotes";
+            section.report.error_help(&text.span, problem, help.to_owned());
+        }
+        text.value.to_owned()
+    };
+    section.texts(key).iter().map(named).collect()
+}
+
+/// Names that need no quotes in SQL: PostgreSQL cuts identifiers at 63 bytes, and the role that
+/// owns a database has six more.
 fn is_database_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    name.len() <= 63
+    name.len() <= 57
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(allowed)
 }

@@ -203,7 +203,7 @@ fn a_value_is_one_of_those_that_are_listed() -> Result<(), Failure> {
         check(
             other,
             expect![[r#"
-                spin.toml:7:1: the value of the variable `name`, given with --variable, is none that it may have
+                spin.toml:7:1: the value of `name` (from --variable) is none that it may have
                   7 | name = { default = "from the manifest" }
                   help: it is one of me, you"#]],
         );
@@ -213,16 +213,16 @@ fn a_value_is_one_of_those_that_are_listed() -> Result<(), Failure> {
         found.err().map(|findings| findings.to_string()).unwrap_or_default()
     };
     let given = |found: &str, how: &str| {
-        assert!(found.contains(&format!("`name`, {how}, is none")), "{found}");
+        assert!(found.contains(&format!("`name` ({how}) is none")), "{found}");
     };
     let none = RuntimeConfig { dotenv_path: None, ..RuntimeConfig::default() };
     given(&found(&none, &[]), "its default");
     let environment = [("SPIN_VARIABLE_NAME", "x")];
-    let how = "given as SPIN_VARIABLE_NAME in the environment or the .env file";
+    let how = "from SPIN_VARIABLE_NAME in the environment or the .env file";
     given(&found(&none, &environment), how);
     let provider = VariablesProvider::Static { values: map(&[("name", "x")]) };
     let config = RuntimeConfig { variables_providers: vec![provider], ..none };
-    given(&found(&config, &[]), "given by [[variables_provider]] number 1");
+    given(&found(&config, &[]), "from [[variables_provider]] number 1");
     Ok(())
 }
 

@@ -17,7 +17,9 @@ pub(crate) fn run(args: &MigrateArgs) -> Result<ExitCode, Failure> {
     super::runtime()?.block_on(async {
         let provision = Provision::new(&application, &args.config, progress).await?;
         let migrated = match application.variables(&provision.values) {
-            Ok(variables) => schema::prepare(&application, &variables, false, progress).await,
+            Ok(variables) => {
+                schema::prepare(&application, &variables, &provision, false, progress).await
+            }
             Err(failure) => Err(failure),
         };
         migrated.and(provision.stop(progress).await)

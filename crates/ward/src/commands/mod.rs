@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod app;
+mod audit;
 mod build;
 mod completions;
 mod doctor;
@@ -19,6 +20,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Up(args) => up::run(&args),
         Command::Build(args) => build::run(&args),
+        Command::Audit(command) => audit::run(&command),
         Command::Migrate(args) => migrate::run(&args),
         Command::App(args) => app::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -131,7 +131,13 @@ impl Up<'_> {
         let variables = Arc::new(self.application.variables(&provision.values)?);
         let written = Written::of(&self.application.app);
         let (migrated, loaded) = tokio::join!(
-            schema::prepare(&self.application, &variables, self.args.demo, self.progress),
+            schema::prepare(
+                &self.application,
+                &variables,
+                provision,
+                self.args.demo,
+                self.progress
+            ),
             self.load(variables.clone(), &written),
         );
         migrated?;
