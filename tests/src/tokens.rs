@@ -31,7 +31,31 @@ impl Forge {
 
     /// An EdDSA token with these claims.
     pub fn sign(&self, claims: &Value) -> String {
-        self.sign_with_header(&json!({"alg": "EdDSA", "typ": "JWT"}), claims)
+        self.sign_with_header(&self.header(), claims)
+    }
+
+    /// The header of a good token.
+    pub fn header(&self) -> Value {
+        json!({"alg": "EdDSA", "typ": "JWT", "kid": self.kid()})
+    }
+
+    /// The header of a good token with one member set, or taken away where `value` is null.
+    pub fn header_with(&self, member: &str, value: Value) -> Value {
+        let mut header = self.header();
+        if let Some(members) = header.as_object_mut() {
+            match value {
+                Value::Null => members.remove(member),
+                value => members.insert(member.to_owned(), value),
+            };
+        }
+        header
+    }
+
+    /// The name of the key: its thumbprint, by RFC 7638 and RFC 8037.
+    pub fn kid(&self) -> String {
+        let x = URL_SAFE_NO_PAD.encode(self.keys.pk.as_ref());
+        let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
+        URL_SAFE_NO_PAD.encode(hmac_sha256::Hash::hash(members.as_bytes()))
     }
 
     /// A token with these claims and any header, signed with this key whatever the header says.
@@ -44,14 +68,14 @@ impl Forge {
     /// A token "signed" with HMAC-SHA-256 under the text of the public key: the classic confusion
     /// of a verifier that lets the token choose the algorithm.
     pub fn sign_hs256_with_public_key(&self, claims: &Value) -> String {
-        let signed = signing_input(&json!({"alg": "HS256", "typ": "JWT"}), claims);
+        let signed = signing_input(&self.header_with("alg", "HS256".into()), claims);
         let mac = hmac_sha256::HMAC::mac(signed.as_bytes(), self.public_pem().as_bytes());
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac))
     }
 
     /// An unsigned token, `alg` as given (`none` and its spellings).
-    pub fn unsigned(alg: &str, claims: &Value) -> String {
-        format!("{}.", signing_input(&json!({"alg": alg, "typ": "JWT"}), claims))
+    pub fn unsigned(&self, alg: &str, claims: &Value) -> String {
+        format!("{}.", signing_input(&self.header_with("alg", alg.into()), claims))
     }
 }
 
@@ -69,6 +93,8 @@ pub fn claims() -> Value {
         "aud": "ward",
         "sub": Uuid::new_v4().to_string(),
         "role": "ADMIN",
+        "scope": "",
+        "sid": Uuid::new_v4().to_string(),
         "jti": Uuid::new_v4().to_string(),
         "iat": now,
         "exp": now + 900,

@@ -1,7 +1,7 @@
 //! Hands a request on to the component behind, with its identity headers replaced, and the answer
 //! back. Bodies are passed as handles: their bytes and trailers never enter this component.
 
-use kit::identity::{TOKEN_ID, USER_ID, USER_ROLE};
+use kit::identity::{SESSION_ID, TOKEN_ID, USER_ID, USER_ROLE};
 use spin_sdk::http;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, HeaderError, Request, Response};
 use spin_sdk::wasip3::wit_future;
@@ -29,6 +29,7 @@ fn named(headers: &Fields, identity: &Identity) -> Result<Fields, HeaderError> {
     set(USER_ID, &identity.subject.to_string())?;
     set(USER_ROLE, identity.role.as_str())?;
     set(TOKEN_ID, &identity.token_id.to_string())?;
+    set(SESSION_ID, &identity.session.to_string())?;
     Ok(headers)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use token::{Role, Settings, Signer, Trust};
+use token::{Grant, Role, Scopes, Settings, Signer, Trust};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tonic::codec::CompressionEncoding;
@@ -267,7 +267,9 @@ pub(crate) fn authorized(what: &str, authorization: &str) -> Request<Question> {
 pub(crate) fn token(key: usize, issuer: &str, audience: &str, issued_at: u64) -> String {
     let signer = Signer::new(&pem("PRIVATE", PRIVATE[key]), issuer, audience).unwrap();
     let role = Role::parse("ADMIN").unwrap();
-    signer.sign(SUBJECT, role, TOKEN_ID, issued_at).unwrap().0
+    let (scopes, session) = (Scopes::default(), Uuid::from_u128(10));
+    let grant = Grant { subject: SUBJECT, role, scopes, session, token_id: TOKEN_ID };
+    signer.sign(grant, issued_at).unwrap().0
 }
 
 /// A token that is good.
