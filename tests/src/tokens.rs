@@ -1,6 +1,7 @@
 //! Tokens made by the tests, honest and forged: ward is started with a key pair the tests know, so
 //! an expired or misdirected token can be signed instead of waited for.
 
+use crate::roles;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_compact::{KeyPair, Seed};
@@ -85,15 +86,21 @@ impl Default for Forge {
     }
 }
 
-/// The claims of a good token: fifteen minutes from now, an ADMIN, the default issuer and audience.
+/// The claims of a good token of an ADMIN.
 pub fn claims() -> Value {
+    claims_of("ADMIN")
+}
+
+/// The claims of a good token of this role, and of nobody else's: fifteen minutes from now, the
+/// default issuer and audience.
+pub fn claims_of(role: &str) -> Value {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
     json!({
         "iss": "https://ward.local/auth",
         "aud": "ward",
         "sub": Uuid::new_v4().to_string(),
-        "role": "ADMIN",
-        "scope": "",
+        "role": role,
+        "scope": roles::scope(role),
         "sid": Uuid::new_v4().to_string(),
         "jti": Uuid::new_v4().to_string(),
         "iat": now,

@@ -105,7 +105,8 @@ async fn log_in(request_id: Option<&str>, given: &Credentials) -> Result<Option<
     let subject = Uuid::parse_str(&user.id).map_err(|_| Failure::Other("user-id"))?;
     let role = Role::parse(&user.role).ok_or(Failure::Other("user-role"))?;
     let token_id = Uuid::new_v4();
-    let (scopes, session) = (Scopes::default(), Uuid::new_v4());
+    let scopes = Scopes::parse(&policy::scopes(role.as_str()).join(" "));
+    let (scopes, session) = (scopes.ok_or(Failure::Other("scopes"))?, Uuid::new_v4());
     let grant = Grant { subject, role, scopes, session, token_id };
     let signed = signer.sign(grant, settings::now());
     let (token, _) = signed.map_err(|_| Failure::Other("sign"))?;

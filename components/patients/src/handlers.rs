@@ -91,7 +91,7 @@ pub(crate) async fn create<B: Incoming>(
     };
     let made = made.await.map_err(failed(call))?;
     let Made { patient, earlier } = made.map_err(refused(call))?;
-    let billing = billing::open(&access, &patient).await;
+    let billing = billing::open(&access, &patient.id).await;
     let created = Created { patient: &patient, billing, earlier_ids: &earlier };
     let mut answer = reply::json(StatusCode::CREATED, &created);
     answer.headers_mut().insert(ETAG, etag::of(patient.version));

@@ -43,6 +43,7 @@ mod protocol;
 mod races;
 mod reports;
 mod restart;
+mod roles;
 mod texts;
 mod tidy;
 mod tidy_names;
