@@ -93,6 +93,7 @@ mod tests {
         check("GET", "/api/patients/x/y", true, (404, None));
         check("GET", "/api/patients/x", true, (400, None));
         check("PUT", "/api/patients/%00", true, (400, None));
+        check("DELETE", id, true, (428, None));
         check("DELETE", "/api/patients/1", true, (400, None));
         check("OPTIONS", "/api/patients", true, (204, Some(COLLECTION_METHODS)));
         check("OPTIONS", id, true, (204, Some(PATIENT_METHODS)));
@@ -102,7 +103,7 @@ mod tests {
         check("PURGE", "/api/patients/x", true, (405, Some(PATIENT_METHODS)));
         check("GET", "/api/patients?colour=red", true, (400, None));
         check("POST", "/api/patients", true, (415, None));
-        check("PUT", id, true, (415, None));
+        check("PUT", id, true, (428, None));
     }
 
     #[test]
