@@ -92,9 +92,7 @@ async fn a_doctor_breaks_the_glass_with_a_reason_that_stays() {
     let query = "SELECT action, outcome, break_glass FROM audit_log \
                  WHERE actor = $1::text::uuid ORDER BY seq";
     let rows = ward.database("patients").await.rows(query, &[&user]).await;
-    let row = |action: &str, outcome: &str, reason: Value| {
-        json!({"action": action, "outcome": outcome, "break_glass": reason})
-    };
+    let row = |action: &str, outcome: &str, reason: Value| json!({"action": action, "outcome": outcome, "break_glass": reason});
     let expected = [
         row("READ", "DENIED", Value::Null),
         row("READ", "SUCCESS", json!("ETREAT")),
