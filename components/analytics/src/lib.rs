@@ -19,8 +19,10 @@ use http::StatusCode;
 use kit::database::{Database, Fault};
 use kit::route::{self, Answers, Call};
 use kit::{Problem, Reply};
+use policy::scopes::PATIENT_RESTRICT;
 use spin_sdk::http::{BoxBody, Request, box_body};
 use spin_sdk::http_service;
+use spin_sdk::pg::ParameterValue;
 
 /// The component's variable with the address of its database. Named after the service, because a
 /// component that it were composed into would have to have it.
@@ -85,6 +87,11 @@ fn failed(call: &Call<'_>) -> impl Fn(Fault) -> Problem {
         call.log_failure(fault.cause());
         Problem::from(&fault)
     }
+}
+
+/// Whether the caller sees what is known of restricted patients, as the value of `$n::boolean`.
+fn sees_restricted(call: &Call<'_>) -> ParameterValue {
+    ParameterValue::Boolean(call.caller.has(PATIENT_RESTRICT))
 }
 
 /// A connection to the service's database.

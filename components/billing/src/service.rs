@@ -12,12 +12,13 @@ use kit::audit::Access;
 use kit::caller::Caller;
 use kit::database::{Database, Fault};
 use kit::email::Rule;
+use policy::scopes::PATIENT_RESTRICT;
 use spin_sdk::variables;
 
 use crate::check;
 use crate::failure::{Failure, Refusal};
 use crate::model::{Account, Entry, Status};
-use crate::store::{self, Booking, Page, Statement, Void, Wish};
+use crate::store::{self, Booking, Page, Restriction, Statement, Viewer, Void, Wish};
 
 /// The variable with the address of the database.
 const DATABASE: &str = "billing_db_url";
@@ -51,14 +52,14 @@ pub(crate) async fn close(caller: &Caller, patient_id: &str) -> Result<Account, 
 /// them, and not stored: what is not kept need not be corrected, exported or erased.
 pub(crate) async fn opened(caller: &Caller, patient_id: &str) -> Result<Account, Failure> {
     let database = Database::open(DATABASE).await?;
-    let found = store::existing(&database, &caller.access(), patient_id, "OPEN").await?;
+    let found = store::existing(&database, &viewer(caller), patient_id, "OPEN").await?;
     Ok(found.ok_or(Refusal::NoPatient)?)
 }
 
 /// The closed account of a patient, for who asks to have it closed.
 pub(crate) async fn closed(caller: &Caller, patient_id: &str) -> Result<Account, Failure> {
     let database = Database::open(DATABASE).await?;
-    let found = store::existing(&database, &caller.access(), patient_id, "CLOSE").await?;
+    let found = store::existing(&database, &viewer(caller), patient_id, "CLOSE").await?;
     let account = found.ok_or(Refusal::NoPatient)?;
     if account.status == Status::Closed { Ok(account) } else { Err(Refusal::PatientLives.into()) }
 }
@@ -70,12 +71,17 @@ pub(crate) struct Wishes {
     pub(crate) open: Vec<Wish>,
     /// No account any more for those who were deleted.
     pub(crate) close: Vec<Wish>,
+    /// Who is restricted, and who is not.
+    pub(crate) restrict: Vec<Restriction>,
 }
 
 /// Opens and closes what is not opened or closed, in nobody's name: the caller's was known when the
 /// event was made.
 pub(crate) async fn settle(mut wishes: Wishes) -> Result<(), Fault> {
-    // Most events of patients ask for nothing here.
+    if !wishes.restrict.is_empty() {
+        store::restrict_all(&Database::open(DATABASE).await?, &wishes.restrict).await?;
+    }
+    // Most events of patients ask for nothing more here.
     if wishes.open.is_empty() && wishes.close.is_empty() {
         return Ok(());
     }
@@ -102,14 +108,14 @@ pub(crate) async fn settle(mut wishes: Wishes) -> Result<(), Fault> {
 /// The account with this id.
 pub(crate) async fn account(caller: &Caller, id: &str) -> Result<Account, Failure> {
     let database = Database::open(DATABASE).await?;
-    let found = store::read(&database, &caller.access(), id).await?;
+    let found = store::read(&database, &viewer(caller), id).await?;
     Ok(found.ok_or(Refusal::NoAccount)?)
 }
 
 /// The account of this patient.
 pub(crate) async fn patient_account(caller: &Caller, id: &str) -> Result<Account, Failure> {
     let database = Database::open(DATABASE).await?;
-    let found = store::read_of_patient(&database, &caller.access(), id).await?;
+    let found = store::read_of_patient(&database, &viewer(caller), id).await?;
     Ok(found.ok_or(Refusal::NoAccount)?)
 }
 
@@ -120,19 +126,19 @@ pub(crate) async fn list(
     after: Option<&str>,
 ) -> Result<Page<Account>, Failure> {
     let database = Database::open(DATABASE).await?;
-    Ok(store::list(&database, &caller.access(), limit, after).await?)
+    Ok(store::list(&database, &viewer(caller), limit, after).await?)
 }
 
 /// Books a charge, a payment or a refund.
 pub(crate) async fn book(caller: &Caller, booking: &Booking) -> Result<Kept<Entry>, Failure> {
     let database = Database::open(DATABASE).await?;
-    store::book(&database, &caller.access(), booking).await
+    store::book(&database, &viewer(caller), booking).await
 }
 
 /// Undoes an entry.
 pub(crate) async fn void(caller: &Caller, void: &Void) -> Result<Kept<Entry>, Failure> {
     let database = Database::open(DATABASE).await?;
-    store::void(&database, &caller.access(), void).await
+    store::void(&database, &viewer(caller), void).await
 }
 
 /// An account and the entries that made its versions after this one.
@@ -143,9 +149,15 @@ pub(crate) async fn statement(
     after_version: i64,
 ) -> Result<Statement, Failure> {
     let database = Database::open(DATABASE).await?;
-    let access = caller.access();
-    let found = store::statement(&database, &access, account_id, limit, after_version).await?;
+    let viewer = viewer(caller);
+    let found = store::statement(&database, &viewer, account_id, limit, after_version).await?;
     Ok(found.ok_or(Refusal::NoAccount)?)
+}
+
+/// What the store is told of a caller: restricted patients' accounts are not there for those who
+/// may not see these patients.
+fn viewer(caller: &Caller) -> Viewer<'_> {
+    Viewer { access: caller.access(), sees_restricted: caller.has(PATIENT_RESTRICT) }
 }
 
 /// Whether patients may be without an e-mail address, which is the application's choice.

@@ -69,6 +69,12 @@ impl Caller {
         })
     }
 
+    /// Whether their role has this scope. What an operation takes as a whole was looked at before;
+    /// this is for what it shows.
+    pub fn has(&self, scope: &str) -> bool {
+        policy::allows(&self.role, scope)
+    }
+
     /// What the audit log is told.
     pub fn access(&self) -> Access<'_> {
         Access {

@@ -17,6 +17,7 @@ mod bindings;
 mod handlers;
 mod model;
 mod query;
+mod sight;
 mod store;
 mod validate;
 
@@ -43,6 +44,10 @@ kit::operations! {
         answers &[Answers::json(StatusCode::OK, "Patient")] => handlers::replace;
     Delete = Delete "/api/patients/{id}" as "patients.delete",
         answers &[Answers::nothing(StatusCode::NO_CONTENT)] => handlers::delete;
+    Restrict = Put "/api/patients/{id}/restriction" as "patients.restrict",
+        answers &[Answers::nothing(StatusCode::NO_CONTENT)] => handlers::restrict;
+    Release = Delete "/api/patients/{id}/restriction" as "patients.release",
+        answers &[Answers::nothing(StatusCode::NO_CONTENT)] => handlers::release;
 }
 
 /// Answers one request.

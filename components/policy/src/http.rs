@@ -6,7 +6,7 @@ use crate::Scope::{self, Needs, Public};
 use crate::Verb::{self, Delete, Get, Post, Put, Watch};
 use crate::scopes::{
     ANALYTICS_READ, ANALYTICS_WRITE, BILLING_READ, BILLING_WRITE, PATIENT_DELETE, PATIENT_READ,
-    PATIENT_WRITE,
+    PATIENT_RESTRICT, PATIENT_WRITE,
 };
 
 /// auth. Whoever asks for validation brings the token that is in question.
@@ -22,6 +22,8 @@ pub const PATIENTS: &[Operation] = &[
     line("patients.read", Get, "/api/patients/{id}", Needs(PATIENT_READ)),
     line("patients.replace", Put, "/api/patients/{id}", Needs(PATIENT_WRITE)),
     line("patients.delete", Delete, "/api/patients/{id}", Needs(PATIENT_DELETE)),
+    line("patients.restrict", Put, "/api/patients/{id}/restriction", Needs(PATIENT_RESTRICT)),
+    line("patients.release", Delete, "/api/patients/{id}/restriction", Needs(PATIENT_RESTRICT)),
 ];
 
 /// billing.

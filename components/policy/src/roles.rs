@@ -1,8 +1,8 @@
 //! The roles and their scopes.
 
 use crate::scopes::{
-    ANALYTICS_READ, ANALYTICS_WRITE, AUDIT_READ, BILLING_READ, BILLING_WRITE, PATIENT_DELETE,
-    PATIENT_READ, PATIENT_WRITE, USER_READ, USER_WRITE,
+    ANALYTICS_READ, ANALYTICS_WRITE, AUDIT_READ, BILLING_READ, BILLING_WRITE, PATIENT_BREAK_GLASS,
+    PATIENT_DELETE, PATIENT_READ, PATIENT_RESTRICT, PATIENT_WRITE, USER_READ, USER_WRITE,
 };
 
 /// What a user can be.
@@ -26,6 +26,7 @@ pub const ALL: &[Role] = &[
             PATIENT_READ,
             PATIENT_WRITE,
             PATIENT_DELETE,
+            PATIENT_RESTRICT,
             BILLING_READ,
             BILLING_WRITE,
             ANALYTICS_READ,
@@ -37,7 +38,7 @@ pub const ALL: &[Role] = &[
     Role {
         name: "DOCTOR",
         about: "treats patients",
-        scopes: &[PATIENT_READ, PATIENT_WRITE, ANALYTICS_READ],
+        scopes: &[PATIENT_READ, PATIENT_WRITE, PATIENT_BREAK_GLASS, ANALYTICS_READ],
     },
     Role { name: "NURSE", about: "cares for patients", scopes: &[PATIENT_READ, PATIENT_WRITE] },
     Role {

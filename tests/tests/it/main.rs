@@ -43,6 +43,7 @@ mod protocol;
 mod races;
 mod reports;
 mod restart;
+mod restricted;
 mod roles;
 mod texts;
 mod tidy;

@@ -88,8 +88,9 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     let listing = Listing::parse(call.query)?;
     let (statement, values) = listing.statement();
     let found = async {
-        let rows =
-            crate::database().await?.query(statement, call.caller.access().values(values)).await?;
+        let values = values.into_iter().chain([crate::sees_restricted(call)]);
+        let values = call.caller.access().values(values);
+        let rows = crate::database().await?.query(statement, values).await?;
         rows.iter().map(Event::from_row).collect::<Result<Vec<_>, _>>()
     };
     let mut events = found.await.map_err(crate::failed(call))?;

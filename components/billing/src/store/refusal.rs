@@ -1,11 +1,10 @@
 //! What is written down when nothing was booked, and why it was not.
 
-use kit::audit::Access;
 use kit::database::{self, Database, Fault};
 use kit::etag::Expected;
 use spin_sdk::pg::ParameterValue;
 
-use super::first;
+use super::{Viewer, first};
 use crate::failure::{Failure, Refusal};
 use crate::limits::BALANCE_MAX_MINOR_UNITS;
 use crate::model::{Entry, Kind};
@@ -33,11 +32,11 @@ pub(super) struct Attempt<'a> {
 /// booked, the same request may simply be made again.
 pub(super) async fn find_out(
     database: &Database,
-    access: &Access<'_>,
+    viewer: &Viewer<'_>,
     attempt: Attempt<'_>,
 ) -> Result<Kept<Entry>, Failure> {
     let [among, besides] = database::versions(attempt.expected);
-    let values = access.values([
+    let values = viewer.values([
         database::uuid(attempt.account_id),
         database::uuid(attempt.entry_id),
         database::text(attempt.kind.name()),
