@@ -88,6 +88,16 @@ impl Api {
         self.send("GET", path).await
     }
 
+    /// PUT of a patient, whatever version there is.
+    pub async fn replace(&self, path: &str, body: &Value) -> Answer {
+        Answer::of(self.request("PUT", path).header("if-match", "*").json(body)).await
+    }
+
+    /// DELETE of a patient, whatever version there is.
+    pub async fn delete(&self, path: &str) -> Answer {
+        Answer::of(self.request("DELETE", path).header("if-match", "*")).await
+    }
+
     /// POST /auth/login.
     pub async fn login(&self, email: &str, password: &str) -> Answer {
         let body = json!({"email": email, "password": password});

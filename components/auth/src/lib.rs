@@ -12,7 +12,7 @@ mod validate;
 
 use http::StatusCode;
 use kit::reply::Reply;
-use kit::route::{self, Answers, Scope, Takes};
+use kit::route::{self, Answers, Takes};
 use spin_sdk::http::Request;
 use spin_sdk::http_service;
 
@@ -24,10 +24,10 @@ const LOGIN: Takes = Takes::Json { document: "Credentials", bytes_max: LOGIN_BYT
 
 kit::operations! {
     /// What the service does. All of it is open: this is where one becomes known.
-    Handler -> Reply;
-    Login = Post "/auth/login" as "auth.login", Scope::Public, takes LOGIN,
+    Handler -> Reply, ruled by policy::http::AUTH;
+    Login = Post "/auth/login" as "auth.login", takes LOGIN,
         answers &[Answers::json(StatusCode::OK, "Granted")] => login::answer;
-    Validate = Get "/auth/validate" as "auth.validate", Scope::Public,
+    Validate = Get "/auth/validate" as "auth.validate",
         answers &[Answers::json(StatusCode::OK, "Valid")] => validate::answer;
 }
 

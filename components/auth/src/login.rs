@@ -14,7 +14,7 @@ use kit::problem::{INTERNAL, Kind, Problem};
 use kit::reply::{self, Reply};
 use kit::route::Call;
 use serde::Serialize;
-use token::Role;
+use token::{Grant, Role, Scopes};
 use uuid::Uuid;
 
 use crate::password::{self, SALT_BYTES, Verdict};
@@ -105,7 +105,10 @@ async fn log_in(request_id: Option<&str>, given: &Credentials) -> Result<Option<
     let subject = Uuid::parse_str(&user.id).map_err(|_| Failure::Other("user-id"))?;
     let role = Role::parse(&user.role).ok_or(Failure::Other("user-role"))?;
     let token_id = Uuid::new_v4();
-    let signed = signer.sign(subject, role, token_id, settings::now());
+    let scopes = Scopes::parse(&policy::scopes(role.as_str()).join(" "));
+    let (scopes, session) = (scopes.ok_or(Failure::Other("scopes"))?, Uuid::new_v4());
+    let grant = Grant { subject, role, scopes, session, token_id };
+    let signed = signer.sign(grant, settings::now());
     let (token, _) = signed.map_err(|_| Failure::Other("sign"))?;
     let outcome = Outcome::Success(token_id);
     users::record(&database, Some(user), outcome, request_id, new_hash.as_deref()).await?;

@@ -20,6 +20,8 @@ use crate::settings;
 struct Valid {
     subject: String,
     role: String,
+    scope: String,
+    session_id: String,
     token_id: String,
     issued_at: String,
     expires_at: String,
@@ -60,6 +62,8 @@ fn valid(identity: &Identity) -> Valid {
     Valid {
         subject: identity.subject.to_string(),
         role: identity.role.as_str().to_owned(),
+        scope: identity.scopes.as_str().to_owned(),
+        session_id: identity.session.to_string(),
         token_id: identity.token_id.to_string(),
         issued_at: instant(identity.issued_at),
         expires_at: instant(identity.expires_at),
@@ -76,7 +80,7 @@ fn instant(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use token::{Role, Signer};
+    use token::{Grant, Role, Scopes, Signer};
     use uuid::Uuid;
 
     const KEY: &str = "\
@@ -98,14 +102,21 @@ MC4CAQAwBQYDK2VwBCIEIIWXDije1UQD4+yoi84cXH7o+WQRFQp8jHUD4pGhHWem\n\
 
     #[test]
     fn what_a_good_token_says() {
-        let role = Role::parse("ADMIN").unwrap();
-        let signed = signer().sign(Uuid::from_u128(1), role, Uuid::from_u128(2), 1_800_000_000);
-        let (token, _) = signed.unwrap();
+        let grant = Grant {
+            subject: Uuid::from_u128(1),
+            role: Role::parse("ADMIN").unwrap(),
+            scopes: Scopes::parse("patient.read").unwrap(),
+            session: Uuid::from_u128(3),
+            token_id: Uuid::from_u128(2),
+        };
+        let (token, _) = signer().sign(grant, 1_800_000_000).unwrap();
         let headers = headers(&[&format!("bearer {token}")]);
         let identity = check(&headers, &signer().verifier(), 1_800_000_000).unwrap();
         let expected = serde_json::json!({
             "subject": "00000000-0000-0000-0000-000000000001",
             "role": "ADMIN",
+            "scope": "patient.read",
+            "sessionId": "00000000-0000-0000-0000-000000000003",
             "tokenId": "00000000-0000-0000-0000-000000000002",
             "issuedAt": "2027-01-15T08:00:00Z",
             "expiresAt": "2027-01-15T08:15:00Z",

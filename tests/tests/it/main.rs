@@ -44,6 +44,8 @@ mod protocol;
 mod races;
 mod reports;
 mod restart;
+mod restricted;
+mod roles;
 mod texts;
 mod tidy;
 mod tidy_names;

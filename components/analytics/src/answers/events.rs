@@ -91,8 +91,9 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     let seal = Seal::own(crate::database()).await.map_err(crate::failed(call))?;
     let (statement, values) = listing.statement(listing.after(&seal)?);
     let found = async {
-        let rows =
-            crate::database().await?.query(statement, call.caller.access().values(values)).await?;
+        let values = values.into_iter().chain([crate::sees_restricted(call)]);
+        let values = call.caller.access().values(values);
+        let rows = crate::database().await?.query(statement, values).await?;
         rows.iter().map(Event::from_row).collect::<Result<Vec<_>, _>>()
     };
     let mut events = found.await.map_err(crate::failed(call))?;

@@ -3,6 +3,7 @@ WITH page AS MATERIALIZED (
         received_at AT TIME ZONE 'UTC' AS received
     FROM events
     WHERE seq > $6::bigint AND ($5::uuid IS NULL OR patient_id = $5::uuid)
+        AND ($8::boolean OR NOT is_restricted(patient_id))
     ORDER BY seq ASC
     LIMIT $7::bigint
 ),

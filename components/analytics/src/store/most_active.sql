@@ -3,6 +3,7 @@ WITH found AS MATERIALIZED (
         last_at AT TIME ZONE 'UTC' AS last_at
     FROM patients
     WHERE generation = (SELECT generation FROM projection) AND events > 1
+        AND ($6::boolean OR NOT is_restricted(id))
     ORDER BY generation DESC, events DESC, id DESC
     LIMIT $5::bigint
 ),

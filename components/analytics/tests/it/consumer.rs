@@ -148,7 +148,9 @@ async fn without_its_database_everything_comes_again() {
     assert_eq!(component.consume(vec![event(), event()]).await, ["retry 500"; 2]);
 
     let store = Store::new().await;
-    store.client.batch_execute("DROP FUNCTION apply_events").await.unwrap();
+    let drop = "DROP FUNCTION apply_events(text[], text[], bigint[], text[], text[], text[], \
+                text[], text[], text[], boolean[])";
+    store.client.batch_execute(drop).await.unwrap();
     let component = Component::load(store.url());
     assert_eq!(component.consume(vec![event()]).await, ["retry 5000"], "a mistake of ours");
 }

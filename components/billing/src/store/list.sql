@@ -5,6 +5,7 @@ WITH page AS MATERIALIZED (
             created_at AT TIME ZONE 'UTC' AS created, updated_at AT TIME ZONE 'UTC' AS updated
         FROM accounts
         WHERE id > $6::uuid
+        AND ($7::boolean OR NOT is_restricted(patient_id))
         ORDER BY id LIMIT 501
     ) ordered
     LIMIT $5::bigint

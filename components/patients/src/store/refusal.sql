@@ -1,7 +1,7 @@
 WITH found AS (
     SELECT version, registered_date, date_of_birth, created_at, updated_at
     FROM patients
-    WHERE id = $5::uuid AND deleted_at IS NULL
+    WHERE id = $5::uuid AND deleted_at IS NULL AND (NOT restricted OR $15::boolean)
 ),
 verdict AS (
     SELECT CASE

@@ -3,7 +3,7 @@ WITH changed AS (
     SET name = $6::text, name_key = $7::text, email = $8::text, shared_email = $18::text,
         address = $9::text,
         date_of_birth = $10::date, version = version + 1, updated_at = clock_timestamp()
-    WHERE id = $5::uuid AND deleted_at IS NULL
+    WHERE id = $5::uuid AND deleted_at IS NULL AND (NOT restricted OR $19::boolean)
         AND ($11::bigint[] IS NULL OR version = ANY ($11::bigint[]))
         AND version <> ALL ($12::bigint[])
         AND ($13::date IS NULL OR registered_date = $13::date)
@@ -24,7 +24,8 @@ event AS (
         (aggregate_id, aggregate_version, type, payload, occurred_at, traceparent)
     SELECT id, version, 'PATIENT_UPDATED', jsonb_build_object(
         'id', id, 'name', name, 'email', coalesce(email, shared_email, ''), 'address', address,
-        'dateOfBirth', date_of_birth, 'registeredDate', registered_date), updated_at, $14::text
+        'dateOfBirth', date_of_birth, 'registeredDate', registered_date, 'restricted', restricted),
+        updated_at, $14::text
     FROM changed
 ),
 noted AS (
@@ -33,5 +34,5 @@ noted AS (
     FROM changed
 )
 SELECT id, name, coalesce(email, shared_email), address, date_of_birth, registered_date, version,
-    created_at AT TIME ZONE 'UTC', updated_at AT TIME ZONE 'UTC'
+    created_at AT TIME ZONE 'UTC', updated_at AT TIME ZONE 'UTC', restricted
 FROM changed

@@ -32,6 +32,7 @@ use spin_sdk::wasip3::spawn;
 
 use super::event::Event;
 use crate::limits::{HEARTBEAT, LOOK_MAX, LOOK_PAUSE, STREAM_MAX};
+use policy::scopes::PATIENT_RESTRICT;
 use recent::{Recent, Turn};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -45,7 +46,16 @@ const ALIVE: &str = ": alive\n\n";
 static CLOCK: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 thread_local! {
-    static RECENT: RefCell<Recent> = RefCell::default();
+    /// Of those who see restricted patients, and of those who do not: no event goes from the former
+    /// to the latter.
+    static RECENT: [RefCell<Recent>; 2] = Default::default();
+}
+
+/// What this thread's streams of one kind share.
+fn recent<T>(sees_restricted: bool, with: impl FnOnce(&mut Recent) -> T) -> T {
+    RECENT.with(|[others, seeing]| {
+        with(&mut if sees_restricted { seeing } else { others }.borrow_mut())
+    })
 }
 
 /// Answers: the head now, the events as they come.
@@ -55,7 +65,7 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Response<BoxBody>, Problem
     let beginning = begin(call, last).await.map_err(crate::failed(call))?;
     // One piece waits for the client at most: whoever reads slowly is not read ahead for.
     let (sender, receiver) = mpsc::channel(0);
-    spawn(run(sender, beginning));
+    spawn(run(sender, beginning, call.caller.has(PATIENT_RESTRICT)));
     let frames = receiver.map(|bytes| Ok::<_, std::convert::Infallible>(Frame::data(bytes)));
     let mut answer = Response::new(box_body(StreamBody::new(frames)));
     let headers = answer.headers_mut();
@@ -84,7 +94,7 @@ async fn begin(call: &Call<'_>, last: Option<i64>) -> Result<i64, Fault> {
 }
 
 /// Sends what happens after the event `position` until nobody takes it, or it is time to end.
-async fn run(mut sender: mpsc::Sender<Bytes>, mut position: i64) {
+async fn run(mut sender: mpsc::Sender<Bytes>, mut position: i64, sees_restricted: bool) {
     let begun = Instant::now();
     let mut sent = begun;
     let mut away = false;
@@ -96,8 +106,9 @@ async fn run(mut sender: mpsc::Sender<Bytes>, mut position: i64) {
             }
             sent = Instant::now();
         }
-        let mut turn = RECENT.with_borrow_mut(|recent| recent.turn(position, CLOCK.elapsed()));
-        match news(&mut turn, position).await {
+        let take_turn = |recent: &mut Recent| recent.turn(position, CLOCK.elapsed());
+        let mut turn = recent(sees_restricted, take_turn);
+        match news(&mut turn, position, sees_restricted).await {
             Ok(news) => {
                 away = false;
                 // A full page means that more is there already.
@@ -121,21 +132,26 @@ async fn run(mut sender: mpsc::Sender<Bytes>, mut position: i64) {
 }
 
 /// The events after `position`: those that are known, or what the database has.
-async fn news(turn: &mut Turn, position: i64) -> Result<Vec<(i64, Bytes)>, Fault> {
+async fn news(
+    turn: &mut Turn,
+    position: i64,
+    sees_restricted: bool,
+) -> Result<Vec<(i64, Bytes)>, Fault> {
     match turn {
         Turn::Known(news) => Ok(std::mem::take(news)),
         Turn::Wait => Ok(Vec::new()),
-        Turn::Look => look(position).await,
+        Turn::Look => look(position, sees_restricted).await,
     }
 }
 
-async fn look(position: i64) -> Result<Vec<(i64, Bytes)>, Fault> {
-    let values = vec![ParameterValue::Int64(position), ParameterValue::Int64(LOOK_MAX)];
+async fn look(position: i64, sees_restricted: bool) -> Result<Vec<(i64, Bytes)>, Fault> {
+    let sees = ParameterValue::Boolean(sees_restricted);
+    let values = vec![ParameterValue::Int64(position), ParameterValue::Int64(LOOK_MAX), sees];
     let database = crate::database().await?;
     let rows = database.query(include_str!("../../store/stream_look.sql"), values).await?;
     let events = rows.iter().map(Event::from_row).collect::<Result<Vec<_>, _>>()?;
     let news: Vec<_> = events.iter().map(|event| (event.sequence, frame(event))).collect();
-    RECENT.with_borrow_mut(|recent| recent.found(position, &news));
+    recent(sees_restricted, |recent| recent.found(position, &news));
     Ok(news)
 }
 
