@@ -36,7 +36,8 @@ pub enum Asked<T> {
     Nothing(Problem),
 }
 
-/// Finds what is asked for among `all`. A slash at the end of a path is ignored.
+/// Finds what is asked for among `all`. A slash at the end of a path is ignored. Of several patterns
+/// that describe a path, the one that says most of it is meant, with its methods and no others.
 pub fn ask<'t, T: Addressed>(
     all: impl Iterator<Item = &'t T> + Clone,
     method: &Method,
@@ -44,6 +45,9 @@ pub fn ask<'t, T: Addressed>(
 ) -> Asked<&'t T> {
     let path = self::path(path);
     let here = all.filter(|it| matching::matches(it.pattern(), path));
+    let patterns = here.clone().map(Addressed::pattern);
+    let meant = patterns.min_by_key(|pattern| matching::holes(pattern));
+    let here = here.filter(|it| Some(it.pattern()) == meant);
     let answers = |it: &&T| it.verb().methods().contains(&method.as_str());
     if let Some(found) = here.clone().find(answers) {
         return Asked::Operation(found);
@@ -60,4 +64,29 @@ pub fn ask<'t, T: Addressed>(
 /// The path without a slash at its end.
 pub(super) fn path(path: &str) -> &str {
     path.strip_suffix('/').unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use policy::{Operation, Scope};
+
+    use super::*;
+
+    #[test]
+    fn the_pattern_that_says_most_is_meant() {
+        let line = |verb, pattern| Operation { name: "", verb, pattern, scope: Scope::Known };
+        let all = [line(Verb::Get, "/things/{id}"), line(Verb::Post, "/things/search")];
+        let check = |method: Method, path: &str, found: Option<&str>| match ask(
+            all.iter(),
+            &method,
+            path,
+        ) {
+            Asked::Operation(operation) => assert_eq!(Some(operation.pattern), found, "{path}"),
+            Asked::Options(_) | Asked::Nothing(_) => assert_eq!(None, found, "{method} {path}"),
+        };
+        check(Method::GET, "/things/7", Some("/things/{id}"));
+        check(Method::POST, "/things/search", Some("/things/search"));
+        check(Method::GET, "/things/search", None);
+        check(Method::POST, "/things/7", None);
+    }
 }
