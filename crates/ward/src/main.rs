@@ -26,6 +26,7 @@ mod schema;
 mod secrets;
 mod serving;
 mod signals;
+mod users;
 
 use std::process::ExitCode;
 

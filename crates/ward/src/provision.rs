@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::Client;
 use ward_embedded::{ExistingRole, Options, Origin, Owner, Postgres, StateLock, ensure_database};
-use ward_manifest::{Database, KafkaSettings};
+use ward_manifest::{Database, KafkaSettings, Variables};
 use ward_postgres::{Address, Endpoint};
 
 use crate::application::Application;
@@ -24,10 +24,13 @@ pub(crate) const EVENT_LOG: &str = "events";
 /// The oldest server that is supported, as the server writes it.
 const SERVER_VERSION_MIN: i32 = 150_000;
 
+/// Values by variable.
+pub(crate) type Values = BTreeMap<String, String>;
+
 /// What ward itself provides, and the server it has to stop in the end.
 pub(crate) struct Provision {
-    /// Values by variable.
-    pub(crate) values: BTreeMap<String, String>,
+    /// What nobody gave.
+    pub(crate) values: Values,
     /// The administrator's address of each service's database that ward has made, by its name.
     pub(crate) administrators: BTreeMap<String, String>,
     /// The address of the embedded event log's database, where events go through that.
@@ -40,7 +43,7 @@ pub(crate) struct Provision {
 #[derive(Default)]
 struct Made {
     /// As [`Provision::values`].
-    values: BTreeMap<String, String>,
+    values: Values,
     /// As [`Provision::administrators`].
     administrators: BTreeMap<String, String>,
 }
@@ -66,7 +69,7 @@ impl Provision {
             databases.iter().copied().filter(|d| !given.contains(&d.variable)).collect();
         let (Made { mut values, administrators }, backing) = match (missing.is_empty(), admin_url) {
             (true, _) => {
-                let values = given_host(application, &databases, &given)?;
+                let values = given_host(application, &given)?;
                 (Made { values, ..Made::default() }, lock(application)?)
             }
             (false, Some(url)) => on_server(application, &missing, url, progress).await?,
@@ -103,6 +106,32 @@ impl Provision {
         phase.done("PostgreSQL stopped");
         Ok(())
     }
+}
+
+/// Whether a ward has the state directory. Where that cannot be told, whatever it serves is asked
+/// and its silence is the message.
+pub(crate) fn is_running(application: &Application) -> bool {
+    StateLock::acquire(&application.state).is_err()
+}
+
+/// What the ward provides that has the state directory, as it left it there.
+pub(crate) fn of_running(application: &Application) -> Result<Values, Failure> {
+    let given = given(application)?;
+    let pairs = keys::missing(application, &given)?;
+    let mut values = keys::load_or_generate_all(&application.state, &pairs)?;
+    let secrets = Secrets::load(&application.state)?;
+    for database in application.databases() {
+        if !given.contains(&database.variable) {
+            let url = secrets.url(&database.name).ok_or_else(|| {
+                Failure::new(format!("the ward that runs has no database {} yet", database.name))
+                    .help("try again once it says that it is ready")
+            })?;
+            values.insert(database.variable.clone(), url.to_owned());
+        }
+    }
+    let variables = application.variables(&values)?;
+    values.extend(host_of_databases(application, &variables, &given));
+    Ok(values)
 }
 
 /// Makes the database of the embedded event log, where events go through that; its address. With a
@@ -157,38 +186,6 @@ pub(crate) fn given(application: &Application) -> Result<BTreeSet<String>, Failu
     application.given(&wanted_names(application, &application.databases()))
 }
 
-/// The addresses of the services' databases by their variables: what the user gives, and what was
-/// made, now or by a ward that is running.
-pub(crate) fn addresses(
-    application: &Application,
-    provision: Option<&Provision>,
-) -> Result<BTreeMap<String, String>, Failure> {
-    let databases = application.databases();
-    let mut values: BTreeMap<String, String> = wanted_names(application, &databases)
-        .into_iter()
-        .map(|name| (name, String::new()))
-        .collect();
-    match provision {
-        Some(provision) => values.extend(provision.values.clone()),
-        None => {
-            let secrets = Secrets::load(&application.state)?;
-            let known = databases.iter().filter_map(|database| {
-                Some((database.variable.clone(), secrets.url(&database.name)?.to_owned()))
-            });
-            values.extend(known);
-        }
-    }
-    for name in given(application)? {
-        values.remove(&name);
-    }
-    let variables = application.variables(&values)?;
-    let address = |database: &&Database| {
-        let url = variables.app_value(&database.variable).filter(|url| !url.is_empty())?;
-        Some((database.variable.clone(), url.to_owned()))
-    };
-    Ok(databases.iter().filter_map(address).collect())
-}
-
 /// The variables ward can fill in: the databases', their host, and the key pairs.
 fn wanted_names(application: &Application, databases: &[&Database]) -> BTreeSet<String> {
     let mut names: BTreeSet<_> = databases.iter().map(|d| d.variable.clone()).collect();
@@ -211,20 +208,27 @@ fn lock(application: &Application) -> Result<Backing, Failure> {
 }
 
 /// With all addresses given, the hosts are those of the first, unless they are given too.
-fn given_host(
-    application: &Application,
-    databases: &[&Database],
-    given: &BTreeSet<String>,
-) -> Result<BTreeMap<String, String>, Failure> {
+fn given_host(application: &Application, given: &BTreeSet<String>) -> Result<Values, Failure> {
     let host = application.app.settings.database_host.as_ref();
-    let wanted = host.is_some_and(|variable| !given.contains(variable));
-    let Some(first) = databases.first().filter(|_| wanted) else { return Ok(BTreeMap::new()) };
     let names = host.cloned().into_iter().chain(keys::variables(application));
     let variables = application.variables(&names.map(|name| (name, String::new())).collect())?;
+    Ok(host_of_databases(application, &variables, given))
+}
+
+/// The variable for the server's hosts, unless it is given, with those of the first database.
+fn host_of_databases(
+    application: &Application,
+    variables: &Variables,
+    given: &BTreeSet<String>,
+) -> Values {
+    let host = application.app.settings.database_host.as_ref();
+    let databases = application.databases();
+    let wanted = host.is_some_and(|variable| !given.contains(variable));
+    let Some(first) = databases.first().filter(|_| wanted) else { return Values::new() };
     // What is no address is reported where it is first used.
     let first = variables.app_value(&first.variable).and_then(|url| Address::parse(url).ok());
     let hosts = first.and_then(|address| hosts(&address));
-    Ok(hosts.map(|hosts| host_value(application, hosts)).unwrap_or_default())
+    hosts.map(|hosts| host_value(application, hosts)).unwrap_or_default()
 }
 
 async fn embedded(

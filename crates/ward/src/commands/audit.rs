@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use futures::TryStreamExt;
 use tokio_postgres::{Client, IsolationLevel, Row, Transaction};
-use ward_embedded::StateLock;
 use ward_manifest::Database;
 
 use crate::application::Application;
@@ -16,7 +15,7 @@ use crate::database::{connect, sql_error};
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
-use crate::provision::{self, Provision};
+use crate::provision::{Provision, Values, is_running, of_running};
 
 /// Whether a database has an audit log that is chained.
 const IS_CHAINED: &str = "SELECT count(*) = 2 FROM information_schema.columns
@@ -46,30 +45,28 @@ pub(crate) fn run(command: &AuditCommand) -> Result<ExitCode, Failure> {
 async fn verify(args: &AuditVerifyArgs) -> Result<ExitCode, Failure> {
     let application = Application::load(&args.from, &args.config)?;
     // Where a ward runs its server is there; otherwise what it was started with is started.
-    let is_running = StateLock::acquire(&application.state).is_err();
-    let started = match is_running {
-        true => None,
-        false => Some(Provision::new(&application, &args.config, Progress::Quiet).await?),
+    let broken = match is_running(&application) {
+        true => verify_all(&application, &of_running(&application)?).await?,
+        false => {
+            let provision = Provision::new(&application, &args.config, Progress::Quiet).await?;
+            let broken = verify_all(&application, &provision.values).await;
+            // Stopped after a failure, too; the failure is the news then.
+            let stopped = provision.stop(Progress::Quiet).await;
+            broken.and_then(|broken| stopped.map(|()| broken))?
+        }
     };
-    let verified = verify_all(&application, started.as_ref()).await;
-    if let Some(provision) = started {
-        provision.stop(Progress::Quiet).await?;
-    }
-    match verified? {
+    match broken {
         0 => Ok(ExitCode::SUCCESS),
         _ => Ok(ExitCode::FAILURE),
     }
 }
 
 /// Goes over all logs; how many are broken.
-async fn verify_all(
-    application: &Application,
-    started: Option<&Provision>,
-) -> Result<usize, Failure> {
-    let addresses = provision::addresses(application, started)?;
+async fn verify_all(application: &Application, values: &Values) -> Result<usize, Failure> {
+    let variables = application.variables(values)?;
     let mut broken = 0;
     for database in application.databases() {
-        let Some(url) = addresses.get(&database.variable) else { continue };
+        let url = variables.app_value(&database.variable).unwrap_or_default();
         match look(&mut connect(url).await?, database).await? {
             None => output::print(&format!("{}: no audit log that is chained\n", database.name))?,
             Some((Ok(whole), before)) => {
