@@ -18,6 +18,7 @@ mod limits;
 use http::StatusCode;
 use kit::database::{Database, Fault};
 use kit::route::{self, Answers, Call};
+use kit::trail::{self, Trail};
 use kit::{Problem, Reply};
 use policy::scopes::PATIENT_RESTRICT;
 use spin_sdk::http::{BoxBody, Request, box_body};
@@ -46,6 +47,17 @@ kit::operations! {
     Rebuild = Post "/api/analytics/rebuild" as "analytics.rebuild",
         answers &[Answers::json(StatusCode::OK, "Progress"),
             Answers::json(StatusCode::ACCEPTED, "Progress")] => answers::rebuild::answer;
+    Audit = Get "/api/audit/analytics" as "analytics.audit",
+        answers &[Answers::json(StatusCode::OK, "AuditEntries")] => audit;
+}
+
+/// What there is to be asked of the audit log.
+const TRAIL: Trail =
+    Trail { path: "/api/audit/analytics", database: DATABASE, patients: true, break_glass: false };
+
+/// `GET /api/audit/analytics`
+async fn audit(call: &Call<'_>) -> Result<Reply, Problem> {
+    trail::answer(call, &TRAIL).await
 }
 
 /// Answers one request.

@@ -44,3 +44,11 @@ $$;
 
 CREATE TRIGGER audit_log_chain BEFORE INSERT ON audit_log
     FOR EACH ROW EXECUTE FUNCTION audit_log_chain();
+
+-- Whoever looks into the log stands in it.
+ALTER TABLE audit_log
+    DROP CONSTRAINT audit_log_action_check,
+    ADD CONSTRAINT audit_log_action_check CHECK (action IN (
+        'LOGIN', 'REFRESH', 'LOGOUT', 'SESSION_LIST', 'SESSION_END', 'USER_CREATE', 'USER_LIST',
+        'USER_READ', 'USER_UPDATE', 'USER_DELETE', 'PROFILE_READ', 'PROFILE_UPDATE',
+        'PASSWORD_CHANGE', 'AUDIT'));

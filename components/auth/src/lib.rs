@@ -26,8 +26,10 @@ mod users;
 mod validate;
 
 use http::StatusCode;
+use kit::Problem;
 use kit::reply::Reply;
-use kit::route::{self, Answers, Takes};
+use kit::route::{self, Answers, Call, Takes};
+use kit::trail::{self, Trail};
 use spin_sdk::http::Request;
 use spin_sdk::http_service;
 
@@ -71,6 +73,21 @@ kit::operations! {
         answers &[Answers::json(StatusCode::OK, "User")] => users::replace;
     DeleteUser = Delete "/auth/users/{id}" as "auth.delete-user",
         answers &[Answers::nothing(StatusCode::NO_CONTENT)] => users::delete;
+    Audit = Get "/api/audit/auth" as "auth.audit",
+        answers &[Answers::json(StatusCode::OK, "AuditEntries")] => audit;
+}
+
+/// What there is to be asked of the audit log.
+const TRAIL: Trail = Trail {
+    path: "/api/audit/auth",
+    database: store::DATABASE,
+    patients: false,
+    break_glass: false,
+};
+
+/// `GET /api/audit/auth`
+async fn audit(call: &Call<'_>) -> Result<Reply, Problem> {
+    trail::answer(call, &TRAIL).await
 }
 
 /// Answers one request.

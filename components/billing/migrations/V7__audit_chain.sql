@@ -46,3 +46,9 @@ $$;
 
 CREATE TRIGGER audit_log_chain BEFORE INSERT ON audit_log
     FOR EACH ROW EXECUTE FUNCTION audit_log_chain();
+
+-- Whoever looks into the log stands in it.
+ALTER TABLE audit_log
+    DROP CONSTRAINT audit_log_action_check,
+    ADD CONSTRAINT audit_log_action_check CHECK (action IN (
+        'OPEN', 'CLOSE', 'READ', 'LIST', 'STATEMENT', 'CHARGE', 'PAYMENT', 'VOID', 'REFUND', 'AUDIT'));

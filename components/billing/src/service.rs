@@ -24,7 +24,7 @@ use crate::model::{Account, Entry, Status};
 use crate::store::{self, Booking, Page, Restriction, Statement, Viewer, Void, Wish};
 
 /// The variable with the address of the database.
-const DATABASE: &str = "billing_db_url";
+pub(crate) const DATABASE: &str = "billing_db_url";
 /// The variable with the currency of new accounts.
 const CURRENCY: &str = "billing_currency";
 

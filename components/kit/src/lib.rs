@@ -27,6 +27,7 @@ pub mod reply;
 pub mod route;
 pub mod seal;
 pub mod text;
+pub mod trail;
 pub mod uuid;
 
 // For what `operations!` makes in a component.

@@ -7,6 +7,7 @@ ALTER TABLE audit_log
     ADD COLUMN break_glass text,
     DROP CONSTRAINT audit_log_action_check,
     ADD CONSTRAINT audit_log_action_check
-        CHECK (action IN ('CREATE', 'READ', 'LIST', 'UPDATE', 'DELETE', 'RESTRICT', 'RELEASE'));
+        CHECK (action IN ('CREATE', 'READ', 'LIST', 'UPDATE', 'DELETE', 'RESTRICT', 'RELEASE',
+                          'AUDIT'));
 
 CREATE INDEX audit_log_break_glass ON audit_log (seq) WHERE break_glass IS NOT NULL;

@@ -8,6 +8,7 @@ use kit::email::Rule;
 use kit::problem::{CONFLICT, FieldError, INTERNAL, NOT_FOUND, VALIDATION};
 use kit::route::Call;
 use kit::seal::Seal;
+use kit::trail::{self, Trail};
 use kit::{Problem, Reply, date, etag, reply};
 use serde::Serialize;
 
@@ -161,6 +162,15 @@ async fn set_restricted(call: &Call<'_>, restricted: bool) -> Result<Reply, Prob
     let mut answer = reply::empty(StatusCode::NO_CONTENT);
     answer.headers_mut().insert(ETAG, etag::of(version));
     Ok(answer)
+}
+
+/// What there is to be asked of the audit log.
+const TRAIL: Trail =
+    Trail { path: "/api/audit/patients", database: DATABASE, patients: true, break_glass: true };
+
+/// `GET /api/audit/patients`
+pub(crate) async fn audit(call: &Call<'_>) -> Result<Reply, Problem> {
+    trail::answer(call, &TRAIL).await
 }
 
 fn shown(status: StatusCode, patient: &Patient) -> Reply {

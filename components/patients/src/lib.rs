@@ -48,6 +48,8 @@ kit::operations! {
         answers &[Answers::nothing(StatusCode::NO_CONTENT)] => handlers::restrict;
     Release = Delete "/api/patients/{id}/restriction" as "patients.release",
         answers &[Answers::nothing(StatusCode::NO_CONTENT)] => handlers::release;
+    Audit = Get "/api/audit/patients" as "patients.audit",
+        answers &[Answers::json(StatusCode::OK, "AuditEntries")] => handlers::audit;
 }
 
 /// Answers one request.

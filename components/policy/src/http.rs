@@ -5,8 +5,8 @@ use crate::Operation;
 use crate::Scope::{self, Known, Needs, Public};
 use crate::Verb::{self, Delete, Get, Post, Put, Watch};
 use crate::scopes::{
-    ANALYTICS_READ, ANALYTICS_WRITE, BILLING_READ, BILLING_WRITE, PATIENT_DELETE, PATIENT_READ,
-    PATIENT_RESTRICT, PATIENT_WRITE, USER_READ, USER_WRITE,
+    ANALYTICS_READ, ANALYTICS_WRITE, AUDIT_READ, BILLING_READ, BILLING_WRITE, PATIENT_DELETE,
+    PATIENT_READ, PATIENT_RESTRICT, PATIENT_WRITE, USER_READ, USER_WRITE,
 };
 
 /// auth. Whoever asks for validation brings the token that is in question, and whoever refreshes a
@@ -27,6 +27,7 @@ pub const AUTH: &[Operation] = &[
     line("auth.read-user", Get, "/auth/users/{id}", Needs(USER_READ)),
     line("auth.replace-user", Put, "/auth/users/{id}", Needs(USER_WRITE)),
     line("auth.delete-user", Delete, "/auth/users/{id}", Needs(USER_WRITE)),
+    line("auth.audit", Get, "/api/audit/auth", Needs(AUDIT_READ)),
 ];
 
 /// patients.
@@ -38,6 +39,7 @@ pub const PATIENTS: &[Operation] = &[
     line("patients.delete", Delete, "/api/patients/{id}", Needs(PATIENT_DELETE)),
     line("patients.restrict", Put, "/api/patients/{id}/restriction", Needs(PATIENT_RESTRICT)),
     line("patients.release", Delete, "/api/patients/{id}/restriction", Needs(PATIENT_RESTRICT)),
+    line("patients.audit", Get, "/api/audit/patients", Needs(AUDIT_READ)),
 ];
 
 /// billing.
@@ -51,6 +53,7 @@ pub const BILLING: &[Operation] = &[
     line("billing.pay", Post, "/api/billing/accounts/{id}/payments", Needs(BILLING_WRITE)),
     line("billing.refund", Post, "/api/billing/accounts/{id}/refunds", Needs(BILLING_WRITE)),
     line("billing.void", Post, "/api/billing/accounts/{id}/voids", Needs(BILLING_WRITE)),
+    line("billing.audit", Get, "/api/audit/billing", Needs(AUDIT_READ)),
 ];
 
 /// analytics.
@@ -62,6 +65,7 @@ pub const ANALYTICS: &[Operation] = &[
     line("analytics.lag", Get, "/api/analytics/lag", Needs(ANALYTICS_READ)),
     line("analytics.stream", Watch, "/api/analytics/stream", Needs(ANALYTICS_READ)),
     line("analytics.rebuild", Post, "/api/analytics/rebuild", Needs(ANALYTICS_WRITE)),
+    line("analytics.audit", Get, "/api/audit/analytics", Needs(AUDIT_READ)),
 ];
 
 /// All services.

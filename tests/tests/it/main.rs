@@ -14,6 +14,7 @@ mod application;
 mod attack;
 mod audit_chain;
 mod audit_outbox;
+mod audit_trail;
 mod authz;
 mod back_off;
 mod billing;

@@ -19,6 +19,7 @@ async fn check(level: &str) {
     let options =
         Options { environment: vec![("RUST_LOG".into(), level.into())], ..Options::demo() };
     let mut ward = Ward::start(options);
+    has_its_errors_logged(&mut ward).await;
     let mut seeded = Seeded::default();
     walk_patients(&ward, &mut seeded).await;
     walk_billing(&ward, &mut seeded).await;
@@ -29,13 +30,41 @@ async fn check(level: &str) {
     }
     assert!(ward.stop().success(), "{}", ward.log());
     let log = ward.log();
+    let database_log = ward.state().join("postgres.log");
+    let database_log = std::fs::read_to_string(database_log).expect("PostgreSQL's log");
+    assert!(database_log.contains(ERROR), "a log without errors proves nothing");
     for (what, value) in &seeded.values {
-        if let Some(line) = log.lines().find(|line| leaks(line, value)) {
+        let mut lines = log.lines().chain(database_log.lines());
+        if let Some(line) = lines.find(|line| leaks(line, value)) {
             panic!("{what} in a log line: {line}");
         }
     }
     assert!(log.lines().count() > 20, "a ward that says nothing proves nothing: {log}");
 }
+
+/// Has PostgreSQL write its errors with their statements and values, as a server that is not ward's
+/// own does.
+async fn has_its_errors_logged(ward: &mut Ward) {
+    let database = ward.administrator("patients").await;
+    for role in ["analytics", "auth", "billing", "patients"] {
+        for setting in [
+            "log_min_messages = error",
+            "log_min_error_statement = error",
+            "log_error_verbosity = default",
+        ] {
+            let sql = format!("ALTER ROLE {role} SET {setting}");
+            database.run(&sql, &[]).await.expect("a superuser may");
+        }
+    }
+    drop(database);
+    assert!(ward.stop().success(), "{}", ward.log());
+    ward.start_again();
+    let wrong = format!("SELECT '{ERROR}'::integer");
+    ward.database("patients").await.run(&wrong, &[]).await.expect_err("that is no number");
+}
+
+/// What has to be in a log that has errors.
+const ERROR: &str = "this-is-no-number";
 
 /// Values that must not appear anywhere.
 #[derive(Default)]

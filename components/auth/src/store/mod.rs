@@ -11,7 +11,10 @@ pub(crate) mod users;
 
 use kit::database::{Database, Fault};
 
+/// The variable with the address of the database.
+pub(crate) const DATABASE: &str = "db_url";
+
 /// A connection to the component's own database.
 pub(crate) async fn open() -> Result<Database, Fault> {
-    Database::open("db_url").await
+    Database::open(DATABASE).await
 }

@@ -7,6 +7,7 @@ use kit::etag::Expected;
 use kit::problem::INTERNAL;
 use kit::query::{self, Query};
 use kit::route::Call;
+use kit::trail::{self, Trail};
 use kit::{Problem, Reply, etag, page, reply};
 use serde::Serialize;
 
@@ -146,6 +147,19 @@ pub(super) async fn statement(call: &Call<'_>) -> Result<Reply, Problem> {
     let Some(last) = page.items.last().filter(|_| page.more) else { return Ok(answer) };
     let next = paging::after_entry(&seal, account_id, last.account_version);
     linked(answer, &format!("{ACCOUNTS}/{account_id}/statement"), limit, next)
+}
+
+/// What there is to be asked of the audit log.
+const TRAIL: Trail = Trail {
+    path: "/api/audit/billing",
+    database: service::DATABASE,
+    patients: true,
+    break_glass: false,
+};
+
+/// `GET /api/audit/billing`
+pub(super) async fn audit(call: &Call<'_>) -> Result<Reply, Problem> {
+    trail::answer(call, &TRAIL).await
 }
 
 /// Reads `limit` and `after`, the latter as it was sent.

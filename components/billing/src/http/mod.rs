@@ -41,6 +41,8 @@ kit::operations! {
         takes Takes::json("Posting"), answers ENTRY_KEPT => handlers::refund;
     Void = Post "/api/billing/accounts/{id}/voids" as "billing.void",
         takes Takes::json("Voiding"), answers ENTRY_KEPT => handlers::void;
+    Audit = Get "/api/audit/billing" as "billing.audit",
+        answers &[Answers::json(StatusCode::OK, "AuditEntries")] => handlers::audit;
 }
 
 /// Answers one request.

@@ -21,7 +21,8 @@ verdict AS (
         WHEN EXISTS (
             SELECT FROM patients
             WHERE deleted_at IS NULL AND id <> $5::uuid
-                AND lower(shared_email COLLATE "C") = lower($14::text COLLATE "C")
+                AND (lower(shared_email COLLATE "C") = lower($14::text COLLATE "C")
+                    OR lower(email COLLATE "C") = lower($14::text COLLATE "C"))
         ) THEN 'CONFLICT'
         ELSE 'STALE'
     END AS word
