@@ -43,6 +43,7 @@ mod protocol;
 mod races;
 mod reports;
 mod restart;
+mod sessions_end;
 mod texts;
 mod tidy;
 mod tidy_names;

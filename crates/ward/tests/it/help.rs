@@ -89,6 +89,9 @@ fn up() {
                   --event-log-url <URL>
                       A PostgreSQL database that several wards keep events in [default: `events`
                       beside the others] [env: WARD_EVENT_LOG_URL]
+                  --key-value-url <URL>
+                      A PostgreSQL database that several wards keep key-value stores in [default:
+                      `key_value` beside the others] [env: WARD_KEY_VALUE_URL]
               -q, --quiet
                       Say nothing but warnings and errors; drop what components print
                   --log-format <FORMAT>
@@ -165,6 +168,9 @@ fn migrate() {
                   --event-log-url <URL>
                       A PostgreSQL database that several wards keep events in [default: `events`
                       beside the others] [env: WARD_EVENT_LOG_URL]
+                  --key-value-url <URL>
+                      A PostgreSQL database that several wards keep key-value stores in [default:
+                      `key_value` beside the others] [env: WARD_KEY_VALUE_URL]
               -q, --quiet
                       Say nothing but warnings and errors; drop what components print
                   --log-format <FORMAT>
@@ -213,6 +219,9 @@ fn doctor() {
                   --event-log-url <URL>
                       A PostgreSQL database that several wards keep events in [default: `events`
                       beside the others] [env: WARD_EVENT_LOG_URL]
+                  --key-value-url <URL>
+                      A PostgreSQL database that several wards keep key-value stores in [default:
+                      `key_value` beside the others] [env: WARD_KEY_VALUE_URL]
               -h, --help
                       Print help
         "#]],
