@@ -47,6 +47,7 @@ mod reports;
 mod restart;
 mod roles;
 mod sessions;
+mod sessions_end;
 mod texts;
 mod tidy;
 mod tidy_names;
