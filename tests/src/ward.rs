@@ -20,6 +20,17 @@ use tempfile::TempDir;
 /// building something else at the time.
 const START_PATIENCE: Duration = Duration::from_secs(240);
 
+/// What of the environment would make another ward of it.
+const NOT_INHERITED: [&str; 7] = [
+    "WARD_DATABASE_URL",
+    "WARD_EVENT_LOG_URL",
+    "WARD_KEY_VALUE_URL",
+    "WARD_KAFKA_BROKERS",
+    "RUST_LOG",
+    "WARD_LOG",
+    "RUNTIME_CONFIG_FILE",
+];
+
 /// How to start ward.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -186,8 +197,7 @@ impl Ward {
         }
         command.args(&self.options.arguments).current_dir(repository.root());
         command.env("NO_COLOR", "1");
-        let inherited = ["WARD_DATABASE_URL", "WARD_EVENT_LOG_URL", "WARD_KAFKA_BROKERS"];
-        for name in inherited.into_iter().chain(["RUST_LOG", "WARD_LOG", "RUNTIME_CONFIG_FILE"]) {
+        for name in NOT_INHERITED {
             command.env_remove(name);
         }
         command.envs(self.options.environment.iter().cloned());
@@ -257,9 +267,33 @@ impl Ward {
         Database::at(&url).await
     }
 
+    /// A connection to the database of the key-value stores.
+    pub async fn key_value(&self) -> Database {
+        Database::open(&self.state(), "key_value").await
+    }
+
     /// A connection to the database that events go through.
     pub async fn event_log(&self) -> Database {
         Database::open(&self.state(), "events").await
+    }
+
+    /// How a second ward over the same databases, keys, events and sessions is started.
+    pub fn replica(&self) -> Options {
+        let mut arguments = Vec::new();
+        for service in ["analytics", "auth", "billing", "patients"] {
+            let url = self.database_url(service);
+            arguments.extend(["--variable".to_owned(), format!("{service}_db_url={url}")]);
+        }
+        for name in ["private", "public"] {
+            let value = format!("jwt_{name}_key=@{}", self.key_file(name).display());
+            arguments.extend(["--variable".to_owned(), value]);
+        }
+        for (argument, database) in
+            [("--event-log-url", "events"), ("--key-value-url", "key_value")]
+        {
+            arguments.extend([argument.to_owned(), self.database_url(database)]);
+        }
+        Options { arguments, own_keys: true, ..Options::default() }
     }
 
     /// The password of a service's database role.

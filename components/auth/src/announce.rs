@@ -9,6 +9,7 @@
 
 use kit::database::Database;
 use kit::route::Call;
+use kit::session::ended_key;
 use spin_sdk::key_value::Store;
 
 use crate::failure::Failure;
@@ -17,13 +18,8 @@ use crate::settings;
 use crate::store::attempts;
 use crate::store::sessions::{self, Ended};
 
-/// The key of a session that has ended; its value is until when that matters, in seconds of the
-/// Unix epoch.
-fn key(session: &str) -> String {
-    format!("revoked/{session}")
-}
-
-/// Announces all that is not announced yet.
+/// Announces all that is not announced yet. The value of a key is until when it matters, in seconds
+/// of the Unix epoch.
 pub(crate) async fn announce(database: &Database) -> Result<(), Failure> {
     loop {
         let ended = sessions::unannounced(database).await?;
@@ -35,7 +31,7 @@ pub(crate) async fn announce(database: &Database) -> Result<(), Failure> {
         for Ended { id, access_until } in &ended {
             let until = access_until.saturating_add(ANNOUNCED_BEYOND_SECONDS);
             if until > now {
-                store.set(key(id), until.to_string()).await?;
+                store.set(ended_key(id), until.to_string()).await?;
             }
         }
         let full = i64::try_from(ended.len()) == Ok(BATCH);
@@ -65,16 +61,11 @@ async fn remove(database: &Database) -> Result<(), Failure> {
     if over.iter().any(|(_, announced)| *announced) {
         let store = Store::open_default().await?;
         for (id, _) in over.iter().filter(|(_, announced)| *announced) {
-            store.delete(key(id)).await?;
+            store.delete(ended_key(id)).await?;
         }
     }
     if !over.is_empty() {
         sessions::remove(database, over.into_iter().map(|(id, _)| id)).await?;
     }
     Ok(attempts::remove(database).await?)
-}
-
-/// Whether a session has been announced to have ended.
-pub(crate) async fn is_revoked(session: &str) -> Result<bool, Failure> {
-    Ok(Store::open_default().await?.exists(key(session)).await?)
 }

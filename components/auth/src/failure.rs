@@ -5,6 +5,7 @@ use kit::Problem;
 use kit::database::Fault;
 use kit::problem::INTERNAL;
 use kit::route::Call;
+use kit::session::Unknown;
 use spin_sdk::key_value;
 
 use crate::password::HashError;
@@ -19,7 +20,7 @@ pub(crate) enum Failure {
     /// The database.
     Database(Fault),
     /// The key-value store.
-    Store,
+    Store(Unknown),
     /// The same request may succeed in a moment.
     Passing(&'static str),
     /// Something of ours.
@@ -31,7 +32,7 @@ impl Failure {
     pub(crate) fn cause(&self) -> &str {
         match self {
             Self::Database(fault) => fault.cause(),
-            Self::Store => "key-value-store",
+            Self::Store(unknown) => unknown.0,
             Self::Passing(cause) | Self::Other(cause) => cause,
         }
     }
@@ -49,7 +50,7 @@ impl From<&Failure> for Problem {
     fn from(failure: &Failure) -> Self {
         match failure {
             Failure::Database(fault) => Self::from(fault),
-            Failure::Store | Failure::Passing(_) => Self::unavailable(RETRY_AFTER_SECONDS),
+            Failure::Store(_) | Failure::Passing(_) => Self::unavailable(RETRY_AFTER_SECONDS),
             Failure::Other(_) => Self::new(INTERNAL),
         }
     }
@@ -62,8 +63,14 @@ impl From<Fault> for Failure {
 }
 
 impl From<key_value::Error> for Failure {
-    fn from(_: key_value::Error) -> Self {
-        Self::Store
+    fn from(error: key_value::Error) -> Self {
+        Self::Store(Unknown::from(error))
+    }
+}
+
+impl From<Unknown> for Failure {
+    fn from(unknown: Unknown) -> Self {
+        Self::Store(unknown)
     }
 }
 

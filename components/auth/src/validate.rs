@@ -9,11 +9,12 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use kit::problem::{Problem, UNAUTHORIZED};
 use kit::reply::{self, Reply};
 use kit::route::Call;
+use kit::session;
 use serde::Serialize;
 use token::{Credentials, Identity, Refusal, Verifier};
 
 use crate::failure::{Failure, failed};
-use crate::{announce, settings};
+use crate::settings;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,8 +38,8 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
         }
         unauthorized(refusal)
     })?;
-    let revoked = announce::is_revoked(&identity.session.to_string()).await;
-    match revoked.map_err(failed(call))? {
+    let ended = session::has_ended(&identity.session.to_string()).await;
+    match ended.map_err(Failure::from).map_err(failed(call))? {
         true => Err(unauthorized(Refusal::Invalid)),
         false => Ok(reply::json(StatusCode::OK, &valid(&identity))),
     }

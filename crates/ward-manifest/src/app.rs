@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use crate::finding::Finding;
 use crate::grpc::{GrpcSettings, GrpcTrigger, TlsFiles};
 use crate::kafka::{KafkaSettings, KafkaTrigger};
+use crate::runtime_config::RuntimeConfig;
 use crate::start::{Guide, KeyPair, Users};
 
 /// One application, as `spin.toml` describes it.
@@ -294,6 +295,30 @@ pub struct Settings {
     /// `guest_memory` in bytes (TOML: an integer, or a string such as `"2GiB"`): what the memories
     /// of all instances may be together; where there is none, the runtime looks at the machine.
     pub guest_memory_bytes: Option<u64>,
+    /// `key_value`: where key-value stores are kept, by label.
+    pub key_value: BTreeMap<String, KeyValueKind>,
+}
+
+impl Settings {
+    /// The key-value stores that the manifest says where to keep, and the runtime configuration,
+    /// which is the operator's, does not.
+    pub fn stores_besides(
+        &self,
+        config: &RuntimeConfig,
+    ) -> impl Iterator<Item = (&str, KeyValueKind)> {
+        let others = self.key_value.iter();
+        let others = others.filter(|(label, _)| !config.key_value_stores.contains_key(*label));
+        others.map(|(label, kind)| (label.as_str(), *kind))
+    }
+}
+
+/// Where a key-value store is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyValueKind {
+    /// `"file"`: in the state directory, for this process alone.
+    File,
+    /// `"postgres"`: in PostgreSQL, for all wards of the application.
+    Postgres,
 }
 
 /// `[component.<id>.tool.ward]`.

@@ -23,10 +23,11 @@ mod variables;
 
 pub use app::{
     Action, App, Build, Component, ComponentSettings, Database, Dependency, FileMount, HttpTrigger,
-    Inherit, InheritedOnly, Origin, Route, Settings, SourcePosition, StaticResponse, Variable,
+    Inherit, InheritedOnly, KeyValueKind, Origin, Route, Settings, SourcePosition, StaticResponse,
+    Variable,
 };
 pub use finding::{Finding, Findings};
-pub use grpc::{CallerRecord, GrpcSettings, GrpcTrigger, TlsFiles, TokenSettings};
+pub use grpc::{CallerRecord, GrpcSettings, GrpcTrigger, RevokedSettings, TlsFiles, TokenSettings};
 pub use hosts::{AllowedHosts, HostError, default_port};
 pub use kafka::{KafkaSettings, KafkaTrigger, Outbox, StartFrom};
 pub use listen::listen_address;

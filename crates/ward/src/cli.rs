@@ -137,6 +137,17 @@ pub(crate) struct ConfigArgs {
         global = true
     )]
     pub(crate) event_log_url: Option<String>,
+
+    /// A PostgreSQL database that several wards keep key-value stores in [default: `key_value`
+    /// beside the others]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "WARD_KEY_VALUE_URL",
+        hide_env_values = true,
+        global = true
+    )]
+    pub(crate) key_value_url: Option<String>,
 }
 
 /// How much is said, and how.

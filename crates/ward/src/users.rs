@@ -14,6 +14,7 @@ use ward_manifest::{App, HttpTrigger, Users};
 use ward_runtime::{CallContext, HttpHandler, Runtime, RuntimeOptions};
 
 use crate::application::Application;
+use crate::database;
 use crate::failure::Failure;
 use crate::provision::Values;
 
@@ -32,14 +33,19 @@ struct Answer {
 }
 
 impl Directory {
-    /// Loads the component.
-    pub(crate) async fn open(application: &Application, values: &Values) -> Result<Self, Failure> {
+    /// Loads the component, with the values of variables and the address of the key-value stores'
+    /// database.
+    pub(crate) async fn open(
+        application: &Application,
+        (values, key_value): (&Values, Option<&str>),
+    ) -> Result<Self, Failure> {
         let users = settings(&application.app)?.clone();
         let app = only(&application.app, &users);
         let variables = Arc::new(application.variables(values)?);
         let options = RuntimeOptions {
             state_dir: application.state.clone(),
             config: application.config.clone(),
+            key_value: key_value.map(database::key_value).transpose()?,
             ..RuntimeOptions::default()
         };
         let loading = tokio::task::spawn_blocking(move || Runtime::load(&app, variables, &options));

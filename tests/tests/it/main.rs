@@ -50,6 +50,7 @@ mod restart;
 mod restricted;
 mod roles;
 mod sessions;
+mod sessions_end;
 mod texts;
 mod tidy;
 mod tidy_names;

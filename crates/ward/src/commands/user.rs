@@ -35,13 +35,15 @@ async fn carry_out(
     password: Option<String>,
 ) -> Result<(), Failure> {
     if is_running(application) {
-        return command(application, &of_running(application)?, args, password).await;
+        let (values, key_value) = of_running(application, &args.config)?;
+        return command(application, (&values, key_value.as_deref()), args, password).await;
     }
     let provision = Provision::new(application, &args.config, Progress::Quiet).await?;
     let done = async {
         let variables = application.variables(&provision.values)?;
         schema::prepare(application, &variables, &provision, false, Progress::Quiet).await?;
-        command(application, &provision.values, args, password).await
+        let key_value = provision.key_value.as_deref();
+        command(application, (&provision.values, key_value), args, password).await
     };
     let done = done.await;
     // Stopped after a failure, too; the failure is the news then.
@@ -50,11 +52,11 @@ async fn carry_out(
 
 async fn command(
     application: &Application,
-    values: &Values,
+    provided: (&Values, Option<&str>),
     args: &UserArgs,
     password: Option<String>,
 ) -> Result<(), Failure> {
-    let directory = Directory::open(application, values).await?;
+    let directory = Directory::open(application, provided).await?;
     match &args.command {
         UserCommand::Add(add) => {
             let name = add.name.as_ref().unwrap_or(&add.email);

@@ -91,6 +91,9 @@ fn up() {
                   --event-log-url <URL>
                       A PostgreSQL database that several wards keep events in [default: `events`
                       beside the others] [env: WARD_EVENT_LOG_URL]
+                  --key-value-url <URL>
+                      A PostgreSQL database that several wards keep key-value stores in [default:
+                      `key_value` beside the others] [env: WARD_KEY_VALUE_URL]
               -q, --quiet
                       Say nothing but warnings and errors; drop what components print
                   --log-format <FORMAT>
@@ -167,6 +170,9 @@ fn migrate() {
                   --event-log-url <URL>
                       A PostgreSQL database that several wards keep events in [default: `events`
                       beside the others] [env: WARD_EVENT_LOG_URL]
+                  --key-value-url <URL>
+                      A PostgreSQL database that several wards keep key-value stores in [default:
+                      `key_value` beside the others] [env: WARD_KEY_VALUE_URL]
               -q, --quiet
                       Say nothing but warnings and errors; drop what components print
                   --log-format <FORMAT>
@@ -215,6 +221,9 @@ fn doctor() {
                   --event-log-url <URL>
                       A PostgreSQL database that several wards keep events in [default: `events`
                       beside the others] [env: WARD_EVENT_LOG_URL]
+                  --key-value-url <URL>
+                      A PostgreSQL database that several wards keep key-value stores in [default:
+                      `key_value` beside the others] [env: WARD_KEY_VALUE_URL]
               -h, --help
                       Print help
         "#]],
