@@ -256,6 +256,25 @@ async fn nothing_is_asked_while_nobody_reads_and_little_while_many_do() {
     assert!((3..=13).contains(&asked.len()), "{} times in 10 beats", asked.len());
 }
 
+/// Whoever stands still in the middle of a change holds up others that change something, and no
+/// reader, not even one that has to connect.
+#[tokio::test]
+async fn an_unfinished_change_makes_nothing_late() {
+    let wards = Wards::new().await;
+    wards.one.set("k".into(), vec![1]).await.unwrap();
+    wards.admin.batch_execute("BEGIN; UPDATE store SET version = version + 1").await.unwrap();
+    let lock = "LOCK TABLE pair IN ROW EXCLUSIVE MODE";
+    wards.admin.batch_execute(lock).await.unwrap();
+    for store in [&wards.one, &wards.two] {
+        soon(async || has(store, "k").await).await;
+        sleep(BELIEVED).await;
+        soon(async || has(store, "k").await).await;
+    }
+    assert_eq!(wards.one.set("k".into(), vec![2]).await, Err(FAILED.to_owned()));
+    wards.admin.batch_execute("ROLLBACK").await.unwrap();
+    wards.one.set("k".into(), vec![2]).await.unwrap();
+}
+
 /// A guest that stands still while it reads holds up nobody else.
 #[tokio::test]
 async fn a_reader_that_stands_still_holds_up_nobody() {
