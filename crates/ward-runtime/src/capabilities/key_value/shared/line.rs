@@ -58,6 +58,7 @@ impl Session {
                     woken.notify_one();
                 }
             }
+            drop(connection);
             woken.notify_one();
         });
         let session = Self { client: dialled.client, prepared: StdMutex::default(), driver };
