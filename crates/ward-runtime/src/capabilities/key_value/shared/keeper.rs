@@ -22,7 +22,13 @@ use super::{Shared, statements};
 pub(super) async fn keep(shared: Arc<Shared>) {
     let mut keeper = Keeper { shared, session: None, woken: Arc::default(), is_down: false };
     loop {
-        keeper.rest().await;
+        let is_wanted = keeper.rest().await;
+        // The server has ended the connection, as it does when it stops: whoever reads next will
+        // have another made.
+        if !is_wanted && keeper.session.as_ref().is_none_or(|session| !session.is_open()) {
+            keeper.session = None;
+            continue;
+        }
         let outcome = keeper.ask().await;
         keeper.shared.tried.send_replace(outcome.is_ok());
         keeper.tell(outcome.as_ref().err());
@@ -42,7 +48,9 @@ struct Keeper {
 }
 
 impl Keeper {
-    async fn rest(&self) {
+    /// Waits until there is something to ask; whether a reader has it asked, or the beat that they
+    /// keep.
+    async fn rest(&self) -> bool {
         let is_used = self.shared.used.swap(false, Ordering::Relaxed);
         let beat = async {
             match is_used {
@@ -51,9 +59,10 @@ impl Keeper {
             }
         };
         tokio::select! {
-            () = self.shared.wanted.notified() => {}
-            () = self.woken.notified() => {}
-            () = beat => {}
+            biased;
+            () = self.shared.wanted.notified() => true,
+            () = beat => true,
+            () = self.woken.notified() => false,
         }
     }
 

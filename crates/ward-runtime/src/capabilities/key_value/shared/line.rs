@@ -16,7 +16,7 @@ use tokio_postgres::{AsyncMessage, Client, Row, RowStream, Statement};
 use ward_postgres::{Address, dial, everywhere, words};
 
 use super::super::limits::{ANSWER_MAX, LOCK_MAX};
-use super::statements::{MAKE, SCHEMA};
+use super::statements::{ARE_MADE, IS_THERE, MAKE, SCHEMA};
 
 /// Why the database has not answered, for the log: never a key or a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,13 +58,25 @@ impl Session {
                     woken.notify_one();
                 }
             }
+            drop(connection);
             woken.notify_one();
         });
         let session = Self { client: dialled.client, prepared: StdMutex::default(), driver };
-        session.client.batch_execute(&bounds()).await?;
-        session.client.batch_execute(SCHEMA).await?;
-        session.query(MAKE, &[&name]).await?;
+        session.run(&bounds()).await?;
+        session.prepare(name).await?;
         Ok(session)
+    }
+
+    /// Makes what is missing.
+    async fn prepare(&self, name: &str) -> Result<(), Failed> {
+        let made = self.query(ARE_MADE, &[]).await?;
+        if !made.first().map_or(Ok(false), |row| row.try_get(0))? {
+            self.run(SCHEMA).await?;
+        }
+        if self.query(IS_THERE, &[&name]).await?.is_empty() {
+            self.query(MAKE, &[&name]).await?;
+        }
+        Ok(())
     }
 
     /// Runs what has no parameters and no rows.

@@ -7,6 +7,10 @@
 /// Hears of changes before anybody would ask.
 pub(super) const LISTEN: &str = "LISTEN ward_key_value";
 
+/// Whether there are tables. Making them again would wait for whoever is changing something, and a
+/// reader must not.
+pub(super) const ARE_MADE: &str = "SELECT to_regclass('pair_removed') IS NOT NULL";
+
 /// Several wards may start at once, so one makes the tables and the others wait. Everything sent
 /// together is one transaction. What is there is not touched.
 pub(super) const SCHEMA: &str = "
@@ -33,6 +37,9 @@ CREATE INDEX IF NOT EXISTS pair_removed ON pair (store, version) WHERE value IS 
 COMMIT;
 RESET client_min_messages;
 ";
+
+/// Whether the store $1 is there, for the same reason.
+pub(super) const IS_THERE: &str = "SELECT FROM store WHERE name = $1";
 
 /// Makes the store $1, if it is not there.
 pub(super) const MAKE: &str = "INSERT INTO store (name) VALUES ($1) ON CONFLICT DO NOTHING";
