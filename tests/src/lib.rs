@@ -29,5 +29,5 @@ pub use data::{Patient, Random, unique_email, unique_name};
 pub use database::Database;
 pub use grpc::Grpc;
 pub use repository::{Repository, wasm};
-pub use tokens::{Forge, claims, claims_of};
+pub use tokens::{Forge, claims, claims_in, claims_of, header_in};
 pub use ward::{Options, Ward};

@@ -3,17 +3,19 @@
 //!
 //! It verifies tokens itself ([`admit`]), so a request costs no call to auth, and compares what
 //! they allow with the policy ([`authorize`]), so that the component behind never runs for somebody
-//! who may not. It asks nobody and touches neither body: request and response go through as the
-//! handles they came as, streams and trailers included. The `Authorization` header ends here,
-//! because what is behind has no use for a token that would work elsewhere; every other header is
-//! passed on as it came.
+//! who may not; whether a token's session has ended it asks the key-value store, which answers from
+//! memory. It touches neither body: request and response go through as the handles they came as,
+//! streams and trailers included. The `Authorization` header ends here, because what is behind has
+//! no use for a token that would work elsewhere; every other header is passed on as it came.
 //!
-//! It has no permissions of its own. Its variables are those of the component it stands in front
-//! of, which must therefore have `jwt_public_key`, `jwt_issuer` and `jwt_audience`.
+//! It has no permissions of its own. Its variables and its store are those of the component it
+//! stands in front of, which must therefore have `jwt_public_key`, `jwt_issuer`, `jwt_audience` and
+//! the key-value store `default`.
 
 mod admit;
 mod authorize;
 mod forward;
+mod revocation;
 mod settings;
 
 use kit::{Problem, Reply, reply};

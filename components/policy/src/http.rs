@@ -2,17 +2,31 @@
 //! has its line here.
 
 use crate::Operation;
-use crate::Scope::{self, Needs, Public};
+use crate::Scope::{self, Known, Needs, Public};
 use crate::Verb::{self, Delete, Get, Post, Put, Watch};
 use crate::scopes::{
     ANALYTICS_READ, ANALYTICS_WRITE, BILLING_READ, BILLING_WRITE, PATIENT_DELETE, PATIENT_READ,
-    PATIENT_RESTRICT, PATIENT_WRITE,
+    PATIENT_RESTRICT, PATIENT_WRITE, USER_READ, USER_WRITE,
 };
 
-/// auth. Whoever asks for validation brings the token that is in question.
+/// auth. Whoever asks for validation brings the token that is in question, and whoever refreshes a
+/// session the one that is good for that. What is about oneself takes no scope.
 pub const AUTH: &[Operation] = &[
     line("auth.login", Post, "/auth/login", Public),
+    line("auth.refresh", Post, "/auth/refresh", Public),
     line("auth.validate", Get, "/auth/validate", Public),
+    line("auth.keys", Get, "/auth/.well-known/jwks.json", Public),
+    line("auth.logout", Post, "/auth/logout", Known),
+    line("auth.sessions", Get, "/auth/sessions", Known),
+    line("auth.end-session", Delete, "/auth/sessions/{id}", Known),
+    line("auth.me", Get, "/auth/me", Known),
+    line("auth.change-me", Put, "/auth/me", Known),
+    line("auth.change-password", Put, "/auth/me/password", Known),
+    line("auth.list-users", Get, "/auth/users", Needs(USER_READ)),
+    line("auth.create-user", Post, "/auth/users", Needs(USER_WRITE)),
+    line("auth.read-user", Get, "/auth/users/{id}", Needs(USER_READ)),
+    line("auth.replace-user", Put, "/auth/users/{id}", Needs(USER_WRITE)),
+    line("auth.delete-user", Delete, "/auth/users/{id}", Needs(USER_WRITE)),
 ];
 
 /// patients.

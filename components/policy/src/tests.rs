@@ -98,9 +98,16 @@ fn the_manifest_names_the_same_scopes_for_the_same_functions() {
 fn guard_stands_before_whatever_is_not_public() {
     let manifest = manifest();
     let mut services = BTreeSet::new();
+    let operator = manifest["application"]["tool"]["ward"]["users"]["trigger"].as_str().unwrap();
     for trigger in triggers(&manifest, "http") {
         let component = trigger["component"].as_str().unwrap();
-        let route = trigger["route"].as_str().unwrap().trim_end_matches("/...");
+        let Some(route) = trigger["route"].as_str() else {
+            // Where nobody comes from outside.
+            assert_eq!(trigger["route"]["private"].as_bool(), Some(true));
+            assert_eq!(trigger["id"].as_str(), Some(operator));
+            continue;
+        };
+        let route = route.trim_end_matches("/...");
         let own =
             |operation: &&crate::Operation| operation.name.split('.').next() == Some(component);
         let operations: Vec<_> = http::operations().filter(own).collect();

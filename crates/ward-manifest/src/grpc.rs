@@ -69,6 +69,17 @@ pub struct TokenSettings {
     pub issuer: String,
     /// `audience`: the `aud` a token must have.
     pub audience: String,
+    /// `revoked`: where it is written down which sessions have ended; without it none ends early.
+    pub revoked: Option<RevokedSettings>,
+}
+
+/// `token.revoked`: a key-value store in which a session that has ended has a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevokedSettings {
+    /// `store`: its label.
+    pub store: String,
+    /// `prefix`: what the key has before the session's id.
+    pub prefix: String,
 }
 
 /// `tls`: two files in PEM.

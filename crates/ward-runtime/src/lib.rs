@@ -36,6 +36,7 @@ mod underway;
 mod whole;
 
 pub use call::{CallContext, CallError, Function, Held};
+pub use capabilities::key_value::KeyValueStore;
 pub use capabilities::postgres::OutboxBell;
 pub use engine::address_space;
 pub use error::{HandleError, LoadError};

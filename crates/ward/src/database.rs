@@ -36,6 +36,11 @@ pub(crate) async fn link(text: Arc<str>) -> Result<Link, DatabaseError> {
     Ok(Link::new(dialled.client, dialled.connection))
 }
 
+/// The address of the key-value stores' database, for the runtime.
+pub(crate) fn key_value(text: &str) -> Result<Arc<Address>, Failure> {
+    Ok(Arc::new(address(text)?.or_named("ward-key-value")))
+}
+
 fn failed(error: &DialError) -> Failure {
     let failure = Failure::new(error);
     match error.help() {

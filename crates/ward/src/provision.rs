@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ward_embedded::{ExistingRole, Options, Origin, Postgres, StateLock, ensure_database};
-use ward_manifest::{Database, KafkaSettings};
+use ward_manifest::{Database, KafkaSettings, KeyValueKind, Variables};
 use ward_postgres::{Address, Endpoint};
 
 use crate::application::Application;
@@ -20,15 +20,23 @@ use crate::secrets::Secrets;
 /// The database and role of the embedded event log.
 pub(crate) const EVENT_LOG: &str = "events";
 
+/// The database and role of the key-value stores that are kept in PostgreSQL.
+const KEY_VALUE: &str = "key_value";
+
 /// The oldest server that is supported, as the server writes it.
 const SERVER_VERSION_MIN: i32 = 150_000;
 
+/// Values by variable.
+pub(crate) type Values = BTreeMap<String, String>;
+
 /// What ward itself provides, and the server it has to stop in the end.
 pub(crate) struct Provision {
-    /// Values by variable.
-    pub(crate) values: BTreeMap<String, String>,
+    /// What nobody gave.
+    pub(crate) values: Values,
     /// The address of the embedded event log's database, where events go through that.
     pub(crate) event_log: Option<String>,
+    /// The address of the key-value stores' database, where some are kept in PostgreSQL.
+    pub(crate) key_value: Option<String>,
     /// What keeps the state directory ours.
     backing: Backing,
 }
@@ -53,15 +61,17 @@ impl Provision {
         let missing: Vec<_> =
             databases.iter().copied().filter(|d| !given.contains(&d.variable)).collect();
         let (mut values, backing) = match (missing.is_empty(), admin_url) {
-            (true, _) => (given_host(application, &databases, &given)?, lock(application)?),
+            (true, _) => (given_host(application, &given)?, lock(application)?),
             (false, Some(url)) => on_server(application, &missing, url, progress).await?,
             (false, None) => embedded(application, &missing, progress).await?,
         };
-        let made = match keys::load_or_generate_all(&application.state, &pairs) {
-            Ok(keys) => event_log(application, &backing, config).await.map(|log| (keys, log)),
-            Err(failure) => Err(failure),
+        let own = async {
+            let keys = keys::load_or_generate_all(&application.state, &pairs)?;
+            let event_log = event_log(application, &backing, config).await?;
+            let key_value = key_value(application, &backing, config).await?;
+            Ok((keys, event_log, key_value))
         };
-        let (keys, event_log) = match made {
+        let (keys, event_log, key_value) = match own.await {
             Ok(made) => made,
             Err(failure) => {
                 if let Backing::Embedded(server) = backing {
@@ -77,7 +87,7 @@ impl Provision {
             let brokers = kafka.and_then(KafkaSettings::broker_variable);
             values.extend(brokers.map(|variable| (variable, String::new())));
         }
-        Ok(Self { values, event_log, backing })
+        Ok(Self { values, event_log, key_value, backing })
     }
 
     /// Stops what was started.
@@ -90,9 +100,39 @@ impl Provision {
     }
 }
 
-/// Makes the database of the embedded event log, where events go through that; its address. With a
-/// server that only the services' own addresses lead to there can be none, which is said and stops
-/// nothing: events wait.
+/// Whether a ward has the state directory. Where that cannot be told, whatever it serves is asked
+/// and its silence is the message.
+pub(crate) fn is_running(application: &Application) -> bool {
+    StateLock::acquire(&application.state).is_err()
+}
+
+/// What the ward provides that has the state directory, as it left it there: values, and the
+/// address of the key-value stores' database.
+pub(crate) fn of_running(
+    application: &Application,
+    config: &ConfigArgs,
+) -> Result<(Values, Option<String>), Failure> {
+    let given = given(application)?;
+    let pairs = keys::missing(application, &given)?;
+    let mut values = keys::load_or_generate_all(&application.state, &pairs)?;
+    let secrets = Secrets::load(&application.state)?;
+    for database in application.databases() {
+        if !given.contains(&database.variable) {
+            let url = secrets.url(&database.name).ok_or_else(|| {
+                Failure::new(format!("the ward that runs has no database {} yet", database.name))
+                    .help("try again once it says that it is ready")
+            })?;
+            values.insert(database.variable.clone(), url.to_owned());
+        }
+    }
+    let variables = application.variables(&values)?;
+    values.extend(host_of_databases(application, &variables, &given));
+    let key_value = config.key_value_url.as_deref().or_else(|| secrets.url(KEY_VALUE));
+    Ok((values, key_value.map(str::to_owned)))
+}
+
+/// Makes the database of the embedded event log, where events go through that; its address. That
+/// there can be none is said and stops nothing: events wait.
 async fn event_log(
     application: &Application,
     backing: &Backing,
@@ -102,35 +142,65 @@ async fn event_log(
     if LogKind::of(application, settings)? == LogKind::Kafka {
         return Ok(None);
     }
-    if let Some(url) = &config.event_log_url {
+    let given = config.event_log_url.as_ref();
+    let url = own_database(application, backing, config, (EVENT_LOG, given)).await?;
+    if url.is_none() {
+        tracing::warn!(
+            "events wait in their outboxes: there is no PostgreSQL to keep them in; name one \
+             with --event-log-url or --database-url, or Kafka with --kafka-brokers"
+        );
+    }
+    Ok(url)
+}
+
+/// Makes the database of the key-value stores that are kept in PostgreSQL, where there are any; its
+/// address. Without one there is nowhere to look what they have.
+async fn key_value(
+    application: &Application,
+    backing: &Backing,
+    config: &ConfigArgs,
+) -> Result<Option<String>, Failure> {
+    let Application { app, config: runtime, .. } = application;
+    let mut stores = app.settings.stores_besides(runtime);
+    if !stores.any(|(_, kind)| kind == KeyValueKind::Postgres) {
+        return Ok(None);
+    }
+    let given = config.key_value_url.as_ref();
+    own_database(application, backing, config, (KEY_VALUE, given)).await
+}
+
+/// A database of ward's own beside the services', unless the user has given its address: on the
+/// server that they are made on. With a server that only the services' own addresses lead to there
+/// can be none.
+async fn own_database(
+    application: &Application,
+    backing: &Backing,
+    config: &ConfigArgs,
+    (name, given): (&str, Option<&String>),
+) -> Result<Option<String>, Failure> {
+    if let Some(url) = given {
         return Ok(Some(url.clone()));
     }
-    if application.databases().iter().any(|database| database.name == EVENT_LOG) {
-        let text = format!("the database {EVENT_LOG} is the event log's and a component's");
+    if application.databases().iter().any(|database| database.name == name) {
+        let text = format!("the database {name} is ward's own and a component's");
         return Err(Failure::new(text).help("give the component's another name"));
     }
     let mut secrets = Secrets::load(&application.state)?;
-    let password = secrets.password(EVENT_LOG)?;
+    let password = secrets.password(name)?;
     let url = match (backing, config.database_url.as_deref()) {
         (Backing::Embedded(server), _) => {
             let client = server.client().await?;
-            ensure_database(&client, EVENT_LOG, &password, ExistingRole::SetPassword).await?;
-            local_url(server, EVENT_LOG, &password)
+            ensure_database(&client, name, &password, ExistingRole::SetPassword).await?;
+            local_url(server, name, &password)
         }
         (Backing::Elsewhere { .. }, Some(admin_url)) => {
             let admin = connect(admin_url).await?;
-            ensure_database(&admin, EVENT_LOG, &password, ExistingRole::KeepPassword).await?;
-            address(admin_url)?.for_role(EVENT_LOG, &password)
+            ensure_database(&admin, name, &password, ExistingRole::KeepPassword).await?;
+            address(admin_url)?.for_role(name, &password)
         }
-        (Backing::Elsewhere { .. }, None) => {
-            tracing::warn!(
-                "events wait in their outboxes: there is no PostgreSQL to keep them in; name one \
-                 with --event-log-url or --database-url, or Kafka with --kafka-brokers"
-            );
-            return Ok(None);
-        }
+        (Backing::Elsewhere { .. }, None) => return Ok(None),
     };
-    secrets.remember_url(EVENT_LOG, &url)?;
+    secrets.remember_url(name, &url)?;
     Ok(Some(url))
 }
 
@@ -162,20 +232,27 @@ fn lock(application: &Application) -> Result<Backing, Failure> {
 }
 
 /// With all addresses given, the hosts are those of the first, unless they are given too.
-fn given_host(
-    application: &Application,
-    databases: &[&Database],
-    given: &BTreeSet<String>,
-) -> Result<BTreeMap<String, String>, Failure> {
+fn given_host(application: &Application, given: &BTreeSet<String>) -> Result<Values, Failure> {
     let host = application.app.settings.database_host.as_ref();
-    let wanted = host.is_some_and(|variable| !given.contains(variable));
-    let Some(first) = databases.first().filter(|_| wanted) else { return Ok(BTreeMap::new()) };
     let names = host.cloned().into_iter().chain(keys::variables(application));
     let variables = application.variables(&names.map(|name| (name, String::new())).collect())?;
+    Ok(host_of_databases(application, &variables, given))
+}
+
+/// The variable for the server's hosts, unless it is given, with those of the first database.
+fn host_of_databases(
+    application: &Application,
+    variables: &Variables,
+    given: &BTreeSet<String>,
+) -> Values {
+    let host = application.app.settings.database_host.as_ref();
+    let databases = application.databases();
+    let wanted = host.is_some_and(|variable| !given.contains(variable));
+    let Some(first) = databases.first().filter(|_| wanted) else { return Values::new() };
     // What is no address is reported where it is first used.
     let first = variables.app_value(&first.variable).and_then(|url| Address::parse(url).ok());
     let hosts = first.and_then(|address| hosts(&address));
-    Ok(hosts.map(|hosts| host_value(application, hosts)).unwrap_or_default())
+    hosts.map(|hosts| host_value(application, hosts)).unwrap_or_default()
 }
 
 async fn embedded(

@@ -63,6 +63,7 @@ fn databases_that_were_given_are_connected_to() {
     for (given, named) in [
         (["--database-url", url], "--database-url"),
         (["--event-log-url", url], "--event-log-url"),
+        (["--key-value-url", url], "--key-value-url"),
         (["--variable", &variable], "`patients_db_url`"),
     ] {
         let (fine, text) = here("postgresql", &given);

@@ -133,7 +133,7 @@ async fn a_patient_created_right_after_the_first_start_is_counted_at_once() {
 async fn a_ward_that_stands_still_delays_the_events_of_others_and_does_not_stop_them() {
     let mut ward = Ward::start(Options::demo());
     let user = ward.user().await;
-    let mut second = Ward::start(replica_of(&ward));
+    let mut second = Ward::start(ward.replica());
     let patients = ward.database("patients").await;
     let log = ward.event_log().await;
     let shared = "SELECT relay FROM outbox_lane WHERE relay IS NOT NULL GROUP BY relay";
@@ -182,21 +182,6 @@ async fn counted(ward: &Ward) -> usize {
 fn signal(name: &str, pid: u32) {
     let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
     assert!(sent.expect("kill runs").success());
-}
-
-/// How a second ward over the same databases, keys and event log is started.
-fn replica_of(ward: &Ward) -> Options {
-    let mut arguments = Vec::new();
-    for service in ["analytics", "auth", "billing", "patients"] {
-        let url = ward.database_url(service);
-        arguments.extend(["--variable".to_owned(), format!("{service}_db_url={url}")]);
-    }
-    for name in ["private", "public"] {
-        let value = format!("jwt_{name}_key=@{}", ward.key_file(name).display());
-        arguments.extend(["--variable".to_owned(), value]);
-    }
-    arguments.extend(["--event-log-url".to_owned(), ward.database_url("events")]);
-    Options { arguments, own_keys: true, ..Options::default() }
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ async fn check(level: &str) {
     walk_patients(&ward, &mut seeded).await;
     walk_billing(&ward, &mut seeded).await;
     walk_login(&ward, &mut seeded).await;
+    walk_users(&ward, &mut seeded).await;
     seeded.add("private key", ward.forge().private_pem().lines().nth(1).expect("a line"));
     for service in ["analytics", "auth", "billing", "patients"] {
         seeded.add("database password", &ward.database_password(service));
@@ -177,4 +178,41 @@ async fn walk_login(ward: &Ward, seeded: &mut Seeded) {
     let answer = api.with_token(&token).get("/api/patients").await;
     answer.problem(401);
     seeded.absent_from(&answer);
+}
+
+async fn walk_users(ward: &Ward, seeded: &mut Seeded) {
+    let email = seeded.add("user's e-mail", &unique_email("user"));
+    let name = seeded.add("user's name", &unique_name("Nils"));
+    let password = seeded.add("user's password", &unique_name("secret"));
+    let next = seeded.add("next password", &unique_name("secret"));
+    let admin = ward.user().await;
+    let user = json!({"email": email, "name": name, "role": "NURSE", "password": password});
+    let made = admin.send_json("POST", "/auth/users", &user).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let taken = admin.send_json("POST", "/auth/users", &user).await;
+    taken.problem(409);
+    seeded.absent_from(&taken);
+    let (nurse, refresh) = ward.api().session(&email, &password).await;
+    let refresh = seeded.add("refresh token", &refresh);
+    seeded.add("access token", nurse.token().split('.').nth(2).expect("a signature"));
+    for (old, new) in [(&next, &next), (&password, &email)] {
+        let document = json!({"oldPassword": old, "newPassword": new});
+        let answer = nurse.send_json("PUT", "/auth/me/password", &document).await;
+        answer.problem(400);
+        seeded.absent_from(&answer);
+    }
+    let document = json!({"oldPassword": password, "newPassword": next});
+    assert_eq!(nurse.send_json("PUT", "/auth/me/password", &document).await.status, 204);
+    let (_, newest) = ward.api().with_pair(&ward.api().refresh(&refresh).await);
+    seeded.add("newest refresh token", &newest);
+    let raced = ward.api().refresh(&refresh).await;
+    raced.problem(409);
+    seeded.absent_from(&raced);
+    let found = admin.get(&format!("/auth/users?email={email}&role=nurse")).await;
+    found.problem(400);
+    seeded.absent_from(&found);
+    assert_eq!(nurse.send("POST", "/auth/logout").await.status, 204);
+    let over = ward.api().refresh(&newest).await;
+    over.problem(401);
+    seeded.absent_from(&over);
 }

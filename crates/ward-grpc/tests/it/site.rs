@@ -35,6 +35,7 @@ pub(crate) const ASK_BRIEFLY: &str = "/brief.Desk/Ask";
 /// Who the test tokens speak for.
 pub(crate) const SUBJECT: Uuid = Uuid::from_u128(7);
 pub(crate) const TOKEN_ID: Uuid = Uuid::from_u128(9);
+pub(crate) const SESSION: Uuid = Uuid::from_u128(10);
 
 pub(crate) const ISSUER: &str = "https://ward.local/auth";
 pub(crate) const AUDIENCE: &str = "ward";
@@ -138,6 +139,7 @@ pub(crate) fn options() -> Options {
         address: "127.0.0.1:0".parse().unwrap(),
         limits: Limits::default(),
         trust: Some(Arc::new(Trust::new(settings).unwrap())),
+        revoked: None,
         tls: None,
         proxies: Proxies::default(),
         reflection: true,
@@ -286,7 +288,7 @@ pub(crate) fn token_allowing(scopes: &str) -> String {
 fn token_for(scopes: &str, key: usize, issuer: &str, audience: &str, issued_at: u64) -> String {
     let signer = Signer::new(&pem("PRIVATE", PRIVATE[key]), issuer, audience).unwrap();
     let role = Role::parse("ADMIN").unwrap();
-    let (scopes, session) = (Scopes::parse(scopes).unwrap(), Uuid::from_u128(10));
+    let (scopes, session) = (Scopes::parse(scopes).unwrap(), SESSION);
     let grant = Grant { subject: SUBJECT, role, scopes, session, token_id: TOKEN_ID };
     signer.sign(grant, issued_at).unwrap().0
 }

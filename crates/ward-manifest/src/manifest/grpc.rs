@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use crate::grpc::{CallerRecord, GrpcSettings, GrpcTrigger, TokenSettings};
-use crate::names::kebab_flaw;
+use crate::grpc::{CallerRecord, GrpcSettings, GrpcTrigger, RevokedSettings, TokenSettings};
+use crate::names::{kebab_flaw, label_flaw};
 use crate::toml_file::{Section, Span, Text};
 
 use super::dependency::is_interface_name;
@@ -98,17 +98,34 @@ fn read_settings<'a>(section: &Section<'a>, directory: &Path, draft: &mut GrpcDr
     settings.reflection = section.flag("reflection").unwrap_or(true);
     settings.tls = section.section("tls").and_then(|tls| read_tls(&tls, directory));
     if let Some(token) = section.section("token") {
-        token.only(&["public_key", "issuer", "audience"]);
-        let keys = ["public_key", "issuer", "audience"].map(|key| token.required_text(key));
-        draft.templates = keys.iter().flatten().cloned().collect();
-        if let [Some(public_key), Some(issuer), Some(audience)] = keys {
-            settings.token = Some(TokenSettings {
-                public_key: public_key.value.to_owned(),
-                issuer: issuer.value.to_owned(),
-                audience: audience.value.to_owned(),
-            });
-        }
+        read_token(&token, draft);
     }
+}
+
+fn read_token<'a>(token: &Section<'a>, draft: &mut GrpcDraft<'a>) {
+    token.only(&["public_key", "issuer", "audience", "revoked"]);
+    let keys = ["public_key", "issuer", "audience"].map(|key| token.required_text(key));
+    draft.templates = keys.iter().flatten().cloned().collect();
+    let revoked = token.section("revoked").and_then(|revoked| read_revoked(&revoked));
+    if let [Some(public_key), Some(issuer), Some(audience)] = keys {
+        draft.settings.token = Some(TokenSettings {
+            public_key: public_key.value.to_owned(),
+            issuer: issuer.value.to_owned(),
+            audience: audience.value.to_owned(),
+            revoked,
+        });
+    }
+}
+
+/// Where sessions that have ended are written down.
+fn read_revoked(revoked: &Section<'_>) -> Option<RevokedSettings> {
+    revoked.only(&["store", "prefix"]);
+    let (store, prefix) = (revoked.required_text("store"), revoked.required_text("prefix"));
+    let store = store?;
+    if let Some(flaw) = label_flaw(store.value) {
+        revoked.error(&store.span, format!("{:?} is no label: {flaw}", store.value));
+    }
+    Some(RevokedSettings { store: store.value.to_owned(), prefix: prefix?.value.to_owned() })
 }
 
 fn read_caller(section: &Section<'_>, text: &Text<'_>) -> Option<CallerRecord> {

@@ -7,15 +7,17 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::app::{ComponentSettings, Database, InheritedOnly, Settings};
+use crate::app::{ComponentSettings, Database, InheritedOnly, KeyValueKind, Settings};
 use crate::grpc::TlsFiles;
 use crate::listen::listen_address;
+use crate::names::{advice, label_flaw};
 use crate::networks::read_network;
 use crate::toml_file::{Section, Span, Text};
 use crate::units::{duration, size_bytes};
 
 use super::application::tool_ward;
 use super::start::{self, StartDraft};
+use super::users;
 
 /// `[application.tool.ward]`, with what it refers to not looked up yet.
 #[derive(Default)]
@@ -24,6 +26,8 @@ pub(super) struct SettingsDraft<'a> {
     pub(super) settings: Settings,
     pub(super) listeners: Vec<(Text<'a>, SocketAddr)>,
     pub(super) start: StartDraft<'a>,
+    /// The trigger behind which users are.
+    pub(super) users_trigger: Option<Text<'a>>,
 }
 
 impl Default for Settings {
@@ -39,7 +43,9 @@ impl Default for Settings {
             one_of: BTreeMap::new(),
             guide: None,
             demo_guide: None,
+            users: None,
             guest_memory_bytes: None,
+            key_value: BTreeMap::new(),
         }
     }
 }
@@ -84,15 +90,24 @@ impl Default for ComponentSettings {
     }
 }
 
+/// The keys of `[application.tool.ward]` that are read here.
+const KEYS: [&str; 7] = [
+    "listen",
+    "listeners",
+    "tls",
+    "trusted_proxies",
+    "peer_share_percent",
+    "guest_memory",
+    "key_value",
+];
+
 pub(super) fn read_application_settings<'a>(
     application: &Section<'a>,
     root: &Path,
 ) -> SettingsDraft<'a> {
     let mut draft = SettingsDraft::default();
     let Some(ward) = tool_ward(application) else { return draft };
-    let keys =
-        ["listen", "listeners", "tls", "trusted_proxies", "peer_share_percent", "guest_memory"];
-    ward.only(&[&keys[..], &start::KEYS].concat());
+    ward.only(&[&KEYS[..], &start::KEYS, &["users"]].concat());
     if let Some(text) = ward.text("listen") {
         draft.settings.listen = address(&ward, &text).unwrap_or(LISTEN);
     }
@@ -109,9 +124,36 @@ pub(super) fn read_application_settings<'a>(
         draft.settings.peer_share_percent = percent;
     }
     draft.start = start::read(&ward, root, &mut draft.settings);
+    if let Some((users, trigger)) = users::read(&ward) {
+        draft.settings.users = Some(users);
+        draft.users_trigger = Some(trigger);
+    }
+    draft.settings.key_value = read_stores(&ward);
     let memory = GUEST_MEMORY_BYTES_MIN..=GUEST_MEMORY_BYTES_MAX;
     draft.settings.guest_memory_bytes = size_at(&ward, "guest_memory", memory, "1MiB and 1024GiB");
     draft
+}
+
+/// `key_value`: where stores are kept, by label.
+fn read_stores(ward: &Section<'_>) -> BTreeMap<String, KeyValueKind> {
+    let mut stores = BTreeMap::new();
+    for (label, kind) in ward.text_map("key_value") {
+        if let Some(flaw) = label_flaw(label.value) {
+            ward.error(&label.span, format!("{:?} is no label: {flaw}", label.value));
+        }
+        let known = match kind.value {
+            "file" => KeyValueKind::File,
+            "postgres" => KeyValueKind::Postgres,
+            other => {
+                let problem = format!("key-value stores are not kept in {other:?}");
+                let help = advice(other, ["file", "postgres"]);
+                ward.report.error_help(&kind.span, problem, help);
+                continue;
+            }
+        };
+        stores.insert(label.value.to_owned(), known);
+    }
+    stores
 }
 
 /// How a network is written where there are no names for some.

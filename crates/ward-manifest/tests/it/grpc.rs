@@ -59,6 +59,18 @@ fn a_trigger_with_everything_and_one_with_the_least() {
 }
 
 #[test]
+fn sessions_that_end_are_looked_for_in_a_store() {
+    let token = |revoked: &str| {
+        format!(
+            "[application.trigger.grpc.token]\npublic_key = 'k'\nissuer = 'us'\n\
+             audience = 'ward'\nrevoked = {revoked}\n"
+        )
+    };
+    check(&token("{ store = 'default', prefix = 'over/' }"), expect![[""]]);
+    check(&token("{ store = 'De fault', prefx = 'over/' }"), expect![[""]]);
+}
+
+#[test]
 fn triggers_without_ids_get_those_of_spin() {
     let trigger = "[[trigger.grpc]]\ncomponent = 'billing'\ninterface = 'a:b/c'\npublic = true\n";
     check(

@@ -771,8 +771,9 @@ fn settings_of_ward() {
     check_rest(
         "[application.tool.ward]\nlisten = 'localhost'\nlisteners = { mian = '127.0.0.1:1' }\n\
          lissten = 1\ntrusted_proxies = ['10.0.0.0/8', 'proxy']\npeer_share_percent = 0\n\
-         tls = { cert = 'a.pem' }\nguest_memory = '1GB2'\n[application.tool.other]\n\
-         anything = 1",
+         tls = { cert = 'a.pem' }\nguest_memory = '1GB2'\n\
+         key_value = { 'a b' = 'file', default = 'postgress' }\n\
+         [application.tool.other]\nanything = 1",
         expect![[r#"
             spin.toml:11:10: "localhost" is not an address to listen on
               11 | listen = 'localhost'

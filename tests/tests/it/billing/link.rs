@@ -113,7 +113,7 @@ async fn while_billing_fails_patients_come_and_go_and_nothing_is_forgotten() {
 #[tokio::test]
 async fn two_wards_share_the_events_and_nobody_is_forgotten() {
     let mut ward = Ward::start(Options::demo());
-    let mut replica = Ward::start(replica_of(&ward));
+    let mut replica = Ward::start(ward.replica());
     let patients = ward.database("patients").await;
     // Straight into the database, so that only the events tell billing.
     let made = "WITH made AS (INSERT INTO patients \
@@ -138,21 +138,6 @@ async fn two_wards_share_the_events_and_nobody_is_forgotten() {
     assert_eq!(billing.rows(query, &[]).await, [json!({"n": 0})], "each names its event");
     assert!(replica.stop().success(), "{}", replica.log());
     assert!(ward.stop().success(), "{}", ward.log());
-}
-
-/// How a second ward over the same databases and keys is started.
-fn replica_of(ward: &Ward) -> Options {
-    let mut arguments = Vec::new();
-    for service in ["analytics", "auth", "billing", "patients"] {
-        let url = ward.database_url(service);
-        arguments.extend(["--variable".to_owned(), format!("{service}_db_url={url}")]);
-    }
-    for name in ["private", "public"] {
-        let value = format!("jwt_{name}_key=@{}", ward.key_file(name).display());
-        arguments.extend(["--variable".to_owned(), value]);
-    }
-    arguments.extend(["--event-log-url".to_owned(), ward.database_url("events")]);
-    Options { arguments, own_keys: true, ..Options::default() }
 }
 
 /// The application with a component in billing's place that traps or hangs.

@@ -5,11 +5,13 @@
 //! listened to: a session that listens would be held for as long as the stream lasts, while asking
 //! takes one look-up in an index, for all streams of the instance together ([`recent`]).
 //!
-//! A stream ends when its client leaves, when the host ends it (draining), or after
-//! [`STREAM_MAX`]; between events, so that nothing is cut in half. It waits for a database that is
-//! away.
+//! A stream ends when its client leaves, when the host ends it (draining), when the session that
+//! asked for it ends ([`session`]), or after [`STREAM_MAX`]; between events, so that nothing is cut
+//! in half. It waits for a database that is away, and tells nothing while it cannot be known
+//! whether the session goes on.
 
 mod recent;
+mod session;
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
@@ -34,6 +36,7 @@ use super::event::Event;
 use crate::limits::{HEARTBEAT, LOOK_MAX, LOOK_PAUSE, STREAM_MAX};
 use policy::scopes::PATIENT_RESTRICT;
 use recent::{Recent, Turn};
+use session::Session;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -41,6 +44,9 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const BEGINNING: &str = "retry: 1000\n\n";
 /// A comment, which clients skip.
 const ALIVE: &str = ": alive\n\n";
+
+/// What is said last where the session has ended. A client that comes again is told 401.
+const ENDED: &str = "event: end\ndata: {\"reason\":\"session-ended\"}\n\n";
 
 /// What the streams of this instance share: a clock, and what they found. It has one thread.
 static CLOCK: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -62,10 +68,11 @@ fn recent<T>(sees_restricted: bool, with: impl FnOnce(&mut Recent) -> T) -> T {
 pub(crate) async fn answer(call: &Call<'_>) -> Result<Response<BoxBody>, Problem> {
     super::no_parameters(call.query)?;
     let last = last_event_id(call.headers)?;
+    let session = Session::of(&call.caller)?;
     let beginning = begin(call, last).await.map_err(crate::failed(call))?;
     // One piece waits for the client at most: whoever reads slowly is not read ahead for.
     let (sender, receiver) = mpsc::channel(0);
-    spawn(run(sender, beginning, call.caller.has(PATIENT_RESTRICT)));
+    spawn(run(sender, session, beginning, call.caller.has(PATIENT_RESTRICT)));
     let frames = receiver.map(|bytes| Ok::<_, std::convert::Infallible>(Frame::data(bytes)));
     let mut answer = Response::new(box_body(StreamBody::new(frames)));
     let headers = answer.headers_mut();
@@ -94,12 +101,28 @@ async fn begin(call: &Call<'_>, last: Option<i64>) -> Result<i64, Fault> {
 }
 
 /// Sends what happens after the event `position` until nobody takes it, or it is time to end.
-async fn run(mut sender: mpsc::Sender<Bytes>, mut position: i64, sees_restricted: bool) {
+async fn run(
+    mut sender: mpsc::Sender<Bytes>,
+    mut session: Session,
+    mut position: i64,
+    sees_restricted: bool,
+) {
     let begun = Instant::now();
     let mut sent = begun;
-    let mut away = false;
+    let mut trouble = Trouble::default();
     let mut next = Bytes::from_static(BEGINNING.as_bytes());
     while begun.elapsed() < STREAM_MAX {
+        match session.has_ended().await {
+            Ok(false) => {}
+            Ok(true) => {
+                drop(sender.send(Bytes::from_static(ENDED.as_bytes())).await);
+                return;
+            }
+            Err(unknown) => {
+                trouble.rest(unknown.0).await;
+                continue;
+            }
+        }
         if !next.is_empty() {
             if sender.send(std::mem::take(&mut next)).await.is_err() {
                 return;
@@ -110,7 +133,7 @@ async fn run(mut sender: mpsc::Sender<Bytes>, mut position: i64, sees_restricted
         let mut turn = recent(sees_restricted, take_turn);
         match news(&mut turn, position, sees_restricted).await {
             Ok(news) => {
-                away = false;
+                trouble.is_over();
                 // A full page means that more is there already.
                 if news.is_empty() {
                     sleep(turn.rest(CLOCK.elapsed())).await;
@@ -118,16 +141,28 @@ async fn run(mut sender: mpsc::Sender<Bytes>, mut position: i64, sees_restricted
                 position = news.last().map_or(position, |(sequence, _)| *sequence);
                 next = news.iter().flat_map(|(_, frame)| frame.iter().copied()).collect();
             }
-            Err(fault) => {
-                if !std::mem::replace(&mut away, true) {
-                    log::failure("analytics.stream", fault.cause(), &HeaderMap::new());
-                }
-                sleep(LOOK_PAUSE).await;
-            }
+            Err(fault) => trouble.rest(fault.cause()).await,
         }
         if next.is_empty() && sent.elapsed() >= HEARTBEAT {
             next = Bytes::from_static(ALIVE.as_bytes());
         }
+    }
+}
+
+/// Something that a stream needs is away, which is said once.
+#[derive(Default)]
+struct Trouble(bool);
+
+impl Trouble {
+    async fn rest(&mut self, cause: &str) {
+        if !std::mem::replace(&mut self.0, true) {
+            log::failure("analytics.stream", cause, &HeaderMap::new());
+        }
+        sleep(LOOK_PAUSE).await;
+    }
+
+    fn is_over(&mut self) {
+        self.0 = false;
     }
 }
 
