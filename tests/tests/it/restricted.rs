@@ -35,6 +35,11 @@ async fn listed(api: &Api, name: &str, reason: Option<&str>) -> Vec<Value> {
     answer.json().as_array().expect("an array").clone()
 }
 
+/// An audit row.
+fn row(action: &str, outcome: &str, reason: Value) -> Value {
+    json!({"action": action, "outcome": outcome, "break_glass": reason})
+}
+
 async fn break_glass(api: &Api, path: &str, reason: &str) -> Answer {
     Answer::of(api.request("GET", path).header("break-glass-reason", reason)).await
 }
@@ -92,7 +97,6 @@ async fn a_doctor_breaks_the_glass_with_a_reason_that_stays() {
     let query = "SELECT action, outcome, break_glass FROM audit_log \
                  WHERE actor = $1::text::uuid ORDER BY seq";
     let rows = ward.database("patients").await.rows(query, &[&user]).await;
-    let row = |action: &str, outcome: &str, reason: Value| json!({"action": action, "outcome": outcome, "break_glass": reason});
     let expected = [
         row("READ", "DENIED", Value::Null),
         row("READ", "SUCCESS", json!("ETREAT")),

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use tonic::Code;
 use uuid::Uuid;
 use ward_tests::roles::{Line, roles, scope, table};
-use ward_tests::{Api, Grpc, Ward, claims_of};
+use ward_tests::{Api, Grpc, Ward, claims_of, unique_email, unique_name};
 
 /// The column of those who come without a token.
 const STRANGER: &str = "no token";
@@ -168,8 +168,18 @@ fn refused(code: Option<Code>) -> bool {
 }
 
 #[tokio::test]
-async fn a_login_gives_the_scopes_of_the_role() {
-    let api = Ward::shared().user().await;
-    let valid = api.get("/auth/validate").await.json();
-    assert_eq!((&valid["role"], &valid["scope"]), (&json!("ADMIN"), &json!(scope("ADMIN"))));
+async fn whoever_logs_in_may_what_their_role_may() {
+    let ward = Ward::shared();
+    let (api, admin) = (ward.api(), ward.user().await);
+    for role in roles() {
+        let (email, password) = (unique_email("role"), "four words nobody guesses");
+        let user = json!({
+            "email": email, "name": unique_name("Rollo"), "role": role, "password": password,
+        });
+        let made = admin.send_json("POST", "/auth/users", &user).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        let (user, _) = api.session(&email, password).await;
+        let valid = user.get("/auth/validate").await.json();
+        assert_eq!((&valid["role"], &valid["scope"]), (&json!(role), &json!(scope(&role))));
+    }
 }

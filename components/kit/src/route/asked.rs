@@ -36,8 +36,9 @@ pub enum Asked<T> {
     Nothing(Problem),
 }
 
-/// Finds what is asked for among `all`. A slash at the end of a path is ignored. Of several patterns
-/// that describe a path, the one that says most of it is meant, with its methods and no others.
+/// Finds what is asked for among `all`. A slash at the end of a path is ignored. Of several
+/// patterns that describe a path, the one that says most of it is meant, with its methods and no
+/// others.
 pub fn ask<'t, T: Addressed>(
     all: impl Iterator<Item = &'t T> + Clone,
     method: &Method,
