@@ -11,7 +11,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Output};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -123,6 +123,25 @@ impl Ward {
         command.output().expect("ward runs")
     }
 
+    /// Runs the binary beside this ward, or without it once it is stopped, over its state and its
+    /// keys; `input` is what standard input has.
+    pub fn beside(&self, arguments: &[&str], input: &str) -> Output {
+        let manifest = Repository::here().root().join("spin.toml");
+        let mut command = Command::new(binary());
+        command.args(arguments).arg("--from").arg(manifest).arg("--state-dir").arg(self.state());
+        if !self.options.own_keys {
+            command.args(self.key_arguments());
+        }
+        command.env("NO_COLOR", "1").current_dir(&self.home);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = command.spawn().expect("ward runs");
+        let mut stdin = running.stdin.take().expect("an input");
+        // Who needs no input may be gone before it is written.
+        let _ = stdin.write_all(input.as_bytes());
+        drop(stdin);
+        running.wait_with_output().expect("ward ends")
+    }
+
     /// The same with so much address space.
     pub fn run_within(address_space_kib: u64, arguments: &[&str], directory: &Path) -> Output {
         let mut command = limited(address_space_kib);
@@ -172,10 +191,9 @@ impl Ward {
             for (name, pem) in
                 [("private", self.forge.private_pem()), ("public", self.forge.public_pem())]
             {
-                let file = self.key_file(name);
-                fs::write(&file, pem).expect("a key is written");
-                command.arg("--variable").arg(format!("jwt_{name}_key=@{}", file.display()));
+                fs::write(self.key_file(name), pem).expect("a key is written");
             }
+            command.args(self.key_arguments());
         }
         command.args(&self.options.arguments).current_dir(repository.root());
         command.env("NO_COLOR", "1");
@@ -184,6 +202,15 @@ impl Ward {
         }
         command.envs(self.options.environment.iter().cloned());
         command
+    }
+
+    /// The arguments that give ward the tests' keys.
+    fn key_arguments(&self) -> Vec<String> {
+        let given = |name: &str| {
+            let file = self.key_file(name);
+            ["--variable".to_owned(), format!("jwt_{name}_key=@{}", file.display())]
+        };
+        ["private", "public"].map(given).concat()
     }
 
     fn wait_until_ready(&self, log: &Path) -> BTreeMap<String, String> {

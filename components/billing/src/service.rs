@@ -1,9 +1,12 @@
-//! What billing does, for both doors: who may, and then one function of the store.
+//! What billing does, for both doors: one function of the store each. Who may was decided before:
+//! by guard, by the gRPC trigger, or by the door that a link comes through.
 //!
-//! Whoever is known may look, and may have an account opened or closed: patients asks for that in
-//! the name of whoever creates and deletes patients, or in its own. Booking money takes the role
-//! `ADMIN`, the only one that auth gives out; a further role comes with a migration there and a
-//! line here.
+//! **Accounts follow patients.** Billing owns no patients and can ask nobody whether there is one
+//! (patients is linked to billing, and links make no rings). Two sides tell it who know: the
+//! patients service over its link ([`open`], [`close`]), at once, and the events ([`settle`]),
+//! always. So a patient of whom billing has heard has an account, and who was deleted has one that
+//! is closed. All others, who would have to be believed, get what is there ([`opened`],
+//! [`closed`]).
 
 use kit::audit::Access;
 use kit::caller::Caller;
@@ -13,15 +16,13 @@ use spin_sdk::variables;
 
 use crate::check;
 use crate::failure::{Failure, Refusal};
-use crate::model::{Account, Entry, Kind};
+use crate::model::{Account, Entry, Status};
 use crate::store::{self, Booking, Page, Statement, Void, Wish};
 
 /// The variable with the address of the database.
 const DATABASE: &str = "billing_db_url";
 /// The variable with the currency of new accounts.
 const CURRENCY: &str = "billing_currency";
-/// The role that books.
-const BOOKKEEPER: &str = "ADMIN";
 
 /// What was there already, or was made by this request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,21 +31,36 @@ pub(crate) struct Kept<T> {
     pub(crate) new: bool,
 }
 
-/// Opens the patient's account, unless there is one.
-///
-/// The contract brings the patient's name and e-mail address along, and nothing here needs them:
-/// accounts are found by the patient's id. So they are checked, for the sake of whoever will need
-/// them, and not stored: what is not kept need not be corrected, exported or erased.
-pub(crate) async fn open(caller: &Caller, patient_id: &str) -> Result<Kept<Account>, Failure> {
+/// Opens the account of a patient who was created, unless there is one.
+pub(crate) async fn open(caller: &Caller, patient_id: &str) -> Result<Account, Failure> {
     let database = Database::open(DATABASE).await?;
     Ok(store::open(&database, &caller.access(), patient_id, &currency().await?).await?)
 }
 
-/// Closes the patient's account. Where there is none, one is made that is closed, so that a request
-/// to open it which comes late finds it closed.
+/// Closes the account of a patient who was deleted. Where there is none, one is made that is
+/// closed, so that a request to open it which comes late finds it closed.
 pub(crate) async fn close(caller: &Caller, patient_id: &str) -> Result<Account, Failure> {
     let database = Database::open(DATABASE).await?;
     Ok(store::close(&database, &caller.access(), patient_id, &currency().await?).await?)
+}
+
+/// The account of a patient, for who asks to have it opened.
+///
+/// The contract brings the patient's name and e-mail address along, and nothing here needs them:
+/// accounts are found by the patient's id. So they are checked, for the sake of whoever will need
+/// them, and not stored: what is not kept need not be corrected, exported or erased.
+pub(crate) async fn opened(caller: &Caller, patient_id: &str) -> Result<Account, Failure> {
+    let database = Database::open(DATABASE).await?;
+    let found = store::existing(&database, &caller.access(), patient_id, "OPEN").await?;
+    Ok(found.ok_or(Refusal::NoPatient)?)
+}
+
+/// The closed account of a patient, for who asks to have it closed.
+pub(crate) async fn closed(caller: &Caller, patient_id: &str) -> Result<Account, Failure> {
+    let database = Database::open(DATABASE).await?;
+    let found = store::existing(&database, &caller.access(), patient_id, "CLOSE").await?;
+    let account = found.ok_or(Refusal::NoPatient)?;
+    if account.status == Status::Closed { Ok(account) } else { Err(Refusal::PatientLives.into()) }
 }
 
 /// What a batch of events asks for.
@@ -110,25 +126,13 @@ pub(crate) async fn list(
 /// Books a charge, a payment or a refund.
 pub(crate) async fn book(caller: &Caller, booking: &Booking) -> Result<Kept<Entry>, Failure> {
     let database = Database::open(DATABASE).await?;
-    let access = caller.access();
-    if caller.role != BOOKKEEPER {
-        let (account, entry) = (&booking.account_id, &booking.entry_id);
-        store::note_denied(&database, &access, booking.kind, account, entry).await?;
-        return Err(Refusal::Denied.into());
-    }
-    store::book(&database, &access, booking).await
+    store::book(&database, &caller.access(), booking).await
 }
 
 /// Undoes an entry.
 pub(crate) async fn void(caller: &Caller, void: &Void) -> Result<Kept<Entry>, Failure> {
     let database = Database::open(DATABASE).await?;
-    let access = caller.access();
-    if caller.role != BOOKKEEPER {
-        let (account, entry) = (&void.account_id, &void.entry_id);
-        store::note_denied(&database, &access, Kind::Reversal, account, entry).await?;
-        return Err(Refusal::Denied.into());
-    }
-    store::void(&database, &access, void).await
+    store::void(&database, &caller.access(), void).await
 }
 
 /// An account and the entries that made its versions after this one.

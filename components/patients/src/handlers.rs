@@ -91,7 +91,7 @@ pub(crate) async fn create<B: Incoming>(
     };
     let made = made.await.map_err(failed(call))?;
     let Made { patient, earlier } = made.map_err(refused(call))?;
-    let billing = billing::open(&access, &patient).await;
+    let billing = billing::open(&access, &patient.id).await;
     let created = Created { patient: &patient, billing, earlier_ids: &earlier };
     let mut answer = reply::json(StatusCode::CREATED, &created);
     answer.headers_mut().insert(ETAG, etag::of(patient.version));
@@ -107,7 +107,7 @@ pub(crate) async fn replace<B: Incoming>(
     document: Document<'_, B>,
 ) -> Result<Reply, Problem> {
     let id = call.id("id")?;
-    let expected = etag::Expected::from_headers(call.headers)?;
+    let expected = etag::Expected::demanded(call.headers)?;
     let document = document.json().await?;
     let rule = Rule::read().await.map_err(failed(call))?;
     let replacement = Replacement::from_document(document, &id, rule, date::today_anywhere())?;
@@ -122,7 +122,7 @@ pub(crate) async fn replace<B: Incoming>(
 /// `DELETE /api/patients/{id}`
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Reply, Problem> {
     let id = call.id("id")?;
-    let expected = etag::Expected::from_headers(call.headers)?;
+    let expected = etag::Expected::demanded(call.headers)?;
     let access = call.caller.access();
     let gone = async {
         let database = Database::open(DATABASE).await?;

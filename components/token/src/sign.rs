@@ -5,7 +5,7 @@ use jwt_simple::claims::{Audiences, JWTClaims};
 use jwt_simple::prelude::UnixTimeStamp;
 use serde::Serialize;
 
-use crate::{Grant, Identity, KeyError, LIFETIME_SECONDS, Verifier, keys};
+use crate::{Grant, Identity, KeyError, LIFETIME_SECONDS, keys};
 
 /// A token could not be signed. The library gives no cause that would help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +15,7 @@ pub struct SignError;
 /// The private key with the names that go into every token.
 pub struct Signer {
     key: Ed25519KeyPair,
+    key_id: String,
     issuer: String,
     audience: String,
 }
@@ -36,6 +37,7 @@ impl Signer {
         let key_id = keys::id(&key.public_key());
         Ok(Self {
             key: key.with_key_id(&key_id),
+            key_id,
             issuer: issuer.to_owned(),
             audience: audience.to_owned(),
         })
@@ -70,9 +72,9 @@ impl Signer {
         Ok((token, identity))
     }
 
-    /// The verifier of this signer's tokens: the public key follows from the private one.
+    /// The name of the key that it signs with.
     #[must_use]
-    pub fn verifier(&self) -> Verifier {
-        Verifier::with_keys(vec![self.key.public_key()], &self.issuer, &self.audience)
+    pub fn key_id(&self) -> &str {
+        &self.key_id
     }
 }

@@ -97,12 +97,15 @@ impl Verifier {
     /// # Errors
     /// [`KeyError`] when there is none, or anything else, such as a private key.
     pub fn new(public_keys_pem: &str, issuer: &str, audience: &str) -> Result<Self, KeyError> {
-        Ok(Self::with_keys(keys::public_keys(public_keys_pem)?, issuer, audience))
+        let keys = keys::public_keys(public_keys_pem)?.into_iter();
+        let keys = keys.map(|key| (keys::id(&key), key)).collect();
+        Ok(Self { keys, issuer: issuer.to_owned(), audience: audience.to_owned() })
     }
 
-    pub(crate) fn with_keys(keys: Vec<Ed25519PublicKey>, issuer: &str, audience: &str) -> Self {
-        let keys = keys.into_iter().map(|key| (keys::id(&key), key)).collect();
-        Self { keys, issuer: issuer.to_owned(), audience: audience.to_owned() }
+    /// Whether a key of this name is among its keys.
+    #[must_use]
+    pub fn knows(&self, key_id: &str) -> bool {
+        self.keys.iter().any(|(name, _)| name == key_id)
     }
 
     /// Checks everything about `token` at `now` (seconds of the Unix epoch).

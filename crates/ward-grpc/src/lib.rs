@@ -7,6 +7,7 @@
 //! [`Server::bind`] and [`Server::run`]; the module `service` has the life of one call in order.
 //!
 //! What a component may rely on:
+//! - a caller may call what was called: the token has the scope that the manifest names for it;
 //! - the record that the manifest names as `caller` was filled in from a token that was verified,
 //!   or is empty where the trigger is public;
 //! - its `request-id` is always there, a UUID: the client's `x-request-id` or a new one;
@@ -14,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod builtin;
 mod caller;
 mod codec;

@@ -1,6 +1,6 @@
 //! The life of one call, in order: its head is checked; the host's own services are answered; a
-//! method is found; the caller is verified; a place among the running calls is taken; the message
-//! is read; the component answers; what it answered is sent.
+//! method is found; the caller is verified, and may call it; a place among the running calls is
+//! taken; the message is read; the component answers; what it answered is sent.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -137,10 +137,13 @@ impl<I: Invoke> Services<I> {
         if ticket.connection().is_spare() {
             return Err(status::overloaded());
         }
-        let identity = match endpoint.public {
+        let identity = match endpoint.access.is_public() {
             true => None,
             false => Some(self.identify(&parts.headers).await?),
         };
+        if let Some(identity) = &identity {
+            endpoint.access.permit(identity)?;
+        }
         let longest = timeout(&parts.headers)
             .map_err(|_| Status::invalid_argument("grpc-timeout is malformed"))?
             .map_or(endpoint.deadline, |wanted| wanted.min(endpoint.deadline));

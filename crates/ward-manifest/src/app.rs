@@ -15,7 +15,7 @@ use crate::finding::Finding;
 use crate::grpc::{GrpcSettings, GrpcTrigger, TlsFiles};
 use crate::kafka::{KafkaSettings, KafkaTrigger};
 use crate::runtime_config::RuntimeConfig;
-use crate::start::{Guide, KeyPair};
+use crate::start::{Guide, KeyPair, Users};
 
 /// One application, as `spin.toml` describes it.
 #[derive(Debug, Clone)]
@@ -290,6 +290,8 @@ pub struct Settings {
     pub guide: Option<Guide>,
     /// `demo_guide`: what is printed in its place when demo data was asked for.
     pub demo_guide: Option<Guide>,
+    /// `users`: where the application keeps its users.
+    pub users: Option<Users>,
     /// `guest_memory` in bytes (TOML: an integer, or a string such as `"2GiB"`): what the memories
     /// of all instances may be together; where there is none, the runtime looks at the machine.
     pub guest_memory_bytes: Option<u64>,

@@ -1,6 +1,7 @@
 //! What the gRPC trigger is told: which interfaces it serves, where, and whom it believes. Plain
 //! data that has passed every check, like the rest of [`App`](crate::App).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,6 +21,9 @@ pub struct GrpcTrigger {
     pub service: Option<String>,
     /// Whether anybody may call it, without a token.
     pub public: bool,
+    /// `scopes`: the scope that a token needs for a function, by the function's name. What is not
+    /// here is refused. Empty where the trigger is public.
+    pub scopes: BTreeMap<String, String>,
 }
 
 /// `[application.trigger.grpc]`, with defaults filled in.

@@ -34,5 +34,5 @@ pub use listen::listen_address;
 pub use networks::OutboundNetworking;
 pub use overrides::{OverrideError, read_overrides};
 pub use runtime_config::{KeyValueStore, OutboundHttp, RuntimeConfig, VariablesProvider};
-pub use start::{Addresses, Guide, KeyPair};
+pub use start::{Addresses, Guide, KeyPair, Users};
 pub use variables::{Source, VariableError, Variables};

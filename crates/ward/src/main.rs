@@ -24,6 +24,7 @@ mod schema;
 mod secrets;
 mod serving;
 mod signals;
+mod users;
 
 use std::process::ExitCode;
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ward_embedded::{ExistingRole, Options, Origin, Postgres, StateLock, ensure_database};
-use ward_manifest::{Database, KafkaSettings, KeyValueKind};
+use ward_manifest::{Database, KafkaSettings, KeyValueKind, Variables};
 use ward_postgres::{Address, Endpoint};
 
 use crate::application::Application;
@@ -26,10 +26,13 @@ const KEY_VALUE: &str = "key_value";
 /// The oldest server that is supported, as the server writes it.
 const SERVER_VERSION_MIN: i32 = 150_000;
 
+/// Values by variable.
+pub(crate) type Values = BTreeMap<String, String>;
+
 /// What ward itself provides, and the server it has to stop in the end.
 pub(crate) struct Provision {
-    /// Values by variable.
-    pub(crate) values: BTreeMap<String, String>,
+    /// What nobody gave.
+    pub(crate) values: Values,
     /// The address of the embedded event log's database, where events go through that.
     pub(crate) event_log: Option<String>,
     /// The address of the key-value stores' database, where some are kept in PostgreSQL.
@@ -58,7 +61,7 @@ impl Provision {
         let missing: Vec<_> =
             databases.iter().copied().filter(|d| !given.contains(&d.variable)).collect();
         let (mut values, backing) = match (missing.is_empty(), admin_url) {
-            (true, _) => (given_host(application, &databases, &given)?, lock(application)?),
+            (true, _) => (given_host(application, &given)?, lock(application)?),
             (false, Some(url)) => on_server(application, &missing, url, progress).await?,
             (false, None) => embedded(application, &missing, progress).await?,
         };
@@ -95,6 +98,37 @@ impl Provision {
         phase.done("PostgreSQL stopped");
         Ok(())
     }
+}
+
+/// Whether a ward has the state directory. Where that cannot be told, whatever it serves is asked
+/// and its silence is the message.
+pub(crate) fn is_running(application: &Application) -> bool {
+    StateLock::acquire(&application.state).is_err()
+}
+
+/// What the ward provides that has the state directory, as it left it there: values, and the
+/// address of the key-value stores' database.
+pub(crate) fn of_running(
+    application: &Application,
+    config: &ConfigArgs,
+) -> Result<(Values, Option<String>), Failure> {
+    let given = given(application)?;
+    let pairs = keys::missing(application, &given)?;
+    let mut values = keys::load_or_generate_all(&application.state, &pairs)?;
+    let secrets = Secrets::load(&application.state)?;
+    for database in application.databases() {
+        if !given.contains(&database.variable) {
+            let url = secrets.url(&database.name).ok_or_else(|| {
+                Failure::new(format!("the ward that runs has no database {} yet", database.name))
+                    .help("try again once it says that it is ready")
+            })?;
+            values.insert(database.variable.clone(), url.to_owned());
+        }
+    }
+    let variables = application.variables(&values)?;
+    values.extend(host_of_databases(application, &variables, &given));
+    let key_value = config.key_value_url.as_deref().or_else(|| secrets.url(KEY_VALUE));
+    Ok((values, key_value.map(str::to_owned)))
 }
 
 /// Makes the database of the embedded event log, where events go through that; its address. That
@@ -198,20 +232,27 @@ fn lock(application: &Application) -> Result<Backing, Failure> {
 }
 
 /// With all addresses given, the hosts are those of the first, unless they are given too.
-fn given_host(
-    application: &Application,
-    databases: &[&Database],
-    given: &BTreeSet<String>,
-) -> Result<BTreeMap<String, String>, Failure> {
+fn given_host(application: &Application, given: &BTreeSet<String>) -> Result<Values, Failure> {
     let host = application.app.settings.database_host.as_ref();
-    let wanted = host.is_some_and(|variable| !given.contains(variable));
-    let Some(first) = databases.first().filter(|_| wanted) else { return Ok(BTreeMap::new()) };
     let names = host.cloned().into_iter().chain(keys::variables(application));
     let variables = application.variables(&names.map(|name| (name, String::new())).collect())?;
+    Ok(host_of_databases(application, &variables, given))
+}
+
+/// The variable for the server's hosts, unless it is given, with those of the first database.
+fn host_of_databases(
+    application: &Application,
+    variables: &Variables,
+    given: &BTreeSet<String>,
+) -> Values {
+    let host = application.app.settings.database_host.as_ref();
+    let databases = application.databases();
+    let wanted = host.is_some_and(|variable| !given.contains(variable));
+    let Some(first) = databases.first().filter(|_| wanted) else { return Values::new() };
     // What is no address is reported where it is first used.
     let first = variables.app_value(&first.variable).and_then(|url| Address::parse(url).ok());
     let hosts = first.and_then(|address| hosts(&address));
-    Ok(hosts.map(|hosts| host_value(application, hosts)).unwrap_or_default())
+    hosts.map(|hosts| host_value(application, hosts)).unwrap_or_default()
 }
 
 async fn embedded(

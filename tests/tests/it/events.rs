@@ -20,7 +20,7 @@ async fn a_change_reaches_the_topic_and_is_shown_without_the_patient() {
     let id = created["id"].as_str().expect("an id");
     published(&ward.database("patients").await, id, 1).await;
     let path = format!("/api/patients/{id}");
-    api.send("DELETE", &path).await;
+    api.delete(&path).await;
     published(&ward.database("patients").await, id, 2).await;
 
     let masked = tail(&ward.state(), ("patient", id), &[]);
@@ -97,8 +97,8 @@ async fn what_billing_books_reaches_a_topic_of_its_own() {
     let request = |method: &str| api.request(method, &path).header("traceparent", trace);
     let body = Patient::unique().json().to_string();
     let put = request("PUT").header("content-type", "application/json").body(body);
-    assert_eq!(Answer::of(put).await.status, 200);
-    assert_eq!(Answer::of(request("DELETE")).await.status, 204);
+    assert_eq!(Answer::of(put.header("if-match", "*")).await.status, 200);
+    assert_eq!(Answer::of(request("DELETE").header("if-match", "*")).await.status, 204);
     published(&ward.database("patients").await, patient, 3).await;
     published(&ward.database("billing").await, account, 4).await;
     for (key, count) in [(("patient", patient), 3), (("billing-account", account), 4)] {

@@ -39,7 +39,7 @@ async fn addresses_are_a_familys_or_nobodys_where_the_application_says_so() {
     for email in [Value::Null, json!(family), Value::Null] {
         let mut changed = api.get(&path(&read)).await.json();
         changed["email"] = email.clone();
-        let answer = api.send_json("PUT", &path(&read), &changed).await;
+        let answer = api.replace(&path(&read), &changed).await;
         assert_eq!((answer.status, answer.json()["email"].clone()), (200, email), "{answer:?}");
     }
     let answer = api.create(&Patient::unique().with("email", "half@")).await;
@@ -72,9 +72,9 @@ async fn back_to_unique(mut ward: Ward, family: &str) {
     let path = format!("/api/patients/{id}");
     let mut shared = found[0].clone();
     shared["address"] = "Elsewhere".into();
-    api.send_json("PUT", &path, &shared).await.problem(409);
+    api.replace(&path, &shared).await.problem(409);
     shared["email"] = unique_email("own").into();
-    assert_eq!(api.send_json("PUT", &path, &shared).await.status, 200);
+    assert_eq!(api.replace(&path, &shared).await.status, 200);
     tokio::task::spawn_blocking(move || drop(ward)).await.expect("a stop");
 }
 
@@ -104,7 +104,7 @@ async fn the_debt_of_who_was_deleted_and_comes_again_is_found() {
         api.send_json("POST", &path, &body).await.status
     };
     assert_eq!(book("charges", 10_000).await, 201);
-    assert_eq!(api.send("DELETE", created.header("location")).await.status, 204);
+    assert_eq!(api.delete(created.header("location")).await.status, 204);
     let other = Patient { name: "Somebody Else".into(), ..Patient::unique() };
     assert!(api.create(&other.json()).await.json().get("earlierIds").is_none());
     // By the address, and by the name and the date of birth.

@@ -47,6 +47,9 @@ fn manifest_text() -> String {
         component = "clerk"
         interface = "pms:billing/billing-service@1.0.0"
         package = ""
+        [trigger.grpc.scopes]
+        create-billing-account = "billing.write"
+        close-billing-account = "billing.write"
         [[trigger.grpc]]
         component = "brief"
         interface = "pms:billing/billing-service"

@@ -1,7 +1,7 @@
 //! One function for each operation: read what was sent, ask the service, word the answer.
 
 use ::http::StatusCode;
-use ::http::header::{CONTENT_LOCATION, ETAG, LINK};
+use ::http::header::{ETAG, LINK};
 use kit::body::{Document, Incoming};
 use kit::etag::Expected;
 use kit::query::Query;
@@ -50,9 +50,8 @@ pub(super) async fn open<B: Incoming>(
 ) -> Result<Reply, Problem> {
     let document = document.json().await?;
     let patient_id = bodies::opening(document, service::is_email_optional().await)?;
-    let opened = service::open(&call.caller, &patient_id).await;
-    let Kept { value, new } = opened.map_err(failed(call))?;
-    Ok(answers::opened(&value, new))
+    let opened = service::opened(&call.caller, &patient_id).await;
+    Ok(answers::account_of(&opened.map_err(failed(call))?))
 }
 
 /// `GET /api/billing/accounts/{id}`
@@ -62,7 +61,7 @@ pub(super) async fn account(call: &Call<'_>) -> Result<Reply, Problem> {
     if etag::is_known(call.headers, account.version) {
         return Ok(reply::not_modified(account.version));
     }
-    Ok(answers::account(StatusCode::OK, &account))
+    Ok(answers::account(&account))
 }
 
 /// `GET /api/billing/patients/{patientId}/account`
@@ -72,8 +71,7 @@ pub(super) async fn patient_account(call: &Call<'_>) -> Result<Reply, Problem> {
     if etag::is_known(call.headers, account.version) {
         return Ok(reply::not_modified(account.version));
     }
-    let answer = answers::account(StatusCode::OK, &account);
-    Ok(answers::with_address(answer, CONTENT_LOCATION, &account))
+    Ok(answers::account_of(&account))
 }
 
 /// `POST /api/billing/accounts/{id}/charges`

@@ -19,9 +19,8 @@ mod statement;
 
 pub(crate) use book::{Booking, Void, book, void};
 pub(crate) use list::{Page, list};
-pub(crate) use open::{Wish, close, close_all, known, open, open_all};
+pub(crate) use open::{Wish, close, close_all, existing, known, open, open_all};
 pub(crate) use read::{read, read_of_patient};
-pub(crate) use refusal::note_denied;
 pub(crate) use statement::{Statement, statement};
 
 use kit::database::{Fault, Row};

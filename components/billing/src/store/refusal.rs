@@ -76,24 +76,6 @@ fn failure(verdict: &str) -> Failure {
     refusal.into()
 }
 
-/// Notes a booking that the caller may not make.
-pub(crate) async fn note_denied(
-    database: &Database,
-    access: &Access<'_>,
-    kind: Kind,
-    account_id: &str,
-    entry_id: &str,
-) -> Result<(), Fault> {
-    let action = if kind == Kind::Reversal { "VOID" } else { kind.name() };
-    let values = access.values([
-        database::text(action),
-        database::uuid(account_id),
-        database::uuid(entry_id),
-    ]);
-    database.execute(include_str!("denied.sql"), values).await?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

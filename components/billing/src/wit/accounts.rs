@@ -2,6 +2,7 @@
 
 use kit::etag::Expected;
 use kit::page;
+use policy::grpc::ACCOUNTS;
 
 use super::violations::Violations;
 use super::{Component, caller, convert, failed};
@@ -16,21 +17,21 @@ use crate::{check, paging, service};
 
 impl Guest for Component {
     async fn get_account(by: Caller, account_id: String) -> Result<Account, Error> {
-        let caller = caller(&by)?;
-        let id = single("account-id", check::id(&account_id))?;
+        let caller = caller(&by, ACCOUNTS, "get-account")?;
+        let id = Violations::single("account-id", check::id(&account_id))?;
         let found = service::account(&caller, &id).await;
         Ok(convert::account(found.map_err(failed(&caller, "billing.account"))?))
     }
 
     async fn get_patient_account(by: Caller, patient_id: String) -> Result<Account, Error> {
-        let caller = caller(&by)?;
-        let id = single("patient-id", check::id(&patient_id))?;
+        let caller = caller(&by, ACCOUNTS, "get-patient-account")?;
+        let id = Violations::single("patient-id", check::id(&patient_id))?;
         let found = service::patient_account(&caller, &id).await;
         Ok(convert::account(found.map_err(failed(&caller, "billing.patient-account"))?))
     }
 
     async fn list_accounts(by: Caller, request: ListAccountsRequest) -> Result<AccountPage, Error> {
-        let caller = caller(&by)?;
+        let caller = caller(&by, ACCOUNTS, "list-accounts")?;
         let mut violations = Violations::default();
         let limit = violations.take("limit", limit(request.limit));
         let after = violations.take("after", position(&request.after, paging::account));
@@ -43,26 +44,26 @@ impl Guest for Component {
     }
 
     async fn post_charge(by: Caller, request: Posting) -> Result<Entry, Error> {
-        book(&by, request, Kind::Charge).await
+        book(caller(&by, ACCOUNTS, "post-charge")?, request, Kind::Charge).await
     }
 
     async fn record_payment(by: Caller, request: Posting) -> Result<Entry, Error> {
-        book(&by, request, Kind::Payment).await
+        book(caller(&by, ACCOUNTS, "record-payment")?, request, Kind::Payment).await
     }
 
     async fn record_refund(by: Caller, request: Posting) -> Result<Entry, Error> {
-        book(&by, request, Kind::Refund).await
+        book(caller(&by, ACCOUNTS, "record-refund")?, request, Kind::Refund).await
     }
 
     async fn void_entry(by: Caller, request: VoidRequest) -> Result<Entry, Error> {
-        let caller = caller(&by)?;
+        let caller = caller(&by, ACCOUNTS, "void-entry")?;
         let void = void(&request)?;
         let made = service::void(&caller, &void).await;
         Ok(convert::entry(made.map_err(failed(&caller, "billing.void"))?.value))
     }
 
     async fn get_statement(by: Caller, request: StatementRequest) -> Result<Statement, Error> {
-        let caller = caller(&by)?;
+        let caller = caller(&by, ACCOUNTS, "get-statement")?;
         let mut violations = Violations::default();
         let id = violations.take("account-id", check::id(&request.account_id));
         let limit = violations.take("limit", limit(request.limit));
@@ -75,8 +76,7 @@ impl Guest for Component {
     }
 }
 
-async fn book(by: &Caller, request: Posting, kind: Kind) -> Result<Entry, Error> {
-    let caller = caller(by)?;
+async fn book(caller: kit::caller::Caller, request: Posting, kind: Kind) -> Result<Entry, Error> {
     let booking = booking(&request, kind)?;
     let made = service::book(&caller, &booking).await;
     Ok(convert::entry(made.map_err(failed(&caller, "billing.book"))?.value))
@@ -121,13 +121,6 @@ fn void(request: &VoidRequest) -> Result<Void, Error> {
         })
     };
     violations.whole(void())
-}
-
-/// The only argument there is.
-fn single<T>(field: &str, value: Result<T, String>) -> Result<T, Error> {
-    let mut violations = Violations::default();
-    let value = violations.take(field, value);
-    violations.whole(value)
 }
 
 /// How many to show; 0 leaves it to us.

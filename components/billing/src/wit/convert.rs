@@ -68,7 +68,12 @@ pub(super) fn error(failure: &Failure) -> Error {
 fn refused(refusal: Refusal) -> Error {
     let say = str::to_owned;
     match refusal {
-        Refusal::Denied => Error::PermissionDenied(say("Booking takes the role ADMIN.")),
+        Refusal::NoPatient => Error::NotFound(say(
+            "There is no account: billing has heard of no such patient, or not yet.",
+        )),
+        Refusal::PatientLives => Error::FailedPrecondition(say(
+            "An account is closed when its patient is deleted, and this one was not.",
+        )),
         Refusal::NoAccount => Error::NotFound(say("There is no such account.")),
         Refusal::NoEntry => Error::NotFound(say("The account has no such entry.")),
         Refusal::IdUsed => {

@@ -14,6 +14,11 @@ pub(super) fn segment<'a>(pattern: &str, path: &'a str, name: &str) -> Option<&'
     path.split('/').nth(pattern.split('/').position(place)?)
 }
 
+/// How many segments of the pattern are any.
+pub(super) fn holes(pattern: &str) -> usize {
+    pattern.split('/').filter(|part| is_hole(part)).count()
+}
+
 fn is_hole(part: &str) -> bool {
     part.starts_with('{')
 }

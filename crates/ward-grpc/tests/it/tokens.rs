@@ -9,8 +9,8 @@ use ward_grpc::{Look, Options, Revoked};
 
 use crate::raw::{Raw, request_to};
 use crate::site::{
-    ASK, ASK_OPENLY, AUDIENCE, ISSUER, Question, SESSION, SUBJECT, Site, TOKEN_ID, authorized,
-    good_token, now, options, question, token,
+    ASK, ASK_OPENLY, AUDIENCE, ISSUER, MANIFEST, Question, SESSION, SUBJECT, Site, TOKEN_ID,
+    authorized, good_token, now, options, question, token, token_allowing,
 };
 
 const SENT_ID: &str = "0198a3c0-7e1b-7c3a-9d52-0123456789ab";
@@ -137,6 +137,33 @@ async fn nobody_looks_for_the_session_of_a_token_that_is_none() {
     assert!(client.call(ASK, authorized("echo", &forged)).await.is_err());
     client.call(ASK_OPENLY, authorized("echo", &forged)).await.unwrap();
     assert!(asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn who_may_not_call_is_told_which_scope_it_takes_and_reaches_nothing() {
+    let site = Site::new().await;
+    let client = site.client().await;
+    for scopes in ["", "desk.close", "desk.asks desk", "DESK.ASK"] {
+        let bearer = format!("Bearer {}", token_allowing(scopes));
+        let status = client.call(ASK, authorized("echo", &bearer)).await.unwrap_err();
+        let expected = (Code::PermissionDenied, "this takes the scope desk.ask");
+        assert_eq!((status.code(), status.message()), expected, "{scopes}");
+        // A public method looks at no token.
+        client.call(ASK_OPENLY, authorized("echo", &bearer)).await.unwrap();
+    }
+    let bearer = format!("Bearer {}", token_allowing("desk.close desk.ask"));
+    let reached = site.reached();
+    client.call(ASK, authorized("echo", &bearer)).await.unwrap();
+    assert_eq!((reached, site.reached()), (4, 5));
+}
+
+#[tokio::test]
+async fn a_method_without_a_scope_is_nobodys() {
+    let site = Site::serving_manifest(&MANIFEST.replace("{ ask = \"desk.ask\" }", "{}")).await;
+    let bearer = format!("Bearer {}", good_token());
+    let status = site.client().await.call(ASK, authorized("echo", &bearer)).await.unwrap_err();
+    let expected = (Code::PermissionDenied, "nobody may call this");
+    assert_eq!((status.code(), status.message(), site.reached()), (expected.0, expected.1, 0));
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ use crate::units::{duration, size_bytes};
 
 use super::application::tool_ward;
 use super::start::{self, StartDraft};
+use super::users;
 
 /// `[application.tool.ward]`, with what it refers to not looked up yet.
 #[derive(Default)]
@@ -25,6 +26,8 @@ pub(super) struct SettingsDraft<'a> {
     pub(super) settings: Settings,
     pub(super) listeners: Vec<(Text<'a>, SocketAddr)>,
     pub(super) start: StartDraft<'a>,
+    /// The trigger behind which users are.
+    pub(super) users_trigger: Option<Text<'a>>,
 }
 
 impl Default for Settings {
@@ -40,6 +43,7 @@ impl Default for Settings {
             one_of: BTreeMap::new(),
             guide: None,
             demo_guide: None,
+            users: None,
             guest_memory_bytes: None,
             key_value: BTreeMap::new(),
         }
@@ -103,7 +107,7 @@ pub(super) fn read_application_settings<'a>(
 ) -> SettingsDraft<'a> {
     let mut draft = SettingsDraft::default();
     let Some(ward) = tool_ward(application) else { return draft };
-    ward.only(&[&KEYS[..], &start::KEYS].concat());
+    ward.only(&[&KEYS[..], &start::KEYS, &["users"]].concat());
     if let Some(text) = ward.text("listen") {
         draft.settings.listen = address(&ward, &text).unwrap_or(LISTEN);
     }
@@ -120,6 +124,10 @@ pub(super) fn read_application_settings<'a>(
         draft.settings.peer_share_percent = percent;
     }
     draft.start = start::read(&ward, root, &mut draft.settings);
+    if let Some((users, trigger)) = users::read(&ward) {
+        draft.settings.users = Some(users);
+        draft.users_trigger = Some(trigger);
+    }
     draft.settings.key_value = read_stores(&ward);
     let memory = GUEST_MEMORY_BYTES_MIN..=GUEST_MEMORY_BYTES_MAX;
     draft.settings.guest_memory_bytes = size_at(&ward, "guest_memory", memory, "1MiB and 1024GiB");

@@ -5,8 +5,10 @@ mod build;
 mod completions;
 mod doctor;
 mod events;
+mod keys;
 mod migrate;
 mod up;
+mod user;
 mod wit;
 
 use std::process::ExitCode;
@@ -24,6 +26,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Doctor(args) => doctor::run(&args),
         Command::Wit(command) => wit::run(&command),
         Command::Events(args) => events::run(&args),
+        Command::User(args) => user::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -40,7 +40,7 @@ async fn reading_and_replacing_a_patient_say_nothing_of_billing() {
     let created = api.create(&Patient::unique().json()).await;
     let path = created.header("location");
     assert!(api.get(path).await.json().get("billing").is_none());
-    let replaced = api.send_json("PUT", path, &Patient::unique().json()).await;
+    let replaced = api.replace(path, &Patient::unique().json()).await;
     assert!(replaced.json().get("billing").is_none(), "{replaced:?}");
 }
 
@@ -53,7 +53,7 @@ async fn whose_patient_is_deleted_is_closed() {
     let patient = body["id"].as_str().expect("an id");
     let account = body["billing"]["accountId"].as_str().expect("an account");
     super::posted(&api, account, "charges", &booking(100)).await;
-    assert_eq!(api.send("DELETE", created.header("location")).await.status, 204);
+    assert_eq!(api.delete(created.header("location")).await.status, 204);
     let closed = account_of(&api, patient).await.json();
     assert_eq!(closed["status"], "CLOSED");
     assert_eq!(closed["balance"]["minorUnits"], 100, "a debt stays");
@@ -90,7 +90,7 @@ async fn while_billing_fails_patients_come_and_go_and_nothing_is_forgotten() {
     let short = failing.create(&Patient::unique().json()).await;
     assert_eq!(short.json()["billing"], json!({"status": "PENDING"}));
     for gone in [&before, &short] {
-        let deleted = failing.send("DELETE", gone.header("location")).await;
+        let deleted = failing.delete(gone.header("location")).await;
         assert_eq!(deleted.status, 204, "{deleted:?}");
     }
     assert!(ward.stop().success(), "{}", ward.log());

@@ -1,0 +1,17 @@
+//! The statements, and nothing about HTTP. Each says in one what it changes and what the audit log
+//! is told, so that neither happens without the other; the texts are the `.sql` files beside the
+//! functions. Who wins a race is decided by a row's lock, never by what was read before.
+
+pub(crate) mod attempts;
+pub(crate) mod login;
+pub(crate) mod password;
+pub(crate) mod refresh;
+pub(crate) mod sessions;
+pub(crate) mod users;
+
+use kit::database::{Database, Fault};
+
+/// A connection to the component's own database.
+pub(crate) async fn open() -> Result<Database, Fault> {
+    Database::open("db_url").await
+}
