@@ -178,6 +178,31 @@ async fn a_session_ends_at_all_wards_within_a_second() {
     assert!(first.stop().success(), "{}", first.log());
 }
 
+/// A logout, as a user does it.
+#[tokio::test]
+async fn a_logout_is_over_with_the_next_request_here_and_within_a_second_elsewhere() {
+    let mut first = Ward::start(Options::demo());
+    let mut second = Ward::start(first.replica());
+    for _ in 0..5 {
+        let user = first.user().await;
+        let doors = [Doors::of(&first, user.token()).await, Doors::of(&second, user.token()).await];
+        for doors in &doors {
+            doors.are_open().await;
+        }
+        let mut stream = Listener::open(&second.api().with_token(user.token()), None).await;
+        assert_eq!(user.send("POST", "/auth/logout").await.status, 204);
+        let ended = Instant::now();
+        doors[0].are_closed().await;
+        closing(&doors[1]).await;
+        println!("refused at the other ward after {:?} at most", ended.elapsed());
+        assert_eq!(stream.last().await, Said::Ended(json!({"reason": "session-ended"})));
+        assert!(ended.elapsed() < LATE_MAX, "{:?}", ended.elapsed());
+        doors[1].are_closed().await;
+    }
+    assert!(second.stop().success(), "{}", second.log());
+    assert!(first.stop().success(), "{}", first.log());
+}
+
 /// Ends every connection to the stores' database but this one.
 async fn cut(database: &Database) {
     let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
