@@ -91,7 +91,11 @@ impl Directory {
         let mut user = found.ok_or_else(|| {
             Failure::new("nobody has this address").help("`ward user list` shows all users")
         })?;
-        let path = format!("{}/{}", self.users.path, user["id"].as_str().unwrap_or_default());
+        let path = format!(
+            "{}/{}",
+            self.users.path,
+            user.get("id").and_then(Value::as_str).unwrap_or_default()
+        );
         change(&mut user);
         self.done(Method::PUT, &path, Some(&user)).await.map(|answer| answer.body)
     }
@@ -160,15 +164,16 @@ fn next_page(headers: &HeaderMap) -> Option<String> {
 
 /// A problem document (RFC 9457) as a failure: what is wrong with each field is a sentence.
 fn refusal(answer: &Answer) -> Failure {
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let errors = answer.body["errors"].as_array().into_iter().flatten();
+    let text = |of: &Value, name: &str| of.get(name)?.as_str().map(str::to_owned);
+    let errors = answer.body.get("errors").and_then(Value::as_array).into_iter().flatten();
     let sentence = |error: &Value| {
-        let field = error["pointer"].as_str()?.trim_start_matches('/');
-        Some(format!("{field} {}", error["detail"].as_str()?))
+        let field = text(error, "pointer")?;
+        Some(format!("{} {}", field.trim_start_matches('/'), text(error, "detail")?))
     };
     let mut sentences: Vec<String> = errors.filter_map(sentence).collect();
     if sentences.is_empty() {
-        sentences.extend(text(&answer.body["detail"]).or_else(|| text(&answer.body["title"])));
+        let body = &answer.body;
+        sentences.extend(text(body, "detail").or_else(|| text(body, "title")));
     }
     if sentences.is_empty() {
         sentences.push(format!("the application answers {}", answer.status));

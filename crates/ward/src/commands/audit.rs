@@ -46,7 +46,7 @@ async fn verify(args: &AuditVerifyArgs) -> Result<ExitCode, Failure> {
     let application = Application::load(&args.from, &args.config)?;
     // Where a ward runs its server is there; otherwise what it was started with is started.
     let broken = match is_running(&application) {
-        true => verify_all(&application, &of_running(&application)?).await?,
+        true => verify_all(&application, &of_running(&application, &args.config)?.0).await?,
         false => {
             let provision = Provision::new(&application, &args.config, Progress::Quiet).await?;
             let broken = verify_all(&application, &provision.values).await;
