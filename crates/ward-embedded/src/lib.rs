@@ -19,6 +19,7 @@ mod postgres;
 mod postmaster;
 mod provision;
 mod supervisor;
+mod wait;
 
 pub use binaries::{Installation, VERSION_MIN, installations};
 pub use ephemeral::Ephemeral;
@@ -27,4 +28,5 @@ pub use install::{ensure_installed, how_to_install};
 pub use lock::StateLock;
 pub use modes::keeps_modes;
 pub use postgres::{ClusterState, Options, Origin, Postgres, Progress, quiet};
-pub use provision::{ExistingRole, database_url, ensure_database, generate_password};
+pub use provision::{ExistingRole, LOCK_MAX, database_url, ensure_database, generate_password};
+pub use wait::{Unwanted, saying, wanted};

@@ -9,19 +9,25 @@ use ward_manifest::Database;
 
 use crate::database::sql_error;
 use crate::failure::Failure;
+use crate::progress::Phase;
 
 /// Identifies ward's migrations among a database's advisory locks.
 const LOCK: &str = "hashtext('ward'), hashtext('migrations')";
 
 /// Applies what has not been applied; returns how many that were.
-pub(crate) async fn apply(client: &mut Client, database: &Database) -> Result<usize, Failure> {
-    let migrations = load(database)?;
-    lock(client, "pg_advisory_lock").await?;
-    let result = Runner::new(&migrations)
-        .set_abort_divergent(true)
-        .set_abort_missing(true)
-        .run_async(client)
-        .await;
+pub(crate) async fn apply(
+    client: &mut Client,
+    database: &Database,
+    phase: &Phase,
+) -> Result<usize, Failure> {
+    let (migrations, name) = (load(database)?, &database.name);
+    let what = format!("another ward migrates the database {name}; its end is waited for");
+    phase.saying(&what, lock(client, "pg_advisory_lock")).await?;
+    let runner = Runner::new(&migrations).set_abort_divergent(true).set_abort_missing(true);
+    let what = format!(
+        "still migrating the database {name}; a migration waits for whoever uses its tables"
+    );
+    let result = phase.saying(&what, runner.run_async(client)).await;
     lock(client, "pg_advisory_unlock").await?;
     let report = result.map_err(|error| explain(database, &migrations, error.kind()))?;
     Ok(report.applied_migrations().len())
@@ -89,6 +95,7 @@ mod tests {
     use super::apply;
     use crate::database::connect;
     use crate::failure::Failure;
+    use crate::progress::Progress;
 
     struct Service {
         url: String,
@@ -118,7 +125,8 @@ mod tests {
                 migrations: self.path().to_owned(),
                 demo: None,
             };
-            apply(&mut connect(&self.url).await?, &database).await
+            let phase = Progress::Quiet.phase("migrating");
+            apply(&mut connect(&self.url).await?, &database, &phase).await
         }
 
         async fn refused(&self) -> String {

@@ -4,18 +4,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ward_embedded::{ExistingRole, Options, Origin, Postgres, StateLock, ensure_database};
-use ward_manifest::{Database, KafkaSettings};
+use ward_embedded::{
+    EmbeddedError, ExistingRole, Options, Origin, Postgres, StateLock, ensure_database,
+};
+use ward_manifest::{Database, KafkaSettings, KeyPair};
 use ward_postgres::{Address, Endpoint};
 
 use crate::application::Application;
 use crate::cli::ConfigArgs;
-use crate::database::{address, connect};
+use crate::database::{address, away, connect};
 use crate::events::LogKind;
 use crate::failure::Failure;
 use crate::keys;
 use crate::progress::Progress;
 use crate::secrets::Secrets;
+use crate::signals::Stop;
 
 /// The database and role of the embedded event log.
 pub(crate) const EVENT_LOG: &str = "events";
@@ -40,44 +43,42 @@ enum Backing {
 }
 
 impl Provision {
-    /// Starts or reaches the server, and makes roles, databases and keys that are wanted.
+    /// Starts or reaches the server, and makes roles, databases and keys that are wanted; `None`
+    /// where a stop was asked for meanwhile, and nothing is left that was started.
     pub(crate) async fn new(
         application: &Application,
         config: &ConfigArgs,
         progress: Progress,
-    ) -> Result<Self, Failure> {
-        let admin_url = config.database_url.as_deref();
+        stop: &Stop,
+    ) -> Result<Option<Self>, Failure> {
         let databases = application.databases();
         let given = given(application)?;
         let pairs = keys::missing(application, &given)?;
         let missing: Vec<_> =
             databases.iter().copied().filter(|d| !given.contains(&d.variable)).collect();
-        let (mut values, backing) = match (missing.is_empty(), admin_url) {
-            (true, _) => (given_host(application, &databases, &given)?, lock(application)?),
-            (false, Some(url)) => on_server(application, &missing, url, progress).await?,
-            (false, None) => embedded(application, &missing, progress).await?,
+        let backing = match missing.is_empty() || config.database_url.is_some() {
+            true => Backing::Elsewhere { _lock: lock(application)? },
+            false => match server(application, progress, stop).await? {
+                Some(server) => Backing::Embedded(server),
+                None => return Ok(None),
+            },
         };
-        let made = match keys::load_or_generate_all(&application.state, &pairs) {
-            Ok(keys) => event_log(application, &backing, config).await.map(|log| (keys, log)),
-            Err(failure) => Err(failure),
+        let wanted = Wanted { application, config, given: &given, missing: &missing };
+        let made = tokio::select! {
+            biased;
+            () = stop.clone().requested() => Ok(None),
+            made = wanted.make(&pairs, &backing, progress) => made.map(Some),
         };
-        let (keys, event_log) = match made {
-            Ok(made) => made,
-            Err(failure) => {
-                if let Backing::Embedded(server) = backing {
-                    server.stop().await?;
-                }
-                return Err(failure);
+        match (made, backing) {
+            (Ok(Some((values, event_log))), backing) => {
+                Ok(Some(Self { values, event_log, backing }))
             }
-        };
-        values.extend(keys);
-        if event_log.is_some() {
-            // It has a variable for another log's address, which is not asked for.
-            let kafka = application.app.kafka.as_ref();
-            let brokers = kafka.and_then(KafkaSettings::broker_variable);
-            values.extend(brokers.map(|variable| (variable, String::new())));
+            (other, Backing::Embedded(server)) => {
+                server.stop().await?;
+                other.map(|_| None)
+            }
+            (other, Backing::Elsewhere { .. }) => other.map(|_| None),
         }
-        Ok(Self { values, event_log, backing })
     }
 
     /// Stops what was started.
@@ -87,6 +88,44 @@ impl Provision {
         server.stop().await?;
         phase.done("PostgreSQL stopped");
         Ok(())
+    }
+}
+
+/// What is to be made on a server.
+struct Wanted<'a> {
+    application: &'a Application,
+    config: &'a ConfigArgs,
+    /// Variables that have a value.
+    given: &'a BTreeSet<String>,
+    /// Databases that have none.
+    missing: &'a [&'a Database],
+}
+
+impl Wanted<'_> {
+    /// Values by variable, and the address of the event log.
+    async fn make(
+        &self,
+        pairs: &[&KeyPair],
+        backing: &Backing,
+        progress: Progress,
+    ) -> Result<(BTreeMap<String, String>, Option<String>), Failure> {
+        let Wanted { application, config, .. } = *self;
+        let mut values = match (backing, config.database_url.as_deref()) {
+            (Backing::Embedded(server), _) => roles(application, self.missing, server).await?,
+            (_, Some(url)) if !self.missing.is_empty() => {
+                on_server(application, self.missing, url, progress).await?
+            }
+            _ => given_host(application, &application.databases(), self.given)?,
+        };
+        values.extend(keys::load_or_generate_all(&application.state, pairs)?);
+        let event_log = event_log(application, backing, config).await?;
+        if event_log.is_some() {
+            // It has a variable for another log's address, which is not asked for.
+            let kafka = application.app.kafka.as_ref();
+            let brokers = kafka.and_then(KafkaSettings::broker_variable);
+            values.extend(brokers.map(|variable| (variable, String::new())));
+        }
+        Ok((values, event_log))
     }
 }
 
@@ -154,11 +193,11 @@ fn host_value(application: &Application, hosts: String) -> BTreeMap<String, Stri
     variable.map(|variable| (variable, hosts)).into_iter().collect()
 }
 
-fn lock(application: &Application) -> Result<Backing, Failure> {
+fn lock(application: &Application) -> Result<StateLock, Failure> {
     let state = &application.state;
     std::fs::create_dir_all(state)
         .map_err(Failure::because(format!("creating {}", state.display())))?;
-    Ok(Backing::Elsewhere { _lock: StateLock::acquire(state)? })
+    Ok(StateLock::acquire(state)?)
 }
 
 /// With all addresses given, the hosts are those of the first, unless they are given too.
@@ -178,28 +217,30 @@ fn given_host(
     Ok(hosts.map(|hosts| host_value(application, hosts)).unwrap_or_default())
 }
 
-async fn embedded(
+/// Starts the embedded server; `None` where it is not wanted any more.
+async fn server(
     application: &Application,
-    databases: &[&Database],
     progress: Progress,
-) -> Result<(BTreeMap<String, String>, Backing), Failure> {
+    stop: &Stop,
+) -> Result<Option<Postgres>, Failure> {
     let phase = progress.phase("starting PostgreSQL");
-    let state = application.state.clone();
-    let options = Options { state, install: true, progress: phase.notes() };
-    let server = Postgres::start(options).await?;
+    let options = Options {
+        state: application.state.clone(),
+        install: true,
+        progress: phase.notes(),
+        unwanted: Box::pin(stop.clone().requested()),
+    };
+    let server = match Postgres::start(options).await {
+        Err(EmbeddedError::Unwanted) => return Ok(None),
+        started => started?,
+    };
     let how = match server.origin() {
         Origin::Created => "ready, new and empty",
         Origin::Started => "ready",
         Origin::Adopted => "ready, was running already",
     };
     phase.done(&format!("PostgreSQL {} {how}", server.version()));
-    match roles(application, databases, &server).await {
-        Ok(values) => Ok((values, Backing::Embedded(server))),
-        Err(failure) => {
-            server.stop().await?;
-            Err(failure)
-        }
-    }
+    Ok(Some(server))
 }
 
 async fn roles(
@@ -233,28 +274,37 @@ async fn on_server(
     databases: &[&Database],
     admin_url: &str,
     progress: Progress,
-) -> Result<(BTreeMap<String, String>, Backing), Failure> {
+) -> Result<BTreeMap<String, String>, Failure> {
     let address = address(admin_url)?;
     let host = hosts(&address).ok_or_else(|| {
         Failure::new("--database-url names a Unix socket, which components cannot use")
             .help("name the server by its host, as in postgres://user:password@localhost/database")
     })?;
-    let backing = lock(application)?;
     let phase = progress.phase("reaching PostgreSQL");
-    let admin = connect(admin_url).await?;
+    let admin = phase.saying(&away(&host), connect(admin_url)).await?;
     check_version(&admin).await?;
     let mut secrets = Secrets::load(&application.state)?;
     let mut values = host_value(application, host.clone());
     for database in databases {
         let name = &database.name;
         let password = secrets.password(name)?;
-        ensure_database(&admin, name, &password, ExistingRole::KeepPassword).await?;
+        let made = ensure_database(&admin, name, &password, ExistingRole::KeepPassword);
+        phase.saying(&still_making(name), made).await?;
         let url = address.for_role(name, &password);
         secrets.remember_url(name, &url)?;
         values.insert(database.variable.clone(), url);
     }
     phase.done(&format!("PostgreSQL at {host} ready"));
-    Ok((values, backing))
+    Ok(values)
+}
+
+/// What is said of a database that takes long to be made.
+fn still_making(name: &str) -> String {
+    let most = ward_embedded::LOCK_MAX.as_secs();
+    format!(
+        "still making the database {name}; another ward that is at it is waited for, {most} s \
+         at most"
+    )
 }
 
 /// Refuses servers that are too old, by their own word.

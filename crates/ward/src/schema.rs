@@ -3,9 +3,9 @@
 use ward_manifest::{Database, Variables};
 
 use crate::application::Application;
-use crate::database::connect;
+use crate::database::{away, connect};
 use crate::failure::Failure;
-use crate::progress::Progress;
+use crate::progress::{Phase, Progress};
 use crate::{demo, migrations};
 
 /// Migrates all databases, each as its own role.
@@ -22,7 +22,7 @@ pub(crate) async fn prepare(
     let phase = progress.phase("migrating databases");
     let (mut applied, mut loaded) = (0, Vec::new());
     for database in &databases {
-        let outcome = one(database, variables, with_demo).await?;
+        let outcome = one(database, variables, with_demo, &phase).await?;
         applied += outcome.applied;
         if outcome.demo {
             loaded.push(database.name.as_str());
@@ -49,16 +49,19 @@ async fn one(
     database: &Database,
     variables: &Variables,
     with_demo: bool,
+    phase: &Phase,
 ) -> Result<Outcome, Failure> {
     let url = variables.app_value(&database.variable).unwrap_or_default();
-    let mut client = connect(url).await.map_err(|failure| {
+    let waited = away(&format!("the database {}", database.name));
+    let connected = phase.saying(&waited, connect(url)).await;
+    let mut client = connected.map_err(|failure| {
         failure.or_help(format!(
             "if another ward made this role, bring its secrets.toml, or give the right address \
              in the variable {}",
             database.variable
         ))
     })?;
-    let applied = migrations::apply(&mut client, database).await?;
+    let applied = migrations::apply(&mut client, database, phase).await?;
     let demo = match database.demo.as_deref().filter(|_| with_demo) {
         Some(file) => demo::load(&mut client, file).await?,
         None => false,

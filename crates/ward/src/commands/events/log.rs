@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::provision::{EVENT_LOG, Provision};
 use crate::secrets::Secrets;
+use crate::signals::Stop;
 
 /// A log, and what has to be stopped after the command.
 pub(super) struct OpenLog {
@@ -48,7 +49,9 @@ impl OpenLog {
         if config.database_url.is_none() && !Postgres::exists(&application.state) {
             return Err(no_log());
         }
-        let provision = Provision::new(application, config, Progress::Quiet).await?;
+        let stop = Stop::never();
+        let provision = Provision::new(application, config, Progress::Quiet, &stop).await?;
+        let Some(provision) = provision else { return Err(no_log()) };
         match provision.event_log.as_deref().map(embedded_log) {
             Some(log) => Ok(OpenLog { log, started: Some(provision) }),
             None => {
