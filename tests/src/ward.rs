@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
@@ -30,6 +31,8 @@ const NOT_INHERITED: [&str; 7] = [
     "WARD_LOG",
     "RUNTIME_CONFIG_FILE",
 ];
+/// A user that has nothing: Linux' `nobody`.
+const NOBODY: u32 = 65_534;
 
 /// How to start ward.
 #[derive(Debug, Clone, Default)]
@@ -142,6 +145,16 @@ impl Ward {
         running.wait_with_output().expect("ward ends")
     }
 
+    /// The same as `nobody` where the tests are root's, and else as who they are.
+    pub fn run_as_nobody(arguments: &[&str], directory: &Path) -> Output {
+        let mut command = Command::new(binary());
+        command.args(arguments).current_dir(directory).env("NO_COLOR", "1");
+        if fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0) {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command.output().expect("ward runs")
+    }
+
     /// The same with so much address space.
     pub fn run_within(address_space_kib: u64, arguments: &[&str], directory: &Path) -> Output {
         let mut command = limited(address_space_kib);
@@ -151,6 +164,12 @@ impl Ward {
 
     /// Starts ward once more over the same state.
     pub fn start_again(&mut self) {
+        self.begin_again();
+        self.addresses = self.wait_until_ready(&self.log_file(self.starts));
+    }
+
+    /// The same without waiting until it serves.
+    pub fn begin_again(&mut self) {
         assert!(self.supervisor.is_none(), "ward still runs");
         self.starts += 1;
         let mut command = self.command();
@@ -158,7 +177,6 @@ impl Ward {
         let scrap = self.owned.is_none().then_some(self.home.as_path());
         let traces = Traces { log: &log, state: &state, scrap };
         self.supervisor = Some(Supervisor::start(&mut command, &traces));
-        self.addresses = self.wait_until_ready(&log);
     }
 
     /// Starts ward once more over the same state, with other arguments.

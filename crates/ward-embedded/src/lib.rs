@@ -19,6 +19,7 @@ mod postgres;
 mod postmaster;
 mod provision;
 mod supervisor;
+mod wait;
 
 pub use binaries::{Installation, VERSION_MIN, installations};
 pub use ephemeral::Ephemeral;
@@ -28,6 +29,7 @@ pub use lock::StateLock;
 pub use modes::keeps_modes;
 pub use postgres::{ClusterState, Options, Origin, Postgres, Progress, quiet};
 pub use provision::{
-    ExistingRole, Owner, database_url, ensure_database, generate_password, owner_of,
+    ExistingRole, LOCK_MAX, Owner, database_url, ensure_database, generate_password, owner_of,
     quote_identifier,
 };
+pub use wait::{Unwanted, saying, wanted};

@@ -3,6 +3,8 @@
 //! given by address. Passwords travel as SCRAM verifiers, so that no server
 //! log can have them.
 
+use std::time::Duration;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::Rng;
 use rand::distr::Alphanumeric;
@@ -17,8 +19,8 @@ const PASSWORD_LENGTH: usize = 32;
 /// All but what a URL leaves as it is anywhere (RFC 3986, unreserved).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// How long another ward may take to make a database, in seconds.
-const LOCK_MAX_S: u32 = 15;
+/// How long another ward may take to make a database.
+pub const LOCK_MAX: Duration = Duration::from_secs(15);
 
 /// What to do with a role that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +67,8 @@ pub async fn ensure_database(
 /// Takes the lock for a name. Whoever may connect to the same database can hold it, so it is not
 /// waited for without end.
 async fn lock(admin: &Client, name: &str) -> Result<(), EmbeddedError> {
-    admin.batch_execute(&format!("SET lock_timeout = '{LOCK_MAX_S}s'")).await?;
+    let most = LOCK_MAX.as_secs();
+    admin.batch_execute(&format!("SET lock_timeout = '{most}s'")).await?;
     let locked =
         admin.execute("SELECT pg_advisory_lock(hashtext('ward'), hashtext($1))", &[&name]).await;
     admin.batch_execute("RESET lock_timeout").await?;

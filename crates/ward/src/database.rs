@@ -27,6 +27,11 @@ pub(crate) async fn connect(text: &str) -> Result<Client, Failure> {
     connected.map_err(|error| failed(&error))
 }
 
+/// What is said of a server that takes long to answer.
+pub(crate) fn away(what: &str) -> String {
+    format!("{what} does not answer yet; it is waited for, {} s at most", CONNECT_MAX.as_secs())
+}
+
 /// Connects for a relay, which listens for notifications as well.
 pub(crate) async fn link(text: Arc<str>) -> Result<Link, DatabaseError> {
     let address = Address::parse(&text).map_err(|error| DatabaseError(error.to_string()))?;

@@ -13,6 +13,7 @@ use ward_manifest::Database;
 use crate::database::sql_error;
 use crate::failure::Failure;
 use crate::owner;
+use crate::progress::Phase;
 
 /// Identifies ward's migrations among a database's advisory locks.
 const LOCK: &str = "hashtext('ward'), hashtext('migrations')";
@@ -22,17 +23,22 @@ const APPLIED: &str = "SELECT version::bigint, checksum::text FROM refinery_sche
 
 /// Applies what has not been applied; returns how many that were. A role that may not make tables
 /// finds all of them applied, or an error.
-pub(crate) async fn apply(client: &mut Client, database: &Database) -> Result<usize, Failure> {
-    let migrations = load(database)?;
+pub(crate) async fn apply(
+    client: &mut Client,
+    database: &Database,
+    phase: &Phase,
+) -> Result<usize, Failure> {
+    let (migrations, name) = (load(database)?, &database.name);
     if !may_apply(client, database).await? {
         return all_applied(client, database, &migrations).await.map(|()| 0);
     }
-    lock(client, "pg_advisory_lock").await?;
-    let result = Runner::new(&migrations)
-        .set_abort_divergent(true)
-        .set_abort_missing(true)
-        .run_async(client)
-        .await;
+    let what = format!("another ward migrates the database {name}; its end is waited for");
+    phase.saying(&what, lock(client, "pg_advisory_lock")).await?;
+    let runner = Runner::new(&migrations).set_abort_divergent(true).set_abort_missing(true);
+    let what = format!(
+        "still migrating the database {name}; a migration waits for whoever uses its tables"
+    );
+    let result = phase.saying(&what, runner.run_async(client)).await;
     let granted = match &result {
         Ok(_) => owner::grant(client, database).await,
         Err(_) => Ok(()),
@@ -144,6 +150,7 @@ mod tests {
     use super::apply;
     use crate::database::connect;
     use crate::failure::Failure;
+    use crate::progress::Progress;
 
     struct Service {
         url: String,
@@ -175,7 +182,8 @@ mod tests {
                 append_only: Vec::new(),
                 read_only: Vec::new(),
             };
-            apply(&mut connect(&self.url).await?, &database).await
+            let phase = Progress::Quiet.phase("migrating");
+            apply(&mut connect(&self.url).await?, &database, &phase).await
         }
 
         async fn refused(&self) -> String {

@@ -5,18 +5,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::Client;
-use ward_embedded::{ExistingRole, Options, Origin, Owner, Postgres, StateLock, ensure_database};
-use ward_manifest::{Database, KafkaSettings, KeyValueKind, Variables};
+use ward_embedded::{
+    EmbeddedError, ExistingRole, Options, Origin, Owner, Postgres, StateLock, ensure_database,
+};
+use ward_manifest::{Database, KafkaSettings, KeyPair, KeyValueKind, Variables};
 use ward_postgres::{Address, Endpoint};
 
 use crate::application::Application;
 use crate::cli::ConfigArgs;
-use crate::database::{address, connect};
+use crate::database::{address, away, connect};
 use crate::events::LogKind;
 use crate::failure::Failure;
 use crate::keys;
 use crate::progress::Progress;
 use crate::secrets::Secrets;
+use crate::signals::Stop;
 
 /// The database and role of the embedded event log.
 pub(crate) const EVENT_LOG: &str = "events";
@@ -51,6 +54,10 @@ struct Made {
     values: Values,
     /// As [`Provision::administrators`].
     administrators: BTreeMap<String, String>,
+    /// As [`Provision::event_log`].
+    event_log: Option<String>,
+    /// As [`Provision::key_value`].
+    key_value: Option<String>,
 }
 
 /// Either has the lock of the state directory.
@@ -60,49 +67,52 @@ enum Backing {
 }
 
 impl Provision {
-    /// Starts or reaches the server, and makes roles, databases and keys that are wanted.
+    /// Starts or reaches the server, and makes roles, databases and keys that are wanted; `None`
+    /// where a stop was asked for meanwhile, and nothing is left that was started.
     pub(crate) async fn new(
         application: &Application,
         config: &ConfigArgs,
         progress: Progress,
-    ) -> Result<Self, Failure> {
-        let admin_url = config.database_url.as_deref();
+        stop: &Stop,
+    ) -> Result<Option<Self>, Failure> {
         let databases = application.databases();
         let given = given(application)?;
         let pairs = keys::missing(application, &given)?;
         let missing: Vec<_> =
             databases.iter().copied().filter(|d| !given.contains(&d.variable)).collect();
-        let (Made { mut values, administrators }, backing) = match (missing.is_empty(), admin_url) {
-            (true, _) => {
-                let values = given_host(application, &given)?;
-                (Made { values, ..Made::default() }, lock(application)?)
+        let backing = match missing.is_empty() || config.database_url.is_some() {
+            true => Backing::Elsewhere { _lock: lock(application)? },
+            false => match server(application, progress, stop).await? {
+                Some(server) => Backing::Embedded(server),
+                None => return Ok(None),
+            },
+        };
+        let wanted = Wanted { application, config, given: &given, missing: &missing };
+        let made = tokio::select! {
+            biased;
+            () = stop.clone().requested() => Ok(None),
+            made = wanted.make(&pairs, &backing, progress) => made.map(Some),
+        };
+        match (made, backing) {
+            (Ok(Some(made)), backing) => {
+                let Made { values, administrators, event_log, key_value } = made;
+                Ok(Some(Self { values, administrators, event_log, key_value, backing }))
             }
-            (false, Some(url)) => on_server(application, &missing, url, progress).await?,
-            (false, None) => embedded(application, &missing, progress).await?,
-        };
-        let own = async {
-            let keys = keys::load_or_generate_all(&application.state, &pairs)?;
-            let event_log = event_log(application, &backing, config).await?;
-            let key_value = key_value(application, &backing, config).await?;
-            Ok((keys, event_log, key_value))
-        };
-        let (keys, event_log, key_value) = match own.await {
-            Ok(made) => made,
-            Err(failure) => {
-                if let Backing::Embedded(server) = backing {
-                    server.stop().await?;
-                }
-                return Err(failure);
+            (other, Backing::Embedded(server)) => {
+                server.stop().await?;
+                other.map(|_| None)
             }
-        };
-        values.extend(keys);
-        if event_log.is_some() {
-            // It has a variable for another log's address, which is not asked for.
-            let kafka = application.app.kafka.as_ref();
-            let brokers = kafka.and_then(KafkaSettings::broker_variable);
-            values.extend(brokers.map(|variable| (variable, String::new())));
+            (other, Backing::Elsewhere { .. }) => other.map(|_| None),
         }
-        Ok(Self { values, administrators, event_log, key_value, backing })
+    }
+
+    /// The same for a command that says nothing of it; signals end it as they end any.
+    pub(crate) async fn quietly(
+        application: &Application,
+        config: &ConfigArgs,
+    ) -> Result<Self, Failure> {
+        let provision = Self::new(application, config, Progress::Quiet, &Stop::never()).await?;
+        provision.ok_or_else(|| Failure::new("interrupted"))
     }
 
     /// Stops what was started.
@@ -112,6 +122,44 @@ impl Provision {
         server.stop().await?;
         phase.done("PostgreSQL stopped");
         Ok(())
+    }
+}
+
+/// What is to be made on a server.
+struct Wanted<'a> {
+    application: &'a Application,
+    config: &'a ConfigArgs,
+    /// Variables that have a value.
+    given: &'a BTreeSet<String>,
+    /// Databases that have none.
+    missing: &'a [&'a Database],
+}
+
+impl Wanted<'_> {
+    async fn make(
+        &self,
+        pairs: &[&KeyPair],
+        backing: &Backing,
+        progress: Progress,
+    ) -> Result<Made, Failure> {
+        let Wanted { application, config, .. } = *self;
+        let mut made = match (backing, config.database_url.as_deref()) {
+            (Backing::Embedded(server), _) => roles(application, self.missing, server).await?,
+            (_, Some(url)) if !self.missing.is_empty() => {
+                on_server(application, self.missing, url, progress).await?
+            }
+            _ => Made { values: given_host(application, self.given)?, ..Made::default() },
+        };
+        made.values.extend(keys::load_or_generate_all(&application.state, pairs)?);
+        made.event_log = event_log(application, backing, config).await?;
+        made.key_value = key_value(application, backing, config).await?;
+        if made.event_log.is_some() {
+            // It has a variable for another log's address, which is not asked for.
+            let kafka = application.app.kafka.as_ref();
+            let brokers = kafka.and_then(KafkaSettings::broker_variable);
+            made.values.extend(brokers.map(|variable| (variable, String::new())));
+        }
+        Ok(made)
     }
 }
 
@@ -241,11 +289,11 @@ fn host_value(application: &Application, hosts: String) -> BTreeMap<String, Stri
     variable.map(|variable| (variable, hosts)).into_iter().collect()
 }
 
-fn lock(application: &Application) -> Result<Backing, Failure> {
+fn lock(application: &Application) -> Result<StateLock, Failure> {
     let state = &application.state;
     std::fs::create_dir_all(state)
         .map_err(Failure::because(format!("creating {}", state.display())))?;
-    Ok(Backing::Elsewhere { _lock: StateLock::acquire(state)? })
+    Ok(StateLock::acquire(state)?)
 }
 
 /// With all addresses given, the hosts are those of the first, unless they are given too.
@@ -272,28 +320,30 @@ fn host_of_databases(
     hosts.map(|hosts| host_value(application, hosts)).unwrap_or_default()
 }
 
-async fn embedded(
+/// Starts the embedded server; `None` where it is not wanted any more.
+async fn server(
     application: &Application,
-    databases: &[&Database],
     progress: Progress,
-) -> Result<(Made, Backing), Failure> {
+    stop: &Stop,
+) -> Result<Option<Postgres>, Failure> {
     let phase = progress.phase("starting PostgreSQL");
-    let state = application.state.clone();
-    let options = Options { state, install: true, progress: phase.notes() };
-    let server = Postgres::start(options).await?;
+    let options = Options {
+        state: application.state.clone(),
+        install: true,
+        progress: phase.notes(),
+        unwanted: Box::pin(stop.clone().requested()),
+    };
+    let server = match Postgres::start(options).await {
+        Err(EmbeddedError::Unwanted) => return Ok(None),
+        started => started?,
+    };
     let how = match server.origin() {
         Origin::Created => "ready, new and empty",
         Origin::Started => "ready",
         Origin::Adopted => "ready, was running already",
     };
     phase.done(&format!("PostgreSQL {} {how}", server.version()));
-    match roles(application, databases, &server).await {
-        Ok(made) => Ok((made, Backing::Embedded(server))),
-        Err(failure) => {
-            server.stop().await?;
-            Err(failure)
-        }
-    }
+    Ok(Some(server))
 }
 
 async fn roles(
@@ -343,21 +393,27 @@ async fn on_server(
     databases: &[&Database],
     admin_url: &str,
     progress: Progress,
-) -> Result<(Made, Backing), Failure> {
+) -> Result<Made, Failure> {
     let address = address(admin_url)?;
     let host = hosts(&address).ok_or_else(|| {
         Failure::new("--database-url names a Unix socket, which components cannot use")
             .help("name the server by its host, as in postgres://user:password@localhost/database")
     })?;
-    let backing = lock(application)?;
     let phase = progress.phase("reaching PostgreSQL");
-    let admin = connect(admin_url).await?;
+    let admin = phase.saying(&away(&host), connect(admin_url)).await?;
     check_version(&admin).await?;
     let administrator = (&admin, &address, ExistingRole::KeepPassword);
     let url = |name: &str, password: &str| address.for_role(name, password);
-    let made = make(application, databases, administrator, host.clone(), url).await?;
+    let made = make(application, databases, administrator, host.clone(), url);
+    let made = phase.saying(&still_making(), made).await?;
     phase.done(&format!("PostgreSQL at {host} ready"));
-    Ok((made, backing))
+    Ok(made)
+}
+
+/// What is said of databases that take long to be made.
+fn still_making() -> String {
+    let most = ward_embedded::LOCK_MAX.as_secs();
+    format!("still making databases; another ward that is at one is waited for, {most} s at most")
 }
 
 /// Refuses servers that are too old, by their own word.

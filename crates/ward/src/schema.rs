@@ -4,9 +4,9 @@ use tokio_postgres::Client;
 use ward_manifest::{Database, Variables};
 
 use crate::application::Application;
-use crate::database::connect;
+use crate::database::{away, connect};
 use crate::failure::Failure;
-use crate::progress::Progress;
+use crate::progress::{Phase, Progress};
 use crate::provision::Provision;
 use crate::{demo, migrations, owner};
 
@@ -26,12 +26,15 @@ pub(crate) async fn prepare(
     let phase = progress.phase("migrating databases");
     let (mut applied, mut loaded) = (0, Vec::new());
     for database in &databases {
-        let admin_url = provision.administrators.get(&database.name);
-        let mut client = match admin_url {
-            Some(url) => owner::connect_as(url, database).await?,
-            None => connect_as_service(database, variables).await?,
+        let waited = away(&format!("the database {}", database.name));
+        let connecting = async {
+            match provision.administrators.get(&database.name) {
+                Some(url) => owner::connect_as(url, database).await,
+                None => connect_as_service(database, variables).await,
+            }
         };
-        let outcome = one(&mut client, database, with_demo).await?;
+        let mut client = phase.saying(&waited, connecting).await?;
+        let outcome = one(&mut client, database, with_demo, &phase).await?;
         applied += outcome.applied;
         if outcome.demo {
             loaded.push(database.name.as_str());
@@ -69,8 +72,9 @@ async fn one(
     client: &mut Client,
     database: &Database,
     with_demo: bool,
+    phase: &Phase,
 ) -> Result<Outcome, Failure> {
-    let applied = migrations::apply(client, database).await?;
+    let applied = migrations::apply(client, database, phase).await?;
     let demo = match database.demo.as_deref().filter(|_| with_demo) {
         Some(file) => demo::load(client, file).await?,
         None => false,

@@ -332,7 +332,29 @@ async fn dead_letters_are_listed_and_sent_again() {
     let failed = run_events(&state, &one);
     let text = String::from_utf8(failed.stderr).expect("UTF-8");
     assert!(text.contains(&format!("there is no dead letter {place}")), "{text}");
+    another_tools_letter(&ward).await;
     assert!(ward.stop().success(), "{}", ward.log());
+}
+
+/// A tool that is not ward's sets a record aside, with what it was about in its own headers.
+async fn another_tools_letter(ward: &Ward) {
+    let part = |text: &[u8]| {
+        let length = u32::try_from(text.len()).expect("a length").to_be_bytes();
+        [length.as_slice(), text].concat()
+    };
+    let headers = [part(b"x-exception"), part(b"cannot read {\"name\": \"Jane Doe\"}")].concat();
+    let insert = "WITH taken AS (UPDATE part SET next = next + 1 \
+        WHERE topic = 'patient.dead-letter' AND number = 0 RETURNING id, next - 1 AS position) \
+        INSERT INTO record (part, position, at, headers) \
+        SELECT id, position, now(), $1 FROM taken";
+    ward.event_log().await.run(insert, &[&headers]).await.expect("a record");
+    let letters = dead_letters(&ward.state(), 3).await;
+    let foreign = letters.iter().find(|letter| letter["headers"]["x-exception"] != Value::Null);
+    assert_eq!(foreign.expect("its letter")["headers"]["x-exception"], "…", "{letters:?}");
+    let revealed = events(&ward.state(), &["dead-letters", "--reveal"]);
+    assert!(revealed.contains("Jane Doe"), "{revealed}");
+    let sent = events(&ward.state(), &["dead-letters", "--resend"]);
+    assert!(sent.contains("another tool's") && !sent.contains("Jane"), "{sent}");
 }
 
 /// The dead letters, once there are so many.

@@ -2,7 +2,7 @@
 //! patients who were deleted and come again.
 
 use serde_json::{Value, json};
-use ward_tests::{Api, Options, Patient, Ward, unique_email};
+use ward_tests::{Api, Options, Patient, Repository, Ward, unique_email};
 
 async fn optional() -> Ward {
     let options = Options {
@@ -23,6 +23,8 @@ async fn with_email(api: &Api, email: &Value) -> Value {
 async fn addresses_are_a_familys_or_nobodys_where_the_application_says_so() {
     let ward = optional().await;
     let api = ward.user().await;
+    // Whoever has an address alone is named by nobody.
+    with_email(&api, &json!(unique_email("alone"))).await;
     let family = unique_email("miller");
     let first = with_email(&api, &json!(family)).await;
     let second = with_email(&api, &json!(family.to_uppercase())).await;
@@ -51,7 +53,22 @@ async fn addresses_are_a_familys_or_nobodys_where_the_application_says_so() {
     let rows = ward.database("patients").await.rows(query, &[&id]).await;
     assert_eq!(rows[0]["email"], family.to_uppercase());
     assert_ne!(first["id"], second["id"]);
+    found_by_the_operator(&ward, &family, [&first, &second]).await;
     back_to_unique(ward, &family).await;
+}
+
+/// README's query names those who cannot have what a change of mind would ask of them.
+async fn found_by_the_operator(ward: &Ward, family: &str, members: [&Value; 2]) {
+    let readme = std::fs::read_to_string(Repository::here().root().join("README.md"));
+    let readme = readme.expect("README.md");
+    let query = readme.split("```sql\n").nth(1).and_then(|rest| rest.split("```").next());
+    let rows = ward.database("patients").await.rows(query.expect("a query"), &[]).await;
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    let of = |address: Value| rows.iter().find(|row| row["e_mail"] == address).expect("a row");
+    let ids = |row: &Value| row["patients"].as_array().cloned().expect("an array");
+    let shared = ids(of(json!(family)));
+    assert!(shared.len() == 2 && members.iter().all(|own| shared.contains(&own["id"])), "{rows:?}");
+    assert_eq!(ids(of(Value::Null)).len(), 4, "{rows:?}");
 }
 
 /// The application changes its mind: what is there stays, and what comes has an address of its own.

@@ -94,6 +94,7 @@ fn delivery(event: &Event) -> Value {
         text(&event.occurred_at),
         text(born),
         text(if born.is_empty() { "" } else { "2024-01-01" }),
+        Value::Bool(false),
     ];
     Value::Record(vec![Value::Record(position), Value::Record(event)])
 }

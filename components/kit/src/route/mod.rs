@@ -96,7 +96,7 @@ impl<H: Copy> Table<H> {
         headers: &'a HeaderMap,
     ) -> Result<Found<'a, H>, Problem> {
         let path = asked::path(uri.path());
-        let asked = ask(self.routes.iter(), method, path);
+        let asked = ask(self.routes.iter(), method, uri.path());
         let public = match &asked {
             Asked::Operation(route) => matches!(route.operation.scope, Scope::Public),
             Asked::Options(_) | Asked::Nothing(_) => self.open,

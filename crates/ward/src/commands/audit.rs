@@ -48,7 +48,7 @@ async fn verify(args: &AuditVerifyArgs) -> Result<ExitCode, Failure> {
     let broken = match is_running(&application) {
         true => verify_all(&application, &of_running(&application, &args.config)?.0).await?,
         false => {
-            let provision = Provision::new(&application, &args.config, Progress::Quiet).await?;
+            let provision = Provision::quietly(&application, &args.config).await?;
             let broken = verify_all(&application, &provision.values).await;
             // Stopped after a failure, too; the failure is the news then.
             let stopped = provision.stop(Progress::Quiet).await;

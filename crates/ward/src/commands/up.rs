@@ -83,11 +83,12 @@ struct Ready {
 impl Up<'_> {
     async fn run(self) -> Result<(), Failure> {
         let stop = Stop::on_signals()?;
-        // Not given up when a stop is asked for: what it starts has to be stopped in order.
-        let provision = Provision::new(&self.application, &self.args.config, self.progress).await?;
+        let (config, progress) = (&self.args.config, self.progress);
+        let provision = Provision::new(&self.application, config, progress, &stop).await?;
+        let Some(provision) = provision else { return Ok(()) };
         let served = self.serve(&provision, stop).await;
         // Stopped after a failure, too; the failure is the news then.
-        let stopped = provision.stop(self.progress).await;
+        let stopped = provision.stop(progress).await;
         served.and(stopped)
     }
 

@@ -38,7 +38,7 @@ async fn carry_out(
         let (values, key_value) = of_running(application, &args.config)?;
         return command(application, (&values, key_value.as_deref()), args, password).await;
     }
-    let provision = Provision::new(application, &args.config, Progress::Quiet).await?;
+    let provision = Provision::quietly(application, &args.config).await?;
     let done = async {
         let variables = application.variables(&provision.values)?;
         schema::prepare(application, &variables, &provision, false, Progress::Quiet).await?;

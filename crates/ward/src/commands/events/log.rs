@@ -48,7 +48,7 @@ impl OpenLog {
         if config.database_url.is_none() && !Postgres::exists(&application.state) {
             return Err(no_log());
         }
-        let provision = Provision::new(application, config, Progress::Quiet).await?;
+        let provision = Provision::quietly(application, config).await?;
         match provision.event_log.as_deref().map(embedded_log) {
             Some(log) => Ok(OpenLog { log, started: Some(provision) }),
             None => {
