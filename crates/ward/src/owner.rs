@@ -81,13 +81,20 @@ async fn rights(client: &Client, database: &Database) -> Result<String, tokio_po
 mod tests {
     use std::fs;
 
+    use tokio_postgres::Client;
     use tokio_postgres::error::SqlState;
     use ward_embedded::{ExistingRole, Owner, Postgres, ensure_database};
     use ward_manifest::Database;
 
     use super::connect_as;
     use crate::database::{address, connect};
+    use crate::failure::Failure;
     use crate::migrations;
+    use crate::progress::Progress;
+
+    async fn apply(client: &mut Client, database: &Database) -> Result<usize, Failure> {
+        migrations::apply(client, database, &Progress::Quiet.phase("migrating")).await
+    }
 
     /// A database of an earlier version, whose role owned it, and one that is new.
     #[tokio::test]
@@ -113,7 +120,7 @@ mod tests {
             let own = address(&server.admin_url()).unwrap().for_role(name, "p");
             let mut serving = connect(&own).await.unwrap();
             if before == Owner::Itself {
-                assert_eq!(migrations::apply(&mut serving, &database).await.unwrap(), 1);
+                assert_eq!(apply(&mut serving, &database).await.unwrap(), 1);
                 serving.batch_execute("DELETE FROM log").await.unwrap();
             }
 
@@ -121,7 +128,7 @@ mod tests {
             let admin_url = address(&server.admin_url()).unwrap().for_database(name);
             let mut owner = connect_as(&admin_url, &database).await.unwrap();
             serving_works_unless_new(&serving, before).await;
-            migrations::apply(&mut owner, &database).await.unwrap();
+            apply(&mut owner, &database).await.unwrap();
             for sql in [
                 "INSERT INTO notes VALUES (1)",
                 "INSERT INTO log (note) VALUES ('x')",
@@ -146,12 +153,12 @@ mod tests {
                 assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{sql}");
             }
             // As a replica does, which has only this address.
-            assert_eq!(migrations::apply(&mut serving, &database).await.unwrap(), 0);
+            assert_eq!(apply(&mut serving, &database).await.unwrap(), 0);
             connect_as(&admin_url, &database).await.unwrap();
             // A replica that is newer than the database says who has to do what.
             let newer = files.path().join("V2__more.sql");
             fs::write(&newer, "CREATE TABLE more (n int)").unwrap();
-            let failure = migrations::apply(&mut serving, &database).await.unwrap_err();
+            let failure = apply(&mut serving, &database).await.unwrap_err();
             assert!(format!("{failure:?}").contains("run `ward migrate`"), "{failure:?}");
             fs::remove_file(newer).unwrap();
         }

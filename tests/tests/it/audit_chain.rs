@@ -2,7 +2,7 @@
 //! and a list tells whom it showed.
 
 use serde_json::Value;
-use ward_tests::{Options, Patient, Repository, Ward, claims};
+use ward_tests::{Options, Patient, Ward, claims};
 
 /// What the role that serves could do in a database of its own, and may not.
 const FORBIDDEN: [&str; 9] = [
@@ -117,9 +117,7 @@ async fn what_somebody_changed_is_found() {
 
 /// Whether all logs are whole, and what is said of them.
 fn verify(ward: &Ward) -> (bool, String) {
-    let state = ward.state().display().to_string();
-    let arguments = ["audit", "verify", "--state-dir", &state];
-    let output = Ward::run(&arguments, Repository::here().root());
+    let output = ward.beside(&["audit", "verify"], "");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!text.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     (output.status.success(), text)
