@@ -48,13 +48,14 @@ fn a_trigger_with_everything_and_one_with_the_least() {
         expect![[r#"
             GrpcTrigger { id: "billing", component: "billing", interface:
             … "pms:billing/billing-service@1.0.0", package: Some(""), service:
-            … Some("BillingService"), public: true }
+            … Some("BillingService"), public: true, scopes: {} }
             GrpcTrigger { id: "billing-grpc-trigger", component: "billing", interface:
-            … "pms:billing/accounts", package: None, service: None, public: false }
+            … "pms:billing/accounts", package: None, service: None, public: false, scopes:
+            … {"get-account": "billing.read", "post-charge": "billing.write"} }
             GrpcSettings { listen: 0.0.0.0:9443, token: Some(TokenSettings { public_key:
-            … "{{ jwt_public_key }}", issuer: "us", audience: "ward" }), caller: None,
-            … message_bytes_max: 65536, tls: Some(TlsFiles { cert: "dir/tls/cert.pem", key:
-            … "dir/tls/key.pem" }), reflection: false }"#]],
+            … "{{ jwt_public_key }}", issuer: "us", audience: "ward", revoked: None }),
+            … caller: None, message_bytes_max: 65536, tls: Some(TlsFiles { cert:
+            … "dir/tls/cert.pem", key: "dir/tls/key.pem" }), reflection: false }"#]],
     );
 }
 
@@ -66,8 +67,22 @@ fn sessions_that_end_are_looked_for_in_a_store() {
              audience = 'ward'\nrevoked = {revoked}\n"
         )
     };
-    check(&token("{ store = 'default', prefix = 'over/' }"), expect![[""]]);
-    check(&token("{ store = 'De fault', prefx = 'over/' }"), expect![[""]]);
+    check(&token("{ store = 'default', prefix = 'over/' }"), expect![[r#"
+        dir/spin.toml:1:1: the application has no trigger, so nothing would ever run
+          1 | spin_manifest_version = 2
+          help: add a [[trigger.http]] with a route and a component"#]]);
+    check(&token("{ store = 'De fault', prefx = 'over/' }"), expect![[r#"
+        dir/spin.toml:1:1: the application has no trigger, so nothing would ever run
+          1 | spin_manifest_version = 2
+          help: add a [[trigger.http]] with a route and a component
+        dir/spin.toml:11:11: `prefix` is missing here; it must be a string
+          11 | revoked = { store = 'De fault', prefx = 'over/' }
+        dir/spin.toml:11:21: "De fault" is no label: words are letters and digits with
+        … dashes between, each in one case
+          11 | revoked = { store = 'De fault', prefx = 'over/' }
+        dir/spin.toml:11:33: unknown key `prefx`
+          11 | revoked = { store = 'De fault', prefx = 'over/' }
+          help: did you mean `prefix`?"#]]);
 }
 
 #[test]
@@ -77,9 +92,9 @@ fn triggers_without_ids_get_those_of_spin() {
         &trigger.repeat(2),
         expect![[r#"
             GrpcTrigger { id: "billing-grpc-trigger", component: "billing", interface:
-            … "a:b/c", package: None, service: None, public: true }
+            … "a:b/c", package: None, service: None, public: true, scopes: {} }
             GrpcTrigger { id: "grpc-trigger1", component: "billing", interface: "a:b/c",
-            … package: None, service: None, public: true }
+            … package: None, service: None, public: true, scopes: {} }
             GrpcSettings { listen: 127.0.0.1:9001, token: None, caller: None,
             … message_bytes_max: 4194304, tls: None, reflection: true }"#]],
     );
@@ -118,11 +133,30 @@ fn a_trigger_that_asks_for_a_token_says_what_it_has_to_allow() {
         let trigger = "[[trigger.grpc]]\ncomponent = 'billing'\ninterface = 'a:b/c'\n";
         check(&format!("{TOKEN}{trigger}{rest}"), expected);
     };
-    check("", expect![[""]]);
-    check("public = true\nscopes = { ask = 'desk.ask' }\n", expect![[""]]);
+    check("", expect![[r#"
+        dir/spin.toml:9:1: this trigger asks for a token, and no `scopes` say what it
+        … has to allow
+          9 | [[trigger.grpc]]
+          help: add scopes = { get-order = "order.read" } with the interface's
+        … functions, of which those that are not named are refused; or public = true"#]]);
+    check("public = true\nscopes = { ask = 'desk.ask' }\n", expect![[r#"
+        dir/spin.toml:13:1: nobody needs a token here, so that no scope is looked at
+          13 | scopes = { ask = 'desk.ask' }
+          help: leave away either `scopes` or public = true"#]]);
     check(
         "scopes = { Ask_Me = 'desk.ask', ask = 'desk ask', tell = '', show = 1 }\n",
-        expect![[""]],
+        expect![[r#"
+            dir/spin.toml:12:12: "Ask_Me" is not the name of a function
+              12 | scopes = { Ask_Me = 'desk.ask', ask = 'desk ask', tell = '', show = 1 }
+              help: write it as in WIT, with hyphens between words: get-order
+            dir/spin.toml:12:39: "desk ask" is not a scope
+              12 | scopes = { Ask_Me = 'desk.ask', ask = 'desk ask', tell = '', show = 1 }
+              help: write one name, without blanks, quotes and backslashes: "order.read"
+            dir/spin.toml:12:58: "" is not a scope
+              12 | scopes = { Ask_Me = 'desk.ask', ask = 'desk ask', tell = '', show = 1 }
+              help: write one name, without blanks, quotes and backslashes: "order.read"
+            dir/spin.toml:12:69: `show` must be a string, and this is an integer
+              12 | scopes = { Ask_Me = 'desk.ask', ask = 'desk ask', tell = '', show = 1 }"#]],
     );
 }
 
@@ -138,6 +172,11 @@ fn what_is_wrong_with_triggers() {
              [[trigger.http]]\nid = 'same'\nroute = '/'\ncomponent = 'billing'\n"
         ),
         expect![[r#"
+            dir/spin.toml:9:1: this trigger asks for a token, and no `scopes` say what it
+            … has to allow
+              9 | [[trigger.grpc]]
+              help: add scopes = { get-order = "order.read" } with the interface's
+            … functions, of which those that are not named are refused; or public = true
             dir/spin.toml:10:13: there is no component `biling`
               10 | component = 'biling'
               help: did you mean `billing`?
@@ -155,12 +194,22 @@ fn what_is_wrong_with_triggers() {
               14 | public = 'yes'
             dir/spin.toml:15:1: `interface` is missing here; it must be a string
               15 | [[trigger.grpc]]
+            dir/spin.toml:15:1: this trigger asks for a token, and no `scopes` say what it
+            … has to allow
+              15 | [[trigger.grpc]]
+              help: add scopes = { get-order = "order.read" } with the interface's
+            … functions, of which those that are not named are refused; or public = true
             dir/spin.toml:16:13: the component of a grpc trigger must have an id
               16 | component = { source = 'x.wasm' }
               help: give it a table [component.<id>], and write component = "<id>"
             dir/spin.toml:17:1: unknown key `interfaces`
               17 | interfaces = 'a:b/c'
               help: did you mean `interface`?
+            dir/spin.toml:18:1: this trigger asks for a token, and no `scopes` say what it
+            … has to allow
+              18 | [[trigger.grpc]]
+              help: add scopes = { get-order = "order.read" } with the interface's
+            … functions, of which those that are not named are refused; or public = true
             dir/spin.toml:19:6: two triggers have the id `same`
               19 | id = 'same'
             dir/spin.toml:21:13: "a:b/c@1" is not the name of an interface
@@ -169,6 +218,11 @@ fn what_is_wrong_with_triggers() {
             dir/spin.toml:22:1: `component` is missing here; it must be the id of a
             … component
               22 | [[trigger.grpc]]
+            dir/spin.toml:22:1: this trigger asks for a token, and no `scopes` say what it
+            … has to allow
+              22 | [[trigger.grpc]]
+              help: add scopes = { get-order = "order.read" } with the interface's
+            … functions, of which those that are not named are refused; or public = true
             dir/spin.toml:23:6: two triggers have the id `same`
               23 | id = 'same'"#]],
     );
@@ -195,7 +249,12 @@ fn what_is_wrong_with_settings() {
             dir/spin.toml:12:7: `key` is missing here; it must be a string
               12 | tls = { cert = 'cert.pem' }
             dir/spin.toml:13:14: `reflection` must be true or false, and this is an integer
-              13 | reflection = 1"#]],
+              13 | reflection = 1
+            dir/spin.toml:14:1: this trigger asks for a token, and no `scopes` say what it
+            … has to allow
+              14 | [[trigger.grpc]]
+              help: add scopes = { get-order = "order.read" } with the interface's
+            … functions, of which those that are not named are refused; or public = true"#]],
     );
     check(
         "[trigger]\ngrpc = 'x'\n",
@@ -220,11 +279,11 @@ fn the_record_of_the_caller_is_named_without_a_version() {
     check(
         &settings("a:b/c.who-asks"),
         expect![[r#"
-        GrpcTrigger { id: "billing-grpc-trigger", component: "billing", interface:
-        … "a:b/c", package: None, service: None, public: true }
-        GrpcSettings { listen: 127.0.0.1:9001, token: None, caller: Some(CallerRecord {
-        … interface: "a:b/c", record: "who-asks" }), message_bytes_max: 4194304, tls:
-        … None, reflection: true }"#]],
+            GrpcTrigger { id: "billing-grpc-trigger", component: "billing", interface:
+            … "a:b/c", package: None, service: None, public: true, scopes: {} }
+            GrpcSettings { listen: 127.0.0.1:9001, token: None, caller: Some(CallerRecord {
+            … interface: "a:b/c", record: "who-asks" }), message_bytes_max: 4194304, tls:
+            … None, reflection: true }"#]],
     );
     check(
         &settings("a:b/c@1.0.0.who"),

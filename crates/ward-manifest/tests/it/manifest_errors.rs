@@ -304,6 +304,11 @@ fn what_ward_does_not_support_yet_is_refused() {
               12 | [[trigger.grpc]]
             spin.toml:12:1: `interface` is missing here; it must be a string
               12 | [[trigger.grpc]]
+            spin.toml:12:1: this trigger asks for a token, and no `scopes` say what it has
+            … to allow
+              12 | [[trigger.grpc]]
+              help: add scopes = { get-order = "order.read" } with the interface's
+            … functions, of which those that are not named are refused; or public = true
             spin.toml:13:11: triggers of type `cron` are not supported yet
               13 | [[trigger.cron]]
               help: this Ward serves `http`, `grpc` and `kafka` triggers"#]],
@@ -806,7 +811,13 @@ fn settings_of_ward() {
               16 | tls = { cert = 'a.pem' }
             spin.toml:17:16: `guest_memory` must be a size between 1MiB and 1024GiB
               17 | guest_memory = '1GB2'
-              help: write a number of bytes, or a string such as "1MiB""#]],
+              help: write a number of bytes, or a string such as "1MiB"
+            spin.toml:18:15: "a b" is no label: words are letters and digits with dashes
+            … between, each in one case
+              18 | key_value = { 'a b' = 'file', default = 'postgress' }
+            spin.toml:18:41: key-value stores are not kept in "postgress"
+              18 | key_value = { 'a b' = 'file', default = 'postgress' }
+              help: did you mean `postgres`?"#]],
     );
     check_rest(
         "[component.main.tool.ward]\nmemory_limit = '64'\ndeadline = '0s'\nstream_deadline = '0s'\n\
@@ -841,7 +852,7 @@ fn settings_of_ward() {
               19 | [component.main.tool.ward.database]
             spin.toml:20:8: "Bad-Name" cannot name a database and a role
               20 | name = 'Bad-Name'
-              help: use lower-case letters, digits and underscores, a letter first, 63 at
+              help: use lower-case letters, digits and underscores, a letter first, 57 at
             … most
             spin.toml:21:12: there is no variable `db_url` in [variables]
               21 | variable = 'db_url'
