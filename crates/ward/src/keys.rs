@@ -82,7 +82,8 @@ fn file(state: &Path, pair: &KeyPair) -> PathBuf {
     state.join(format!("{}.pem", pair.private_key))
 }
 
-/// The end of each key in a file.
+/// How each private key in a file begins and ends. Its public one may stand behind it.
+const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
 
 /// The keys in a file; none where there is no file.
@@ -92,9 +93,12 @@ fn load(path: &Path) -> Result<Vec<Ed25519KeyPair>, Failure> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Failure::new(format!("{}: {error}", path.display()))),
     };
-    let blocks = text.trim().split_inclusive(END).map(str::trim);
-    let keys = blocks.map(Ed25519KeyPair::from_pem).collect::<Result<Vec<_>, _>>();
-    keys.ok().filter(|keys| !keys.is_empty()).ok_or_else(|| {
+    let key = |behind: &str| {
+        let (inside, _) = behind.split_once(END)?;
+        Ed25519KeyPair::from_pem(&format!("{BEGIN}{inside}{END}\n")).ok()
+    };
+    let keys: Option<Vec<_>> = text.split(BEGIN).skip(1).map(key).collect();
+    keys.filter(|keys| !keys.is_empty()).ok_or_else(|| {
         Failure::new(format!("{}: is not an Ed25519 private key in PEM form", path.display()))
             .help("restore it, or remove it to have a new pair made")
     })
