@@ -91,7 +91,8 @@ impl Directory {
         let mut user = found.ok_or_else(|| {
             Failure::new("nobody has this address").help("`ward user list` shows all users")
         })?;
-        let path = format!("{}/{}", self.users.path, user["id"].as_str().unwrap_or_default());
+        let id = user.get("id").and_then(Value::as_str).unwrap_or_default();
+        let path = format!("{}/{id}", self.users.path);
         change(&mut user);
         self.done(Method::PUT, &path, Some(&user)).await.map(|answer| answer.body)
     }
@@ -161,14 +162,15 @@ fn next_page(headers: &HeaderMap) -> Option<String> {
 /// A problem document (RFC 9457) as a failure: what is wrong with each field is a sentence.
 fn refusal(answer: &Answer) -> Failure {
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let errors = answer.body["errors"].as_array().into_iter().flatten();
+    let errors = answer.body.get("errors").and_then(Value::as_array).into_iter().flatten();
     let sentence = |error: &Value| {
         let field = error["pointer"].as_str()?.trim_start_matches('/');
         Some(format!("{field} {}", error["detail"].as_str()?))
     };
     let mut sentences: Vec<String> = errors.filter_map(sentence).collect();
     if sentences.is_empty() {
-        sentences.extend(text(&answer.body["detail"]).or_else(|| text(&answer.body["title"])));
+        let member = |name: &str| answer.body.get(name).and_then(text);
+        sentences.extend(member("detail").or_else(|| member("title")));
     }
     if sentences.is_empty() {
         sentences.push(format!("the application answers {}", answer.status));
