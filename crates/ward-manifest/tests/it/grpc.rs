@@ -52,22 +52,28 @@ fn a_trigger_with_everything_and_one_with_the_least() {
             GrpcTrigger { id: "billing-grpc-trigger", component: "billing", interface:
             … "pms:billing/accounts", package: None, service: None, public: false }
             GrpcSettings { listen: 0.0.0.0:9443, token: Some(TokenSettings { public_key:
-            … "{{ jwt_public_key }}", issuer: "us", audience: "ward" }), caller: None,
-            … message_bytes_max: 65536, tls: Some(TlsFiles { cert: "dir/tls/cert.pem", key:
-            … "dir/tls/key.pem" }), reflection: false }"#]],
+            … "{{ jwt_public_key }}", issuer: "us", audience: "ward", revoked: None }),
+            … caller: None, message_bytes_max: 65536, tls: Some(TlsFiles { cert:
+            … "dir/tls/cert.pem", key: "dir/tls/key.pem" }), reflection: false }"#]],
     );
 }
 
 #[test]
 fn sessions_that_end_are_looked_for_in_a_store() {
-    let token = |revoked: &str| {
-        format!(
+    let read = |revoked: &str| {
+        let token = format!(
             "[application.trigger.grpc.token]\npublic_key = 'k'\nissuer = 'us'\n\
              audience = 'ward'\nrevoked = {revoked}\n"
-        )
+        );
+        App::read(Path::new("dir/spin.toml"), &format!("{BASE}{token}"))
     };
-    check(&token("{ store = 'default', prefix = 'over/' }"), expect![[""]]);
-    check(&token("{ store = 'De fault', prefx = 'over/' }"), expect![[""]]);
+    let app = read("{ store = 'default', prefix = 'over/' }").expect("it is in order");
+    let revoked = app.grpc.token.and_then(|token| token.revoked).expect("it is there");
+    assert_eq!((revoked.store.as_str(), revoked.prefix.as_str()), ("default", "over/"));
+    let findings = read("{ store = 'De fault', prefx = 'over/' }").unwrap_err().to_string();
+    for problem in ["\"De fault\" is no label", "`prefx`", "`prefix` is missing"] {
+        assert!(findings.contains(problem), "{findings}");
+    }
 }
 
 #[test]

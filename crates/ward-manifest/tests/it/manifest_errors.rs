@@ -793,7 +793,13 @@ fn settings_of_ward() {
               16 | tls = { cert = 'a.pem' }
             spin.toml:17:16: `guest_memory` must be a size between 1MiB and 1024GiB
               17 | guest_memory = '1GB2'
-              help: write a number of bytes, or a string such as "1MiB""#]],
+              help: write a number of bytes, or a string such as "1MiB"
+            spin.toml:18:15: "a b" is no label: words are letters and digits with dashes
+            … between, each in one case
+              18 | key_value = { 'a b' = 'file', default = 'postgress' }
+            spin.toml:18:41: key-value stores are not kept in "postgress"
+              18 | key_value = { 'a b' = 'file', default = 'postgress' }
+              help: did you mean `postgres`?"#]],
     );
     check_rest(
         "[component.main.tool.ward]\nmemory_limit = '64'\ndeadline = '0s'\nstream_deadline = '0s'\n\
