@@ -61,11 +61,12 @@ fn a_trigger_with_everything_and_one_with_the_least() {
 
 #[test]
 fn sessions_that_end_are_looked_for_in_a_store() {
-    let token = |revoked: &str| {
-        format!(
+    let read = |revoked: &str| {
+        let token = format!(
             "[application.trigger.grpc.token]\npublic_key = 'k'\nissuer = 'us'\n\
              audience = 'ward'\nrevoked = {revoked}\n"
-        )
+        );
+        App::read(Path::new("dir/spin.toml"), &format!("{BASE}{token}"))
     };
     check(&token("{ store = 'default', prefix = 'over/' }"), expect![[r#"
         dir/spin.toml:1:1: the application has no trigger, so nothing would ever run
