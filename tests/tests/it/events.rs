@@ -287,6 +287,7 @@ async fn settings_of_a_broker_do_no_harm_where_there_is_none() {
     let text = String::from_utf8(refused.stderr).expect("UTF-8");
     assert!(text.contains("the event lacks `registeredDate`"), "{text}");
     event["registeredDate"] = "2024-01-10".into();
+    event["restricted"] = false.into();
     let sent = produce(&event);
     assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
     let told = tail(&ward.state(), ("patient", id), &[]);
@@ -302,7 +303,7 @@ async fn dead_letters_are_listed_and_sent_again() {
     published(&ward.database("patients").await, created["id"].as_str().expect("an id"), 1).await;
     let poison = json!({"patientId": "nobody", "eventType": "PATIENT_CREATED", "version": 1,
         "name": "Jane Doe", "email": "jane.doe@example.com", "dateOfBirth": "1985-06-15",
-        "registeredDate": "2024-01-10"});
+        "registeredDate": "2024-01-10", "restricted": false});
     let state = ward.state();
     events(&state, &["produce", "patient", "--key", "nobody", "--json", &poison.to_string()]);
 

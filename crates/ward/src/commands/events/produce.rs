@@ -44,7 +44,7 @@ pub(super) async fn run(context: &Context, args: &ProduceArgs) -> Result<(), Fai
         event.message().missing(&json).iter().map(|name| format!("`{name}`")).collect();
     if !missing.is_empty() {
         return Err(Failure::new(format!("the event lacks {}", missing.join(", ")))
-            .help("give each field of the record; one that says nothing is \"\" or 0"));
+            .help("give each field of the record; one that says nothing is \"\", 0 or false"));
     }
     let value = event.encode(&json).map_err(Failure::because("the event"))?;
     let kind = json.get("eventType").and_then(|kind| kind.as_str()).unwrap_or("event");
