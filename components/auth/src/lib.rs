@@ -4,6 +4,8 @@
 //! nothing about what a role may do. Start with [`login`]; [`password`] holds what is slow about
 //! it and why. Nothing here logs or stores an address that was tried, a password or a token.
 
+#[cfg(test)]
+mod api;
 mod login;
 mod password;
 mod settings;

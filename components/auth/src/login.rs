@@ -35,14 +35,15 @@ const REFUSED: Kind = Kind::new(
 );
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct Granted<'a> {
+pub(crate) struct Granted<'a> {
     token: &'a str,
     token_type: &'a str,
     expires_in: u64,
 }
 
-struct Credentials {
+pub(crate) struct Credentials {
     email: String,
     password: String,
 }
@@ -70,7 +71,7 @@ pub(crate) async fn answer<B: Incoming>(
 
 /// The document's two fields and no other. The address is a name to look up: whether it has the
 /// form of one is no business of whoever logs in, and users may come from elsewhere.
-fn read(document: serde_json::Value) -> Result<Credentials, Problem> {
+pub(crate) fn read(document: serde_json::Value) -> Result<Credentials, Problem> {
     let mut fields = Fields::new(document)?;
     let email = fields.text("email", NAME_MAX_CHARS);
     let password = fields.secret("password", PASSWORD_BYTES_MAX);

@@ -11,6 +11,8 @@
 //! Authentication is the guard's, in front of this component; a request without its identity
 //! headers is refused. Nothing is kept between requests, and no patient data is logged.
 
+#[cfg(test)]
+mod api;
 mod billing;
 mod bindings;
 mod handlers;
@@ -27,6 +29,8 @@ use spin_sdk::http_service;
 
 /// Where the collection is. A patient is one segment below.
 const COLLECTION: &str = "/api/patients";
+/// Where patients are looked for.
+const SEARCH: &str = "/api/patients/search";
 
 const READ: Scope = Scope::Needs("patients:read");
 const WRITE: Scope = Scope::Needs("patients:write");
@@ -38,10 +42,13 @@ kit::operations! {
         answers &[Answers::json(StatusCode::OK, "Patients")] => handlers::list;
     Create = Post "/api/patients" as "patients.create", WRITE, takes Takes::json("NewPatient"),
         answers &[Answers::json(StatusCode::CREATED, "CreatedPatient")] => handlers::create;
+    Search = Post "/api/patients/search" as "patients.search", READ,
+        takes Takes::json("Search"),
+        answers &[Answers::json(StatusCode::OK, "Patients")] => handlers::search;
     Read = Get "/api/patients/{id}" as "patients.read", READ,
         answers &[Answers::json(StatusCode::OK, "Patient")] => handlers::read;
     Replace = Put "/api/patients/{id}" as "patients.replace", WRITE,
-        takes Takes::json("NewPatient"),
+        takes Takes::json("Replacement"),
         answers &[Answers::json(StatusCode::OK, "Patient")] => handlers::replace;
     Delete = Delete "/api/patients/{id}" as "patients.delete", WRITE,
         answers &[Answers::nothing(StatusCode::NO_CONTENT)] => handlers::delete;
@@ -104,6 +111,8 @@ mod tests {
         check("PURGE", "/api/patients/x", true, (405, Some(PATIENT_METHODS)));
         check("GET", "/api/patients?colour=red", true, (400, None));
         check("POST", "/api/patients", true, (415, None));
+        check("POST", "/api/patients/search", true, (415, None));
+        check("GET", "/api/patients/search", true, (405, Some("POST, OPTIONS")));
         check("PUT", id, true, (415, None));
     }
 

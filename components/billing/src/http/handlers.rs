@@ -17,7 +17,8 @@ use crate::service::{self, Kept};
 
 /// A statement in the words of the API.
 #[derive(Serialize)]
-struct Shown<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Statement"))]
+pub(super) struct Shown<'a> {
     account: &'a Account,
     entries: &'a [Entry],
 }
@@ -147,7 +148,7 @@ pub(super) async fn statement(call: &Call<'_>) -> Result<Reply, Problem> {
 }
 
 /// Reads `limit` and `after`; `position` reads a cursor.
-fn paged<T>(
+pub(super) fn paged<T>(
     query: &str,
     position: impl FnOnce(&str) -> Option<T>,
 ) -> Result<(u32, Option<T>), Problem> {

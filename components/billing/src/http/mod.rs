@@ -5,6 +5,8 @@
 //! its identity headers is refused.
 
 mod answers;
+#[cfg(test)]
+mod api;
 mod bodies;
 mod handlers;
 

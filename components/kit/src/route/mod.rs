@@ -81,9 +81,11 @@ impl<H: Copy> Table<H> {
         headers: &'a HeaderMap,
     ) -> Result<Found<'a, H>, Problem> {
         let path = uri.path();
-        let path = path.strip_suffix('/').unwrap_or(path);
-        let mut here = self.routes.iter().filter(|it| it.operation.is_at(path)).peekable();
-        let resource = here.peek().map(|route| route.operation.pattern);
+        let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
+        let all = self.operations().filter(|operation| operation.is_at(path));
+        let resource =
+            all.map(|operation| operation.pattern).min_by_key(|it| matching::holes(it).count());
+        let mut here = self.routes.iter().filter(|it| Some(it.operation.pattern) == resource);
         let route = here.find(|route| route.operation.answers_method(method));
         let public = route.map_or(self.open, |it| matches!(it.operation.scope, Scope::Public));
         let caller = if public { Caller::nobody(headers) } else { Caller::from_headers(headers)? };

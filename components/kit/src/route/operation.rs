@@ -75,6 +75,8 @@ pub enum Content {
     Json(&'static str),
     /// Server-sent events for as long as the client listens, by the name of their type.
     Events(&'static str),
+    /// A text of this media type.
+    Text(&'static str),
 }
 
 impl Answers {
@@ -86,6 +88,11 @@ impl Answers {
     /// An answer without a body.
     pub const fn nothing(status: StatusCode) -> Self {
         Self { status, content: Content::Nothing }
+    }
+
+    /// An answer with a text of this media type.
+    pub const fn text(media: &'static str) -> Self {
+        Self { status: StatusCode::OK, content: Content::Text(media) }
     }
 
     /// A stream of events of this type.
@@ -122,6 +129,16 @@ impl Verb {
 }
 
 impl Operation {
+    /// The first part of its name, which operations about one thing have in common.
+    pub fn tag(&self) -> &'static str {
+        self.name.split('.').next().unwrap_or(self.name)
+    }
+
+    /// What its pattern has for names of segments that hold something.
+    pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
+        matching::holes(self.pattern)
+    }
+
     /// Whether the path (without a slash at its end) is one of this operation's.
     pub(super) fn is_at(&self, path: &str) -> bool {
         matching::matches(self.pattern, path)
@@ -139,11 +156,14 @@ impl Operation {
         [self.verb.as_str()].into_iter().chain(head)
     }
 
-    /// Whether a request could be for either: patterns that share a path without being the same, or
-    /// one pattern with one method twice.
+    /// Whether a request could be for either: one pattern with one method twice, or patterns that
+    /// share a path without one being the other's special case.
     pub(super) const fn is_ambiguous_with(&self, other: &Self) -> bool {
         let (one, two) = (self.pattern.as_bytes(), other.pattern.as_bytes());
-        let same_verb = self.verb as u8 == other.verb as u8;
-        matching::overlap(one, two) && (same_verb || !matching::equal(one, two))
+        if matching::equal(one, two) {
+            return self.verb as u8 == other.verb as u8;
+        }
+        let nested = matching::covers(one, two) != matching::covers(two, one);
+        matching::overlap(one, two) && !nested
     }
 }

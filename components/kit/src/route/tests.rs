@@ -3,7 +3,7 @@
 use http::header::ALLOW;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
-use super::{Answers, Found, Scope, Table, Takes, Verb};
+use super::{Answers, Found, Scope, Table, Takes};
 use crate::body::{DOCUMENT_BYTES_MAX, Document, Incoming};
 use crate::{Problem, Reply, identity, reply};
 
@@ -20,6 +20,8 @@ crate::operations! {
         answers &[Answers::json(StatusCode::CREATED, "Thing")] => read;
     One = Get "/things/{id}" as "things.one", READ,
         answers &[Answers::json(StatusCode::OK, "Thing")] => one;
+    Find = Post "/things/search" as "things.find", READ,
+        answers &[Answers::json(StatusCode::OK, "Things")] => shown;
     Remove = Delete "/things/{id}" as "things.remove", WRITE,
         answers &[Answers::nothing(StatusCode::NO_CONTENT)] => one;
     Watch = Get "/things/{id}/changes" as "things.watch", READ,
@@ -78,6 +80,7 @@ fn requests_find_their_operations() {
     check("GET", "/things/x", true, (400, None));
     check("GET", "/things//", true, (400, None));
     check("GET", "/things/x/changes", true, (200, None));
+    check("POST", "/things/search", true, (200, None));
 }
 
 #[test]
@@ -89,6 +92,7 @@ fn what_there_is_not() {
     check("PURGE", "/things/x", true, (405, Some("GET, HEAD, DELETE, OPTIONS")));
     check("HEAD", "/things/x/changes", true, (405, Some("GET, OPTIONS")));
     check("GET", "/door", true, (405, Some("POST, OPTIONS")));
+    check("GET", "/things/search", true, (405, Some("POST, OPTIONS")));
     check("OPTIONS", "/things", true, (204, Some("GET, HEAD, POST, OPTIONS")));
     check("OPTIONS", "/things/x", true, (204, Some("GET, HEAD, DELETE, OPTIONS")));
 }
@@ -137,8 +141,10 @@ fn two_lines_for_one_request_are_ambiguous() {
     assert!(list.is_ambiguous_with(&list));
     let mut new = list;
     new.pattern = "/things/last";
-    assert!(new.is_ambiguous_with(&one));
-    new.verb = Verb::Put;
+    assert!(!new.is_ambiguous_with(&one), "it is a special case, whatever the method");
+    new.pattern = "/{kind}/last";
+    assert!(new.is_ambiguous_with(&one) && one.is_ambiguous_with(&new));
+    new.pattern = "/things/{name}";
     assert!(new.is_ambiguous_with(&one), "one path has one list of methods");
 }
 

@@ -142,10 +142,16 @@ fn column(key: SortKey) -> (&'static str, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::UrlFilters;
+    use kit::query::Query;
+
+    fn listing(query: &str) -> Listing {
+        Listing::of_list(Query::parse(query).unwrap(), UrlFilters::Taken).unwrap()
+    }
 
     /// The conditions of a query string's statement, and how many values go with them.
     fn check(query: &str, conditions: &str, values: usize) {
-        let listing = Listing::parse(query).unwrap();
+        let listing = listing(query);
         let statement = Statement::of(&listing, None);
         assert_eq!((statement.conditions.as_str(), statement.values.len()), (conditions, values));
         let text = statement.text(&listing);
@@ -179,7 +185,7 @@ mod tests {
     fn pages_begin_after_a_position() {
         let after = Position { key: "k".to_owned(), id: "i".to_owned() };
         let check = |sort: &str, condition: &str, order: &str| {
-            let listing = Listing::parse(&format!("sort={sort}")).unwrap();
+            let listing = listing(&format!("sort={sort}"));
             let statement = Statement::of(&listing, Some(&after));
             assert_eq!(statement.conditions, condition);
             assert!(statement.text(&listing).contains(order));
