@@ -21,7 +21,7 @@ fn the_commands() {
               app          Show the application: triggers, links between components, what each was
                            granted
               doctor       Check what is needed to run, and say what to do about what is missing
-              wit          Check the contracts, or print the protobuf that follows from them
+              wit          Check the contracts, or print what follows from them
               events       Look at events, send some, and move their consumers
               completions  Print a script that completes ward's commands and options in a shell
               help         Print this message or the help of the given subcommand(s)
