@@ -11,6 +11,7 @@ use crate::app::{ComponentSettings, Database, InheritedOnly, Settings};
 use crate::grpc::TlsFiles;
 use crate::listen::listen_address;
 use crate::networks::read_network;
+use crate::origin::read_origin;
 use crate::toml_file::{Section, Span, Text};
 use crate::units::{duration, size_bytes};
 
@@ -33,6 +34,7 @@ impl Default for Settings {
             listeners: BTreeMap::new(),
             tls: None,
             trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
             peer_share_percent: PEER_SHARE_PERCENT,
             database_host: None,
             key_pairs: Vec::new(),
@@ -90,8 +92,15 @@ pub(super) fn read_application_settings<'a>(
 ) -> SettingsDraft<'a> {
     let mut draft = SettingsDraft::default();
     let Some(ward) = tool_ward(application) else { return draft };
-    let keys =
-        ["listen", "listeners", "tls", "trusted_proxies", "peer_share_percent", "guest_memory"];
+    let keys = [
+        "listen",
+        "listeners",
+        "tls",
+        "trusted_proxies",
+        "cors_origins",
+        "peer_share_percent",
+        "guest_memory",
+    ];
     ward.only(&[&keys[..], &start::KEYS].concat());
     if let Some(text) = ward.text("listen") {
         draft.settings.listen = address(&ward, &text).unwrap_or(LISTEN);
@@ -105,6 +114,9 @@ pub(super) fn read_application_settings<'a>(
     let proxies = ward.texts("trusted_proxies");
     let proxies = proxies.iter().filter_map(|text| read_network(&ward, text, NETWORK_HELP));
     draft.settings.trusted_proxies = proxies.collect();
+    let origins = ward.texts("cors_origins");
+    draft.settings.cors_origins =
+        origins.iter().filter_map(|text| read_origin(&ward, text)).collect();
     if let Some(percent) = percent(&ward, "peer_share_percent") {
         draft.settings.peer_share_percent = percent;
     }
