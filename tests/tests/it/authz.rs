@@ -4,16 +4,20 @@
 use ward_tests::{Answer, Api, Forge, Ward, claims};
 
 /// Operations anyone may call, and why.
-const PUBLIC: [(&str, &str); 2] = [
+const PUBLIC: [(&str, &str); 5] = [
+    ("GET", "/"),         // leads to the documents
+    ("GET", "/api-docs"), // what the API is, is no secret
+    ("GET", "/api-docs/patients"),
     ("POST", "/auth/login"),             // where tokens come from
     ("GET", "/.well-known/spin/health"), // load balancers have no tokens
 ];
 
 /// Operations that need a token.
-const GUARDED: [(&str, &str); 29] = [
+const GUARDED: [(&str, &str); 30] = [
     ("GET", "/auth/validate"),
     ("GET", "/api/patients"),
     ("POST", "/api/patients"),
+    ("POST", "/api/patients/search"),
     ("GET", "/api/patients/123e4567-e89b-12d3-a456-426614174000"),
     ("PUT", "/api/patients/123e4567-e89b-12d3-a456-426614174000"),
     ("DELETE", "/api/patients/123e4567-e89b-12d3-a456-426614174000"),
