@@ -11,7 +11,7 @@
 
 mod answers;
 #[cfg(test)]
-mod api;
+mod api_tests;
 mod consume;
 mod contract;
 mod intake;

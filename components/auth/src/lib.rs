@@ -5,7 +5,7 @@
 //! it and why. Nothing here logs or stores an address that was tried, a password or a token.
 
 #[cfg(test)]
-mod api;
+mod api_tests;
 mod login;
 mod password;
 mod settings;

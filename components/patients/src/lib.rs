@@ -12,7 +12,7 @@
 //! headers is refused. Nothing is kept between requests, and no patient data is logged.
 
 #[cfg(test)]
-mod api;
+mod api_tests;
 mod billing;
 mod bindings;
 mod handlers;

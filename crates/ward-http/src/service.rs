@@ -1,7 +1,7 @@
 //! The life of one request, in order: its head is checked; the host's own paths are answered; a
 //! route is found; a browser's question whether its page may ask is answered; the body's announced
-//! length is checked; the body's beginning is read; a place among the requests at work is taken; the
-//! component answers; what it answered is sent.
+//! length is checked; the body's beginning is read; a place among the requests at work is taken;
+//! the component answers; what it answered is sent.
 
 use std::sync::Arc;
 use std::time::Duration;

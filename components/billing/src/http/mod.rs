@@ -6,7 +6,7 @@
 
 mod answers;
 #[cfg(test)]
-mod api;
+mod api_tests;
 mod bodies;
 mod handlers;
 
