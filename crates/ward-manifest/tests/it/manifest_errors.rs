@@ -774,7 +774,8 @@ fn origins_of_pages() {
             spin.toml:11:38: "*" is no origin of pages
               11 | cors_origins = ['https://a.example', '*']
               help: write a scheme, a host in lower case and a port where it is not the
-            … scheme's own, as in "https://app.example"; there is no way to name all of them"#]],
+            … scheme's own, as in "https://app.example"; there is no way to name all of
+            … them"#]],
     );
 }
 
