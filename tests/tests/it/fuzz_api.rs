@@ -11,7 +11,7 @@ const EXAMPLES: u32 = 15;
 async fn the_services_answer_as_their_documents_say() {
     let ward = tokio::task::spawn_blocking(|| Ward::start(Options::demo())).await.expect("a ward");
     let token = ward.user().await.token().to_owned();
-    for (service, _) in SERVICES {
+    for service in SERVICES {
         let fuzzed = fuzz(&ward, &token, service, EXAMPLES, 1);
         assert!(fuzzed.is_clean, "{}", fuzzed.report);
         assert!(fuzzed.cases > u64::from(EXAMPLES), "{}", fuzzed.report);
