@@ -1,6 +1,6 @@
 //! Events: how long from a change to its analysis, how fast a backlog leaves the outbox, and how
-//! fast analytics takes in what is on the topic. The broker is the one that `ward up` runs, or that
-//! of `WARD_KAFKA_BROKERS`, whose topics have to be empty: ward inherits the variable.
+//! fast analytics takes in what is on the topic. `events` is the log that `ward up` keeps in
+//! PostgreSQL, `events-kafka` the same over Kafka's protocol, with the tests' broker.
 //!
 //! The server is a throwaway one that syncs nothing; the figures are those of this machine's CPU.
 
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
+use test_broker::TestBroker;
 use tokio::process::Command;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep};
@@ -36,15 +37,22 @@ enum Consumers {
     Analytics,
 }
 
-pub(crate) async fn run() -> Result<()> {
-    latency().await?;
-    backlog().await
+/// Which log the events go through.
+#[derive(Clone, Copy)]
+pub(crate) enum Through {
+    Postgres,
+    Kafka,
+}
+
+pub(crate) async fn run(through: Through) -> Result<()> {
+    latency(through).await?;
+    backlog(through).await
 }
 
 /// Creates at a steady rate through the API; the time from the change's commit to the moment that
 /// analytics writes the event, which the service's own tables have.
-async fn latency() -> Result<()> {
-    let bench = Bench::start(Consumers::All).await?;
+async fn latency(through: Through) -> Result<()> {
+    let bench = Bench::start(through, Consumers::All).await?;
     let token = patients::login(&bench.base()).await?;
     let client = reqwest::Client::new();
     let analytics = bench.connect("analytics").await?;
@@ -68,7 +76,7 @@ async fn latency() -> Result<()> {
     bench.server.stop().await
 }
 
-/// The same load for a while, so that connections, instances and a broker's compiler are there; and
+/// The same load for a while, so that connections and instances are there; and
 /// what a server knows of its tables after its first minute: until then it goes by what it planned
 /// when they were empty.
 async fn warm_up(bench: &Bench, client: &reqwest::Client, token: &str) -> Result<()> {
@@ -82,8 +90,8 @@ async fn warm_up(bench: &Bench, client: &reqwest::Client, token: &str) -> Result
 }
 
 /// Rows straight into the outbox; then the same events out of the topic.
-async fn backlog() -> Result<()> {
-    let bench = Bench::start(Consumers::None).await?;
+async fn backlog(through: Through) -> Result<()> {
+    let bench = Bench::start(through, Consumers::None).await?;
     let patients = bench.connect("patients").await?;
     let unsent = "SELECT -count(*) FROM outbox WHERE published_at IS NULL";
     wait(&patients, unsent, 0).await?;
@@ -166,30 +174,45 @@ struct Bench {
     server: Server,
     port: u16,
     postgres: Ephemeral,
+    broker: Option<Broker>,
     state: tempfile::TempDir,
 }
 
+/// A broker, and the server that it keeps its records on.
+struct Broker {
+    serving: TestBroker,
+    _storage: Ephemeral,
+}
+
 impl Bench {
-    async fn start(consumers: Consumers) -> Result<Bench> {
+    async fn start(through: Through, consumers: Consumers) -> Result<Bench> {
+        let broker = match through {
+            Through::Postgres => None,
+            Through::Kafka => {
+                let storage = Postgres::ephemeral().await?;
+                let serving = TestBroker::start(&storage.admin_url()).await?;
+                Some(Broker { serving, _storage: storage })
+            }
+        };
         let (postgres, state) = (Postgres::ephemeral().await?, tempfile::tempdir()?);
         let port = tools::free_port()?;
-        let server = up(&postgres, state.path(), port, consumers).await?;
-        Ok(Bench { server, port, postgres, state })
+        let server = up(&postgres, broker.as_ref(), state.path(), port, consumers).await?;
+        Ok(Bench { server, port, postgres, broker, state })
     }
 
     /// Stops it and starts it once more, with other consumers.
     async fn again(self, consumers: Consumers) -> Result<Bench> {
-        let Bench { server, port, postgres, state } = self;
+        let Bench { server, port, postgres, broker, state } = self;
         server.stop().await?;
-        let server = up(&postgres, state.path(), port, consumers).await?;
-        Ok(Bench { server, port, postgres, state })
+        let server = up(&postgres, broker.as_ref(), state.path(), port, consumers).await?;
+        Ok(Bench { server, port, postgres, broker, state })
     }
 
     fn base(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Those of the services, and the broker's where it is ward's own.
+    /// Those of the services, and the log's where it is in PostgreSQL.
     async fn databases(&self) -> Result<Vec<String>> {
         let names = "SELECT datname::text FROM pg_database WHERE NOT datistemplate";
         let rows = self.connect("postgres").await?.query(names, &[]).await?;
@@ -204,13 +227,22 @@ impl Bench {
     }
 }
 
-async fn up(postgres: &Ephemeral, state: &Path, port: u16, consumers: Consumers) -> Result<Server> {
+async fn up(
+    postgres: &Ephemeral,
+    broker: Option<&Broker>,
+    state: &Path,
+    port: u16,
+    consumers: Consumers,
+) -> Result<Server> {
     let manifest = state.join("spin.toml");
     std::fs::write(&manifest, application(consumers)?)?;
     let mut command = Command::new(tools::ward()?);
     command.args(["up", "--demo", "--no-listeners"]).arg("--from").arg(&manifest);
     command.args(["--database-url", &postgres.admin_url()]).arg("--state-dir").arg(state);
     command.args(["--listen", &format!("127.0.0.1:{port}"), "--grpc-listen", "127.0.0.1:0"]);
+    if let Some(broker) = broker {
+        command.args(["--kafka-brokers", &broker.serving.address()]);
+    }
     command.env("WARD_LOG", "warn");
     Server::start(command, &format!("http://127.0.0.1:{port}/.well-known/spin/health")).await
 }

@@ -18,9 +18,20 @@ mod wire;
 mod wrk;
 
 use anyhow::{Result, bail};
+use events::Through;
 
-const NAMES: [&str; 9] =
-    ["instantiate", "link", "wire", "grpc", "hello", "start", "patients", "analytics", "events"];
+const NAMES: [&str; 10] = [
+    "instantiate",
+    "link",
+    "wire",
+    "grpc",
+    "hello",
+    "start",
+    "patients",
+    "analytics",
+    "events",
+    "events-kafka",
+];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -44,7 +55,8 @@ async fn main() -> Result<()> {
             "start" => start::run().await?,
             "wire" => wire::run()?,
             "analytics" => analytics::run().await?,
-            "events" => events::run().await?,
+            "events" => events::run(Through::Postgres).await?,
+            "events-kafka" => events::run(Through::Kafka).await?,
             _ => patients::run().await?,
         }
     }

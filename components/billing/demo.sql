@@ -1,6 +1,6 @@
--- Accounts of three of the invented patients, loaded only on request and only into empty tables.
--- John Doe has paid part of what he owes, Jane Smith had a charge undone, Alice Johnson owes
--- nothing yet. Each comes with the events that the API would have left in the outbox.
+-- Accounts of three of the invented patients, and of one who was deleted long ago, loaded only on
+-- request and only into empty tables. John Doe has paid part of what he owes, Jane Smith had a
+-- charge undone, Alice Johnson owes nothing yet. Each comes with the events that the API would have left in the outbox.
 
 INSERT INTO accounts (id, patient_id, status, currency, balance, version) VALUES
     ('b1111111-0000-4000-8000-000000000000', '123e4567-e89b-12d3-a456-426614174000',
@@ -8,7 +8,9 @@ INSERT INTO accounts (id, patient_id, status, currency, balance, version) VALUES
     ('b1111111-0000-4000-8000-000000000001', '123e4567-e89b-12d3-a456-426614174001',
      'ACTIVE', 'EUR', 0, 3),
     ('b1111111-0000-4000-8000-000000000002', '123e4567-e89b-12d3-a456-426614174002',
-     'ACTIVE', 'EUR', 0, 1);
+     'ACTIVE', 'EUR', 0, 1),
+    ('b1111111-0000-4000-8000-000000000003', '6f9619ff-8b86-4d11-b42d-00c04fc964ff',
+     'CLOSED', 'EUR', 0, 1);
 
 INSERT INTO entries
     (id, account_id, account_version, kind, amount, currency, balance_after, description, reverses)
@@ -29,7 +31,7 @@ UNION ALL
 SELECT id, CASE kind WHEN 'PAYMENT' THEN 'CASH' ELSE 'REVENUE' END, -amount FROM entries;
 
 INSERT INTO outbox (aggregate_id, aggregate_version, type, payload)
-SELECT id, 1, 'ACCOUNT_OPENED', jsonb_build_object(
+SELECT id, 1, CASE status WHEN 'CLOSED' THEN 'ACCOUNT_CLOSED' ELSE 'ACCOUNT_OPENED' END, jsonb_build_object(
     'id', id, 'patientId', patient_id, 'status', status, 'currency', currency, 'balance', 0)
 FROM accounts ORDER BY id;
 

@@ -25,6 +25,12 @@ impl Api {
         Api::with_client(base, Client::builder())
     }
 
+    /// A client without a token that comes from this address of the machine's own.
+    pub fn from_address(base: &str, address: &str) -> Api {
+        let address: std::net::IpAddr = address.parse().expect("an address");
+        Api::with_client(base, Client::builder().local_address(address))
+    }
+
     /// A client without a token that speaks HTTP/2 from the first byte (h2c).
     pub fn h2c(base: &str) -> Api {
         Api::with_client(base, Client::builder().http2_prior_knowledge())
@@ -46,6 +52,24 @@ impl Api {
         let answer = self.login(DEMO_EMAIL, DEMO_PASSWORD).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         self.with_token(answer.json()["token"].as_str().expect("a token"))
+    }
+
+    /// A user logged in: a client with the access token, and the refresh token.
+    pub async fn session(&self, email: &str, password: &str) -> (Api, String) {
+        self.with_pair(&self.login(email, password).await)
+    }
+
+    /// POST /auth/refresh.
+    pub async fn refresh(&self, token: &str) -> Answer {
+        self.send_json("POST", "/auth/refresh", &json!({"refreshToken": token})).await
+    }
+
+    /// A client with the access token of an answer that has a pair, and the refresh token.
+    pub fn with_pair(&self, answer: &Answer) -> (Api, String) {
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let body = answer.json();
+        let text = |name: &str| body[name].as_str().expect("a token").to_owned();
+        (self.with_token(&text("token")), text("refreshToken"))
     }
 
     /// The token, where there is one.
@@ -86,6 +110,16 @@ impl Api {
     /// GET.
     pub async fn get(&self, path: &str) -> Answer {
         self.send("GET", path).await
+    }
+
+    /// PUT of a patient, whatever version there is.
+    pub async fn replace(&self, path: &str, body: &Value) -> Answer {
+        Answer::of(self.request("PUT", path).header("if-match", "*").json(body)).await
+    }
+
+    /// DELETE of a patient, whatever version there is.
+    pub async fn delete(&self, path: &str) -> Answer {
+        Answer::of(self.request("DELETE", path).header("if-match", "*")).await
     }
 
     /// POST /auth/login.

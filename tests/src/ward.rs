@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Output};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -19,6 +20,19 @@ use tempfile::TempDir;
 /// A cold start compiles components and creates a PostgreSQL cluster, on a machine that may be
 /// building something else at the time.
 const START_PATIENCE: Duration = Duration::from_secs(240);
+
+/// What of the environment would make another ward of it.
+const NOT_INHERITED: [&str; 7] = [
+    "WARD_DATABASE_URL",
+    "WARD_EVENT_LOG_URL",
+    "WARD_KEY_VALUE_URL",
+    "WARD_KAFKA_BROKERS",
+    "RUST_LOG",
+    "WARD_LOG",
+    "RUNTIME_CONFIG_FILE",
+];
+/// A user that has nothing: Linux' `nobody`.
+const NOBODY: u32 = 65_534;
 
 /// How to start ward.
 #[derive(Debug, Clone, Default)]
@@ -112,6 +126,35 @@ impl Ward {
         command.output().expect("ward runs")
     }
 
+    /// Runs the binary beside this ward, or without it once it is stopped, over its state and its
+    /// keys; `input` is what standard input has.
+    pub fn beside(&self, arguments: &[&str], input: &str) -> Output {
+        let manifest = Repository::here().root().join("spin.toml");
+        let mut command = Command::new(binary());
+        command.args(arguments).arg("--from").arg(manifest).arg("--state-dir").arg(self.state());
+        if !self.options.own_keys {
+            command.args(self.key_arguments());
+        }
+        command.env("NO_COLOR", "1").current_dir(&self.home);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = command.spawn().expect("ward runs");
+        let mut stdin = running.stdin.take().expect("an input");
+        // Who needs no input may be gone before it is written.
+        let _ = stdin.write_all(input.as_bytes());
+        drop(stdin);
+        running.wait_with_output().expect("ward ends")
+    }
+
+    /// The same as `nobody` where the tests are root's, and else as who they are.
+    pub fn run_as_nobody(arguments: &[&str], directory: &Path) -> Output {
+        let mut command = Command::new(binary());
+        command.args(arguments).current_dir(directory).env("NO_COLOR", "1");
+        if fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0) {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command.output().expect("ward runs")
+    }
+
     /// The same with so much address space.
     pub fn run_within(address_space_kib: u64, arguments: &[&str], directory: &Path) -> Output {
         let mut command = limited(address_space_kib);
@@ -121,6 +164,12 @@ impl Ward {
 
     /// Starts ward once more over the same state.
     pub fn start_again(&mut self) {
+        self.begin_again();
+        self.addresses = self.wait_until_ready(&self.log_file(self.starts));
+    }
+
+    /// The same without waiting until it serves.
+    pub fn begin_again(&mut self) {
         assert!(self.supervisor.is_none(), "ward still runs");
         self.starts += 1;
         let mut command = self.command();
@@ -128,7 +177,6 @@ impl Ward {
         let scrap = self.owned.is_none().then_some(self.home.as_path());
         let traces = Traces { log: &log, state: &state, scrap };
         self.supervisor = Some(Supervisor::start(&mut command, &traces));
-        self.addresses = self.wait_until_ready(&log);
     }
 
     /// Starts ward once more over the same state, with other arguments.
@@ -161,19 +209,26 @@ impl Ward {
             for (name, pem) in
                 [("private", self.forge.private_pem()), ("public", self.forge.public_pem())]
             {
-                let file = self.key_file(name);
-                fs::write(&file, pem).expect("a key is written");
-                command.arg("--variable").arg(format!("jwt_{name}_key=@{}", file.display()));
+                fs::write(self.key_file(name), pem).expect("a key is written");
             }
+            command.args(self.key_arguments());
         }
         command.args(&self.options.arguments).current_dir(repository.root());
         command.env("NO_COLOR", "1");
-        let inherited = ["WARD_DATABASE_URL", "WARD_EVENT_LOG_URL", "WARD_KAFKA_BROKERS"];
-        for name in inherited.into_iter().chain(["RUST_LOG", "WARD_LOG", "RUNTIME_CONFIG_FILE"]) {
+        for name in NOT_INHERITED {
             command.env_remove(name);
         }
         command.envs(self.options.environment.iter().cloned());
         command
+    }
+
+    /// The arguments that give ward the tests' keys.
+    fn key_arguments(&self) -> Vec<String> {
+        let given = |name: &str| {
+            let file = self.key_file(name);
+            ["--variable".to_owned(), format!("jwt_{name}_key=@{}", file.display())]
+        };
+        ["private", "public"].map(given).concat()
     }
 
     fn wait_until_ready(&self, log: &Path) -> BTreeMap<String, String> {
@@ -221,9 +276,42 @@ impl Ward {
         Database::open(&self.state(), service).await
     }
 
+    /// A connection to a service's database as the superuser of the PostgreSQL that ward runs, for
+    /// what the service's own role may not do.
+    pub async fn administrator(&self, service: &str) -> Database {
+        let url = self.database_url(service);
+        let place = url.split('@').nth(1).expect("an address");
+        let url = format!("postgres://postgres:{}@{place}", self.superuser_password());
+        Database::at(&url).await
+    }
+
+    /// A connection to the database of the key-value stores.
+    pub async fn key_value(&self) -> Database {
+        Database::open(&self.state(), "key_value").await
+    }
+
     /// A connection to the database that events go through.
     pub async fn event_log(&self) -> Database {
         Database::open(&self.state(), "events").await
+    }
+
+    /// How a second ward over the same databases, keys, events and sessions is started.
+    pub fn replica(&self) -> Options {
+        let mut arguments = Vec::new();
+        for service in ["analytics", "auth", "billing", "patients"] {
+            let url = self.database_url(service);
+            arguments.extend(["--variable".to_owned(), format!("{service}_db_url={url}")]);
+        }
+        for name in ["private", "public"] {
+            let value = format!("jwt_{name}_key=@{}", self.key_file(name).display());
+            arguments.extend(["--variable".to_owned(), value]);
+        }
+        for (argument, database) in
+            [("--event-log-url", "events"), ("--key-value-url", "key_value")]
+        {
+            arguments.extend([argument.to_owned(), self.database_url(database)]);
+        }
+        Options { arguments, own_keys: true, ..Options::default() }
     }
 
     /// The password of a service's database role.

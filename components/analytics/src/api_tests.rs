@@ -7,7 +7,6 @@ use openapi::{About, Api, Parameter};
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 
-use crate::Handler;
 use crate::answers::activity::{Activity, Question};
 use crate::answers::event::Event;
 use crate::answers::events::Listing;
@@ -15,6 +14,7 @@ use crate::answers::lag::Lag;
 use crate::answers::rebuild::Progress;
 use crate::answers::summary::Summary;
 use crate::answers::timeline::{Span, Timeline};
+use crate::{Handler, TRAIL};
 
 const ID: &str = "123e4567-e89b-12d3-a456-426614174000";
 const MOMENT: &str = "2024-01-10T09:30:00.000000Z";
@@ -145,6 +145,7 @@ fn api() -> Api {
                 "Projects all events anew. 202 when time was up: the next request goes on.",
             ),
         )
+        .trail("analytics.audit", &TRAIL, &[])
 }
 
 #[test]

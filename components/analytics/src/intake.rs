@@ -27,6 +27,7 @@ pub(crate) struct NewEvent {
     email: Option<String>,
     date_of_birth: Option<String>,
     registered_date: Option<String>,
+    restricted: bool,
 }
 
 impl NewEvent {
@@ -64,6 +65,7 @@ impl NewEvent {
             email: text(&event.email, "email cannot be stored")?.filter(|_| !deleted),
             date_of_birth: date_of_birth.filter(|_| !deleted),
             registered_date: registered_date.filter(|_| !deleted),
+            restricted: event.restricted,
         }))
     }
 }
@@ -100,6 +102,7 @@ pub(crate) fn columns(entries: &[&NewEvent]) -> Vec<ParameterValue> {
         texts(|entry| entry.email.as_deref()),
         texts(|entry| entry.date_of_birth.as_deref()),
         texts(|entry| entry.registered_date.as_deref()),
+        texts(|entry| Some(if entry.restricted { "true" } else { "false" })),
     ]
 }
 
@@ -119,6 +122,7 @@ pub(crate) mod tests {
             occurred_at: "2024-02-29T01:02:03+01:00".to_owned(),
             date_of_birth: "2000-02-29".to_owned(),
             registered_date: "2024-01-01".to_owned(),
+            restricted: false,
         }
     }
 

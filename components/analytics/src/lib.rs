@@ -6,8 +6,8 @@
 //! [`answers`] each. Both meet in the database alone (`migrations/` has the tables and
 //! the function that projects events into them), so an instance keeps nothing that matters.
 //!
-//! Authentication is the guard's, in front of this component. Names and e-mail addresses stay in
-//! the event store: no answer, no log line and no reason of a rejection has them.
+//! Who may is the guard's to enforce, in front of this component. Names and e-mail addresses stay
+//! in the event store: no answer, no log line and no reason of a rejection has them.
 
 mod answers;
 #[cfg(test)]
@@ -19,36 +19,47 @@ mod limits;
 
 use http::StatusCode;
 use kit::database::{Database, Fault};
-use kit::route::{self, Answers, Call, Scope};
+use kit::route::{self, Answers, Call};
+use kit::trail::{self, Trail};
 use kit::{Problem, Reply};
+use policy::scopes::PATIENT_RESTRICT;
 use spin_sdk::http::{BoxBody, Request, box_body};
 use spin_sdk::http_service;
+use spin_sdk::pg::ParameterValue;
 
 /// The component's variable with the address of its database. Named after the service, because a
 /// component that it were composed into would have to have it.
 const DATABASE: &str = "analytics_db_url";
 
-const READ: Scope = Scope::Needs("analytics:read");
-const REBUILD: Scope = Scope::Needs("analytics:rebuild");
-
 kit::operations! {
     /// What the service does over HTTP.
-    Handler -> Answer;
-    Summary = Get "/api/analytics/summary" as "analytics.summary", READ,
+    Handler -> Answer, ruled by policy::http::ANALYTICS;
+    Summary = Get "/api/analytics/summary" as "analytics.summary",
         answers &[Answers::json(StatusCode::OK, "Summary")] => answers::summary::answer;
-    Activity = Get "/api/analytics/activity" as "analytics.activity", READ,
+    Activity = Get "/api/analytics/activity" as "analytics.activity",
         answers &[Answers::json(StatusCode::OK, "Activity")] => answers::activity::answer;
-    Timeline = Get "/api/analytics/timeline" as "analytics.timeline", READ,
+    Timeline = Get "/api/analytics/timeline" as "analytics.timeline",
         answers &[Answers::json(StatusCode::OK, "Timeline")] => answers::timeline::answer;
-    Events = Get "/api/analytics/events" as "analytics.events", READ,
+    Events = Get "/api/analytics/events" as "analytics.events",
         answers &[Answers::json(StatusCode::OK, "Events")] => answers::events::answer;
-    Lag = Get "/api/analytics/lag" as "analytics.lag", READ,
+    Lag = Get "/api/analytics/lag" as "analytics.lag",
         answers &[Answers::json(StatusCode::OK, "Lag")] => answers::lag::answer;
-    Stream = Get "/api/analytics/stream" as "analytics.stream", READ,
+    Stream = Watch "/api/analytics/stream" as "analytics.stream",
         answers &[Answers::events("Event")] => answers::stream::answer;
-    Rebuild = Post "/api/analytics/rebuild" as "analytics.rebuild", REBUILD,
+    Rebuild = Post "/api/analytics/rebuild" as "analytics.rebuild",
         answers &[Answers::json(StatusCode::OK, "Progress"),
             Answers::json(StatusCode::ACCEPTED, "Progress")] => answers::rebuild::answer;
+    Audit = Get "/api/audit/analytics" as "analytics.audit",
+        answers &[Answers::json(StatusCode::OK, "AuditEntries")] => audit;
+}
+
+/// What there is to be asked of the audit log.
+const TRAIL: Trail =
+    Trail { path: "/api/audit/analytics", database: DATABASE, patients: true, break_glass: false };
+
+/// `GET /api/audit/analytics`
+async fn audit(call: &Call<'_>) -> Result<Reply, Problem> {
+    trail::answer(call, &TRAIL).await
 }
 
 /// Answers one request.
@@ -90,6 +101,11 @@ fn failed(call: &Call<'_>) -> impl Fn(Fault) -> Problem {
         call.log_failure(fault.cause());
         Problem::from(&fault)
     }
+}
+
+/// Whether the caller sees what is known of restricted patients, as the value of `$n::boolean`.
+fn sees_restricted(call: &Call<'_>) -> ParameterValue {
+    ParameterValue::Boolean(call.caller.has(PATIENT_RESTRICT))
 }
 
 /// A connection to the service's database.

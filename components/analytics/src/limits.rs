@@ -44,6 +44,10 @@ pub(crate) const LOOK_MAX: i64 = 500;
 /// about 250 bytes.
 pub(crate) const RECENT_MAX: usize = 1000;
 
+/// How often a stream asks whether its session goes on. Ward answers what was so 600 ms ago at
+/// most; with this, and with the beat between, a stream ends within a second of its session.
+pub(crate) const SESSION_EVERY: Duration = Duration::from_millis(300);
+
 /// How often a silent stream says that it lives. Proxies give up after 30 s and more; and a client
 /// that has left is noticed when something is sent to it.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);

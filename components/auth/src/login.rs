@@ -1,31 +1,30 @@
-//! `POST /auth/login`: an address and a password for a token.
+//! `POST /auth/login`: an address and a password for a session, of which the answer has the first
+//! two tokens.
 //!
 //! A wrong password, an unknown address and a disabled user get the same answer after the same
-//! work: one row looked for, one hash compared, one audit row written. What takes longer is only
-//! success.
+//! work: one row looked for, one hash compared, one audit row written, one failure counted. What
+//! takes longer is only success; what takes less is only whoever has to wait ([`back_off`]), for
+//! whom nothing is compared.
 
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, StatusCode};
 use kit::body::{Document, Incoming};
-use kit::database::{Database, Fault};
 use kit::fields::Fields;
 use kit::log;
 use kit::problem::{INTERNAL, Kind, Problem};
 use kit::reply::{self, Reply};
 use kit::route::Call;
-use serde::Serialize;
-use token::Role;
 use uuid::Uuid;
 
-use crate::password::{self, SALT_BYTES, Verdict};
-use crate::settings::{self, Unusable};
-use crate::users::{self, Outcome, User};
+use crate::failure::{Failure, failed};
+use crate::issue::{self, Access, Granted, Refresh};
+use crate::limits::{IDLE_SECONDS, ROUNDS_MAX};
+use crate::password::{self, Verdict, rule};
+use crate::store::login::{self, Beginning, User};
+use crate::{announce, back_off, peer, settings, store};
 
 /// The longest name read, in characters: the users' table has no longer ones.
 const NAME_MAX_CHARS: usize = 254;
-
-/// The longest password read. argon2 would take more; nobody types it.
-const PASSWORD_BYTES_MAX: usize = 1024;
 
 /// The one answer to every login that fails.
 const REFUSED: Kind = Kind::new(
@@ -33,15 +32,6 @@ const REFUSED: Kind = Kind::new(
     "The e-mail address or the password is not right",
     StatusCode::UNAUTHORIZED,
 );
-
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Granted<'a> {
-    token: &'a str,
-    token_type: &'a str,
-    expires_in: u64,
-}
 
 pub(crate) struct Credentials {
     email: String,
@@ -54,18 +44,7 @@ pub(crate) async fn answer<B: Incoming>(
     document: Document<'_, B>,
 ) -> Result<Reply, Problem> {
     let credentials = read(document.json().await?)?;
-    let request_id = call.caller.request_id.as_deref();
-    let granted = log_in(request_id, &credentials).await.map_err(|failure| {
-        call.log_failure(failure.cause());
-        Problem::from(&failure)
-    })?;
-    let refused = || {
-        let challenge = HeaderValue::from_static(token::CHALLENGE);
-        Problem::new(REFUSED).header(WWW_AUTHENTICATE, challenge)
-    };
-    let token = granted.ok_or_else(refused)?;
-    let granted =
-        Granted { token: &token, token_type: "Bearer", expires_in: token::LIFETIME_SECONDS };
+    let granted = log_in(call, &credentials).await.map_err(failed(call))??;
     Ok(reply::json(StatusCode::OK, &granted))
 }
 
@@ -74,7 +53,7 @@ pub(crate) async fn answer<B: Incoming>(
 pub(crate) fn read(document: serde_json::Value) -> Result<Credentials, Problem> {
     let mut fields = Fields::new(document)?;
     let email = fields.text("email", NAME_MAX_CHARS);
-    let password = fields.secret("password", PASSWORD_BYTES_MAX);
+    let password = fields.secret("password", rule::BYTES_MAX);
     fields.finish()?;
     let credentials = email.zip(password);
     credentials
@@ -82,97 +61,97 @@ pub(crate) fn read(document: serde_json::Value) -> Result<Credentials, Problem> 
         .ok_or_else(|| Problem::new(INTERNAL))
 }
 
-/// A token, or `None` where the credentials are not right. The token is signed before the audit
-/// row is written and handed out after: no row tells of a token that was never made, and no token
-/// leaves without its row.
-async fn log_in(request_id: Option<&str>, given: &Credentials) -> Result<Option<String>, Failure> {
-    let signer = settings::signer().await?;
-    let user = find(&given.email).await?;
+/// A new pair, or the answer to whoever gets none. Where the user was changed while the password
+/// was compared, what is there now is compared with.
+async fn log_in(call: &Call<'_>, given: &Credentials) -> Result<Result<Granted, Problem>, Failure> {
+    for _ in 0..ROUNDS_MAX {
+        match attempt(call, given).await? {
+            Attempt::Granted(granted) => return Ok(Ok(granted)),
+            Attempt::Refused(problem) => return Ok(Err(problem)),
+            Attempt::Changed => {}
+        }
+    }
+    Err(Failure::Passing("user-keeps-changing"))
+}
+
+/// How one comparison ended.
+enum Attempt {
+    Granted(Granted),
+    Refused(Problem),
+    /// The user is no longer as it was found.
+    Changed,
+}
+
+/// The token is signed before the session's row and the audit row are written, and handed out
+/// after: no row tells of a token that was never made, and no token leaves without them.
+async fn attempt(call: &Call<'_>, given: &Credentials) -> Result<Attempt, Failure> {
+    let (keys, request_id) = (settings::keys().await?, call.caller.request_id.as_deref());
+    let counted = back_off::Keys::of(&given.email, call.headers, &keys.secret);
+    let user = match find(&given.email, &counted).await? {
+        Ok(user) => user,
+        Err(too_early) => return Ok(Attempt::Refused(too_early)),
+    };
     let stored = user.as_ref().map(|user| user.password_hash.as_str());
     let verdict = password::verify(&given.password, stored);
     if let (Some(user), Verdict::Unusable) = (&user, verdict) {
         log::about("auth.login", "hash-of-unknown-kind", &user.id, request_id);
     }
-    let database = Database::open("db_url").await?;
-    let Some(user) = admitted(user.as_ref(), verdict) else {
-        let user = user.as_ref();
-        users::record(&database, user, Outcome::Failure, request_id, None).await?;
-        return Ok(None);
-    };
     let new_hash = match verdict {
-        Verdict::RightButOutdated => Some(password::hash(&given.password, salt()?)?),
+        Verdict::RightButOutdated => Some(password::new_hash(&given.password)?),
         Verdict::Right | Verdict::Wrong | Verdict::Unusable => None,
     };
-    let subject = Uuid::parse_str(&user.id).map_err(|_| Failure::Other("user-id"))?;
-    let role = Role::parse(&user.role).ok_or(Failure::Other("user-role"))?;
-    let token_id = Uuid::new_v4();
-    let signed = signer.sign(subject, role, token_id, settings::now());
-    let (token, _) = signed.map_err(|_| Failure::Other("sign"))?;
-    let outcome = Outcome::Success(token_id);
-    users::record(&database, Some(user), outcome, request_id, new_hash.as_deref()).await?;
-    Ok(Some(token))
+    let database = store::open().await?;
+    let Some(user) = admitted(user.as_ref(), verdict) else {
+        login::refused(&database, user.as_ref(), request_id).await?;
+        counted.failed(&database).await?;
+        return Ok(Attempt::Refused(refused()));
+    };
+    let (session, token_id, now) = (Uuid::new_v4().to_string(), Uuid::new_v4(), settings::now());
+    let access = Access::sign(&keys.signer, (&user.id, &user.role), &session, token_id, now)?;
+    let refresh = Refresh::new()?;
+    let beginning = Beginning {
+        user,
+        session: &session,
+        token_id,
+        access_until: issue::until(now)?,
+        refresh_hash: refresh.hash(),
+        address: peer::address(call.headers).map(|address| address.to_string()),
+        request_id,
+    };
+    if !login::begin(&database, beginning).await? {
+        return Ok(Attempt::Changed);
+    }
+    if let Some(new_hash) = new_hash {
+        login::replace_hash(&database, user, &new_hash).await?;
+    }
+    counted.succeeded(&database).await?;
+    announce::leftovers(&database, call).await;
+    Ok(Attempt::Granted(Granted::new(access, refresh, IDLE_SECONDS)))
 }
 
-/// The user with this address. The connection goes back before the hash is compared, which takes
-/// longer than all else: nobody waits for a connection because others compute.
-async fn find(email: &str) -> Result<Option<User>, Fault> {
-    let database = Database::open("db_url").await?;
-    users::find(&database, email).await
+/// The user with this address, unless somebody has to wait. The connection goes back before the
+/// hash is compared, which takes longer than all else: nobody waits for a connection because others
+/// compute.
+async fn find(
+    email: &str,
+    counted: &back_off::Keys,
+) -> Result<Result<Option<User>, Problem>, Failure> {
+    let database = store::open().await?;
+    match counted.admit(&database).await? {
+        Ok(()) => Ok(Ok(login::find(&database, email).await?)),
+        Err(too_early) => Ok(Err(too_early)),
+    }
+}
+
+fn refused() -> Problem {
+    let challenge = HeaderValue::from_static(token::CHALLENGE);
+    Problem::new(REFUSED).header(WWW_AUTHENTICATE, challenge)
 }
 
 /// The user, if there is one who may log in and the password was right.
 fn admitted(user: Option<&User>, verdict: Verdict) -> Option<&User> {
     let right = matches!(verdict, Verdict::Right | Verdict::RightButOutdated);
     user.filter(|user| right && !user.disabled)
-}
-
-fn salt() -> Result<[u8; SALT_BYTES], Failure> {
-    let mut salt = [0; SALT_BYTES];
-    getrandom::fill(&mut salt).map_err(|_| Failure::Other("random"))?;
-    Ok(salt)
-}
-
-/// Why a login could not be decided. Holds no text that came with the request.
-#[derive(Debug)]
-enum Failure {
-    Database(Fault),
-    Other(&'static str),
-}
-
-impl Failure {
-    fn cause(&self) -> &str {
-        match self {
-            Self::Database(fault) => fault.cause(),
-            Self::Other(cause) => cause,
-        }
-    }
-}
-
-impl From<&Failure> for Problem {
-    fn from(failure: &Failure) -> Self {
-        match failure {
-            Failure::Database(fault) => Problem::from(fault),
-            Failure::Other(_) => Problem::new(INTERNAL),
-        }
-    }
-}
-
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
-        Self::Database(fault)
-    }
-}
-
-impl From<Unusable> for Failure {
-    fn from(unusable: Unusable) -> Self {
-        Self::Other(unusable.0)
-    }
-}
-
-impl From<password::HashError> for Failure {
-    fn from(_: password::HashError) -> Self {
-        Self::Other("hash")
-    }
 }
 
 #[cfg(test)]
@@ -211,7 +190,7 @@ mod tests {
             let read = read(json!({"email": name, "password": "p"})).ok().unwrap();
             assert_eq!(read.email, name.to_lowercase());
         }
-        let longest = "p".repeat(PASSWORD_BYTES_MAX);
+        let longest = "p".repeat(rule::BYTES_MAX);
         assert!(read(json!({"email": "a@b.cd", "password": longest})).is_ok());
         for document in [
             json!({}),
@@ -227,12 +206,5 @@ mod tests {
             let problem = read(document.clone()).err().unwrap();
             assert_eq!(problem.kind(), kit::problem::VALIDATION, "{document}");
         }
-    }
-
-    #[test]
-    fn the_answer_has_the_agreed_fields() {
-        let granted = Granted { token: "t", token_type: "Bearer", expires_in: 900 };
-        let expected = json!({"token": "t", "tokenType": "Bearer", "expiresIn": 900});
-        assert_eq!(serde_json::to_value(granted).unwrap(), expected);
     }
 }

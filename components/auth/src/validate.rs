@@ -1,18 +1,19 @@
 //! `GET /auth/validate`: what a token says, if it is good. For people and for services that cannot
 //! verify one themselves; guard does not ask here.
 //!
-//! The database is not asked either, so a user who has been disabled is valid here until the token
-//! expires, as everywhere else.
+//! The database is not asked: whether a token's session has ended is known where guard knows it from.
 
 use chrono::{DateTime, SecondsFormat};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use kit::problem::{INTERNAL, Problem, UNAUTHORIZED};
+use kit::problem::{Problem, UNAUTHORIZED};
 use kit::reply::{self, Reply};
 use kit::route::Call;
+use kit::session;
 use serde::Serialize;
 use token::{Credentials, Identity, Refusal, Verifier};
 
+use crate::failure::{Failure, failed};
 use crate::settings;
 
 #[derive(Serialize)]
@@ -22,6 +23,9 @@ pub(crate) struct Valid {
     #[cfg_attr(test, schemars(extend("format" = "uuid")))]
     subject: String,
     role: String,
+    scope: String,
+    #[cfg_attr(test, schemars(extend("format" = "uuid")))]
+    session_id: String,
     #[cfg_attr(test, schemars(extend("format" = "uuid")))]
     token_id: String,
     #[cfg_attr(test, schemars(extend("format" = "date-time")))]
@@ -32,18 +36,19 @@ pub(crate) struct Valid {
 
 /// Answers with what the request's token says, or 401.
 pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
-    let signer = settings::signer().await.map_err(|unusable| {
-        call.log_failure(unusable.0);
-        Problem::new(INTERNAL)
-    })?;
-    let checked = check(call.headers, &signer.verifier(), settings::now());
+    let keys = settings::keys().await.map_err(Failure::from).map_err(failed(call))?;
+    let checked = check(call.headers, &keys.verifier, settings::now());
     let identity = checked.map_err(|refusal| {
         if refusal == Refusal::Early {
             call.log_failure("clock-behind-the-token-issuers");
         }
         unauthorized(refusal)
     })?;
-    Ok(reply::json(StatusCode::OK, &valid(&identity)))
+    let ended = session::has_ended(&identity.session.to_string()).await;
+    match ended.map_err(Failure::from).map_err(failed(call))? {
+        true => Err(unauthorized(Refusal::Invalid)),
+        false => Ok(reply::json(StatusCode::OK, &valid(&identity))),
+    }
 }
 
 /// The identity behind the request's one bearer token.
@@ -65,6 +70,8 @@ fn valid(identity: &Identity) -> Valid {
     Valid {
         subject: identity.subject.to_string(),
         role: identity.role.as_str().to_owned(),
+        scope: identity.scopes.as_str().to_owned(),
+        session_id: identity.session.to_string(),
         token_id: identity.token_id.to_string(),
         issued_at: instant(identity.issued_at),
         expires_at: instant(identity.expires_at),
@@ -81,16 +88,24 @@ fn instant(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use token::{Role, Signer};
+    use token::{Grant, Role, Scopes, Signer};
     use uuid::Uuid;
 
-    const KEY: &str = "\
+    const PRIVATE: &str = "\
 -----BEGIN PRIVATE KEY-----\n\
-MC4CAQAwBQYDK2VwBCIEIIWXDije1UQD4+yoi84cXH7o+WQRFQp8jHUD4pGhHWem\n\
+MC4CAQAwBQYDK2VwBCIEIFgaH+aXpCD9rYxx3m8qjNFgJ6BOo4UNfZ91yuE8ye73\n\
 -----END PRIVATE KEY-----";
+    const PUBLIC: &str = "\
+-----BEGIN PUBLIC KEY-----\n\
+MCowBQYDK2VwAyEAxJHo+wFuOVd6oAflaDLcZ+m5rFJYRW+d1WX3gQRzxdA=\n\
+-----END PUBLIC KEY-----";
 
     fn signer() -> Signer {
-        Signer::new(KEY, "https://ward.local/auth", "ward").unwrap()
+        Signer::new(PRIVATE, "https://ward.local/auth", "ward").unwrap()
+    }
+
+    fn verifier() -> Verifier {
+        Verifier::new(PUBLIC, "https://ward.local/auth", "ward").unwrap()
     }
 
     fn headers(values: &[&str]) -> HeaderMap {
@@ -103,14 +118,21 @@ MC4CAQAwBQYDK2VwBCIEIIWXDije1UQD4+yoi84cXH7o+WQRFQp8jHUD4pGhHWem\n\
 
     #[test]
     fn what_a_good_token_says() {
-        let role = Role::parse("ADMIN").unwrap();
-        let signed = signer().sign(Uuid::from_u128(1), role, Uuid::from_u128(2), 1_800_000_000);
-        let (token, _) = signed.unwrap();
+        let grant = Grant {
+            subject: Uuid::from_u128(1),
+            role: Role::parse("ADMIN").unwrap(),
+            scopes: Scopes::parse("patient.read").unwrap(),
+            session: Uuid::from_u128(3),
+            token_id: Uuid::from_u128(2),
+        };
+        let (token, _) = signer().sign(grant, 1_800_000_000).unwrap();
         let headers = headers(&[&format!("bearer {token}")]);
-        let identity = check(&headers, &signer().verifier(), 1_800_000_000).unwrap();
+        let identity = check(&headers, &verifier(), 1_800_000_000).unwrap();
         let expected = serde_json::json!({
             "subject": "00000000-0000-0000-0000-000000000001",
             "role": "ADMIN",
+            "scope": "patient.read",
+            "sessionId": "00000000-0000-0000-0000-000000000003",
             "tokenId": "00000000-0000-0000-0000-000000000002",
             "issuedAt": "2027-01-15T08:00:00Z",
             "expiresAt": "2027-01-15T08:15:00Z",
@@ -128,7 +150,7 @@ MC4CAQAwBQYDK2VwBCIEIIWXDije1UQD4+yoi84cXH7o+WQRFQp8jHUD4pGhHWem\n\
             (&["Bearer a.b.c", "Bearer a.b.c"], Refusal::Invalid),
         ];
         for (values, refusal) in cases {
-            let found = check(&headers(values), &signer().verifier(), 0);
+            let found = check(&headers(values), &verifier(), 0);
             assert_eq!(found, Err(refusal), "{values:?}");
             let answer = unauthorized(refusal).into_reply(&HeaderMap::new());
             assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);

@@ -5,8 +5,10 @@ use kit::database::Fault;
 /// A refusal: the request was understood, and has left its audit row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The caller's role does not book.
-    Denied,
+    /// Billing has heard of no such patient.
+    NoPatient,
+    /// The patient was not deleted, as far as billing has heard.
+    PatientLives,
     /// There is no such account.
     NoAccount,
     /// The account has no such entry to undo.

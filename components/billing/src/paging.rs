@@ -1,29 +1,30 @@
-//! Where a page goes on, the same for both doors: a cursor that holds an id or a version, and works
-//! only for the list it was made for.
+//! Where a page goes on, the same for both doors: a sealed id or version, which works only for the
+//! list it was made for.
 
-use kit::{page, uuid};
+use kit::seal::Seal;
+use kit::uuid;
 
 /// What a cursor of the list of accounts is for.
 const ACCOUNTS: &str = "accounts";
 
-/// The cursor after this account.
-pub(crate) fn after_account(id: &str) -> String {
-    page::cursor(id, ACCOUNTS)
+/// The cursor after this account; `None` only where there is no randomness to be had.
+pub(crate) fn after_account(seal: &Seal, id: &str) -> Option<String> {
+    seal.cursor(id, ACCOUNTS)
 }
 
 /// The account in a cursor.
-pub(crate) fn account(cursor: &str) -> Option<String> {
-    uuid::parse(&page::position(cursor, ACCOUNTS)?)
+pub(crate) fn account(seal: &Seal, cursor: &str) -> Option<String> {
+    uuid::parse(&seal.position(cursor, ACCOUNTS)?)
 }
 
 /// The cursor after the entry that made this version of the account.
-pub(crate) fn after_entry(account_id: &str, version: i64) -> String {
-    page::cursor(&version.to_string(), &statement_of(account_id))
+pub(crate) fn after_entry(seal: &Seal, account_id: &str, version: i64) -> Option<String> {
+    seal.cursor(&version.to_string(), &statement_of(account_id))
 }
 
 /// The version in a cursor.
-pub(crate) fn entry(account_id: &str, cursor: &str) -> Option<i64> {
-    page::position(cursor, &statement_of(account_id))?.parse().ok()
+pub(crate) fn entry(seal: &Seal, account_id: &str, cursor: &str) -> Option<i64> {
+    seal.position(cursor, &statement_of(account_id))?.parse().ok()
 }
 
 fn statement_of(account_id: &str) -> String {
@@ -38,13 +39,16 @@ mod tests {
 
     #[test]
     fn a_cursor_belongs_to_its_list() {
-        assert_eq!(account(&after_account(ID)).as_deref(), Some(ID));
-        assert_eq!(account(&after_account("x")), None);
-        assert_eq!(account(ID), None);
-        let cursor = after_entry(ID, 7);
-        assert_eq!(entry(ID, &cursor), Some(7));
-        assert_eq!(entry("other", &cursor), None);
-        assert_eq!(account(&cursor), None);
-        assert_eq!(entry(ID, &after_account(ID)), None);
+        let seal = &Seal::new(&[1; 32]).unwrap();
+        let after = |id| after_account(seal, id).unwrap();
+        assert_eq!(account(seal, &after(ID)).as_deref(), Some(ID));
+        assert_eq!(account(seal, &after("x")), None);
+        assert_eq!(account(seal, ID), None);
+        let cursor = after_entry(seal, ID, 7).unwrap();
+        assert_eq!(entry(seal, ID, &cursor), Some(7));
+        assert_eq!(entry(seal, "other", &cursor), None);
+        assert_eq!(account(seal, &cursor), None);
+        assert_eq!(entry(seal, ID, &after(ID)), None);
+        assert_eq!(entry(&Seal::new(&[2; 32]).unwrap(), ID, &cursor), None);
     }
 }

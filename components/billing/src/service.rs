@@ -1,27 +1,32 @@
-//! What billing does, for both doors: who may, and then one function of the store.
+//! What billing does, for both doors: one function of the store each. Who may was decided before:
+//! by guard, by the gRPC trigger, or by the door that a link comes through.
 //!
-//! Whoever is known may look, and may have an account opened or closed: patients asks for that in
-//! the name of whoever creates and deletes patients, or in its own. Booking money takes the role
-//! `ADMIN`, the only one that auth gives out; a further role comes with a migration there and a
-//! line here.
+//! **Accounts follow patients.** Billing owns no patients and can ask nobody whether there is one
+//! (patients is linked to billing, and links make no rings). Two sides tell it who know: the
+//! patients service over its link ([`open`], [`close`]), at once, and the events ([`settle`]),
+//! always. So a patient of whom billing has heard has an account, and who was deleted has one that
+//! is closed. All others, who would have to be believed, get what is there ([`opened`],
+//! [`closed`]).
+
+use std::rc::Rc;
 
 use kit::audit::Access;
 use kit::caller::Caller;
 use kit::database::{Database, Fault};
 use kit::email::Rule;
+use kit::seal::Seal;
+use policy::scopes::PATIENT_RESTRICT;
 use spin_sdk::variables;
 
 use crate::check;
 use crate::failure::{Failure, Refusal};
-use crate::model::{Account, Entry, Kind};
-use crate::store::{self, Booking, Page, Statement, Void, Wish};
+use crate::model::{Account, Entry, Status};
+use crate::store::{self, Booking, Page, Restriction, Statement, Viewer, Void, Wish};
 
 /// The variable with the address of the database.
-const DATABASE: &str = "billing_db_url";
+pub(crate) const DATABASE: &str = "billing_db_url";
 /// The variable with the currency of new accounts.
 const CURRENCY: &str = "billing_currency";
-/// The role that books.
-const BOOKKEEPER: &str = "ADMIN";
 
 /// What was there already, or was made by this request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,21 +35,36 @@ pub(crate) struct Kept<T> {
     pub(crate) new: bool,
 }
 
-/// Opens the patient's account, unless there is one.
-///
-/// The contract brings the patient's name and e-mail address along, and nothing here needs them:
-/// accounts are found by the patient's id. So they are checked, for the sake of whoever will need
-/// them, and not stored: what is not kept need not be corrected, exported or erased.
-pub(crate) async fn open(caller: &Caller, patient_id: &str) -> Result<Kept<Account>, Failure> {
+/// Opens the account of a patient who was created, unless there is one.
+pub(crate) async fn open(caller: &Caller, patient_id: &str) -> Result<Account, Failure> {
     let database = Database::open(DATABASE).await?;
     Ok(store::open(&database, &caller.access(), patient_id, &currency().await?).await?)
 }
 
-/// Closes the patient's account. Where there is none, one is made that is closed, so that a request
-/// to open it which comes late finds it closed.
+/// Closes the account of a patient who was deleted. Where there is none, one is made that is
+/// closed, so that a request to open it which comes late finds it closed.
 pub(crate) async fn close(caller: &Caller, patient_id: &str) -> Result<Account, Failure> {
     let database = Database::open(DATABASE).await?;
     Ok(store::close(&database, &caller.access(), patient_id, &currency().await?).await?)
+}
+
+/// The account of a patient, for who asks to have it opened.
+///
+/// The contract brings the patient's name and e-mail address along, and nothing here needs them:
+/// accounts are found by the patient's id. So they are checked, for the sake of whoever will need
+/// them, and not stored: what is not kept need not be corrected, exported or erased.
+pub(crate) async fn opened(caller: &Caller, patient_id: &str) -> Result<Account, Failure> {
+    let database = Database::open(DATABASE).await?;
+    let found = store::existing(&database, &viewer(caller), patient_id, "OPEN").await?;
+    Ok(found.ok_or(Refusal::NoPatient)?)
+}
+
+/// The closed account of a patient, for who asks to have it closed.
+pub(crate) async fn closed(caller: &Caller, patient_id: &str) -> Result<Account, Failure> {
+    let database = Database::open(DATABASE).await?;
+    let found = store::existing(&database, &viewer(caller), patient_id, "CLOSE").await?;
+    let account = found.ok_or(Refusal::NoPatient)?;
+    if account.status == Status::Closed { Ok(account) } else { Err(Refusal::PatientLives.into()) }
 }
 
 /// What a batch of events asks for.
@@ -54,12 +74,17 @@ pub(crate) struct Wishes {
     pub(crate) open: Vec<Wish>,
     /// No account any more for those who were deleted.
     pub(crate) close: Vec<Wish>,
+    /// Who is restricted, and who is not.
+    pub(crate) restrict: Vec<Restriction>,
 }
 
 /// Opens and closes what is not opened or closed, in nobody's name: the caller's was known when the
 /// event was made.
 pub(crate) async fn settle(mut wishes: Wishes) -> Result<(), Fault> {
-    // Most events of patients ask for nothing here.
+    if !wishes.restrict.is_empty() {
+        store::restrict_all(&Database::open(DATABASE).await?, &wishes.restrict).await?;
+    }
+    // Most events of patients ask for nothing more here.
     if wishes.open.is_empty() && wishes.close.is_empty() {
         return Ok(());
     }
@@ -86,14 +111,14 @@ pub(crate) async fn settle(mut wishes: Wishes) -> Result<(), Fault> {
 /// The account with this id.
 pub(crate) async fn account(caller: &Caller, id: &str) -> Result<Account, Failure> {
     let database = Database::open(DATABASE).await?;
-    let found = store::read(&database, &caller.access(), id).await?;
+    let found = store::read(&database, &viewer(caller), id).await?;
     Ok(found.ok_or(Refusal::NoAccount)?)
 }
 
 /// The account of this patient.
 pub(crate) async fn patient_account(caller: &Caller, id: &str) -> Result<Account, Failure> {
     let database = Database::open(DATABASE).await?;
-    let found = store::read_of_patient(&database, &caller.access(), id).await?;
+    let found = store::read_of_patient(&database, &viewer(caller), id).await?;
     Ok(found.ok_or(Refusal::NoAccount)?)
 }
 
@@ -104,31 +129,24 @@ pub(crate) async fn list(
     after: Option<&str>,
 ) -> Result<Page<Account>, Failure> {
     let database = Database::open(DATABASE).await?;
-    Ok(store::list(&database, &caller.access(), limit, after).await?)
+    Ok(store::list(&database, &viewer(caller), limit, after).await?)
+}
+
+/// What positions in lists are sealed with.
+pub(crate) async fn seal() -> Result<Rc<Seal>, Failure> {
+    Ok(Seal::own(Database::open(DATABASE)).await?)
 }
 
 /// Books a charge, a payment or a refund.
 pub(crate) async fn book(caller: &Caller, booking: &Booking) -> Result<Kept<Entry>, Failure> {
     let database = Database::open(DATABASE).await?;
-    let access = caller.access();
-    if caller.role != BOOKKEEPER {
-        let (account, entry) = (&booking.account_id, &booking.entry_id);
-        store::note_denied(&database, &access, booking.kind, account, entry).await?;
-        return Err(Refusal::Denied.into());
-    }
-    store::book(&database, &access, booking).await
+    store::book(&database, &viewer(caller), booking).await
 }
 
 /// Undoes an entry.
 pub(crate) async fn void(caller: &Caller, void: &Void) -> Result<Kept<Entry>, Failure> {
     let database = Database::open(DATABASE).await?;
-    let access = caller.access();
-    if caller.role != BOOKKEEPER {
-        let (account, entry) = (&void.account_id, &void.entry_id);
-        store::note_denied(&database, &access, Kind::Reversal, account, entry).await?;
-        return Err(Refusal::Denied.into());
-    }
-    store::void(&database, &access, void).await
+    store::void(&database, &viewer(caller), void).await
 }
 
 /// An account and the entries that made its versions after this one.
@@ -139,9 +157,15 @@ pub(crate) async fn statement(
     after_version: i64,
 ) -> Result<Statement, Failure> {
     let database = Database::open(DATABASE).await?;
-    let access = caller.access();
-    let found = store::statement(&database, &access, account_id, limit, after_version).await?;
+    let viewer = viewer(caller);
+    let found = store::statement(&database, &viewer, account_id, limit, after_version).await?;
     Ok(found.ok_or(Refusal::NoAccount)?)
+}
+
+/// What the store is told of a caller: restricted patients' accounts are not there for those who
+/// may not see these patients.
+fn viewer(caller: &Caller) -> Viewer<'_> {
+    Viewer { access: caller.access(), sees_restricted: caller.has(PATIENT_RESTRICT) }
 }
 
 /// Whether patients may be without an e-mail address, which is the application's choice.

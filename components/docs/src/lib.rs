@@ -9,7 +9,7 @@ mod files;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, VARY};
 use http::{HeaderValue, StatusCode};
 use kit::problem::NOT_FOUND;
-use kit::route::{self, Answers, Call, Scope};
+use kit::route::{self, Answers, Call};
 use kit::{Problem, Reply, reply};
 use serde::Serialize;
 use spin_sdk::http::Request;
@@ -28,13 +28,13 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 
 kit::operations! {
     /// What the service does.
-    Handler -> Reply;
-    Home = Get "/" as "docs.home", Scope::Public,
+    Handler -> Reply, ruled by policy::http::DOCS;
+    Home = Get "/" as "docs.home",
         answers &[Answers::json(StatusCode::OK, "Links"), Answers::text(HTML)] => home;
-    Page = Get "/api-docs" as "docs.page", Scope::Public, answers &[Answers::text(HTML)] => page;
-    Document = Get "/api-docs/{name}" as "docs.document", Scope::Public,
+    Page = Get "/api-docs" as "docs.page", answers &[Answers::text(HTML)] => page;
+    Document = Get "/api-docs/{name}" as "docs.document",
         answers &[Answers::json(StatusCode::OK, "Document")] => document;
-    Asset = Get "/api-docs/ui/{name}" as "docs.asset", Scope::Public,
+    Asset = Get "/api-docs/ui/{name}" as "docs.asset",
         answers &[Answers::text("text/javascript"), Answers::text("text/css")] => asset;
 }
 

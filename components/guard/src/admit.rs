@@ -10,7 +10,7 @@ use kit::problem::{INTERNAL, Problem, UNAUTHORIZED};
 use spin_sdk::wasip3::http::types::Fields;
 use token::{Identity, Refusal};
 
-use crate::settings;
+use crate::{revocation, settings};
 
 /// Who is asking, or the answer that keeps them out. Every token that is no good gets the same,
 /// but for one of ours whose time is not now: that a clock is wrong is for operators to know.
@@ -21,7 +21,9 @@ pub(crate) async fn admit(headers: &Fields) -> Result<Arc<Identity>, Problem> {
         log::failure("guard", unusable.0, &request_id(headers));
         Problem::new(INTERNAL)
     })?;
-    trust.admit(&values, now).map_err(|refusal| refuse(refusal, headers))
+    let identity = trust.admit(&values, now).map_err(|refusal| refuse(refusal, headers))?;
+    revocation::check(&identity, headers).await?;
+    Ok(identity)
 }
 
 /// The one header a problem document and a log line want to know. The others stay with the host.
@@ -35,7 +37,7 @@ pub(crate) fn request_id(headers: &Fields) -> HeaderMap {
     map
 }
 
-fn refuse(refusal: Refusal, headers: &Fields) -> Problem {
+pub(crate) fn refuse(refusal: Refusal, headers: &Fields) -> Problem {
     if refusal == Refusal::Early {
         log::failure("guard", "clock-behind-the-token-issuers", &request_id(headers));
     }

@@ -1,17 +1,17 @@
 //! Hands a request on to the component behind, with its identity headers replaced, and the answer
 //! back. Bodies are passed as handles: their bytes and trailers never enter this component.
 
-use kit::identity::{TOKEN_ID, USER_ID, USER_ROLE};
+use kit::identity::{SESSION_ID, TOKEN_ID, USER_ID, USER_ROLE};
 use spin_sdk::http;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, HeaderError, Request, Response};
 use spin_sdk::wasip3::wit_future;
 use token::Identity;
 
-/// Calls the component behind in the name of `identity`.
+/// Calls the component behind in the name of `identity`, or of nobody.
 pub(crate) async fn forward(
     request: Request,
     headers: &Fields,
-    identity: &Identity,
+    identity: Option<&Identity>,
 ) -> Result<Response, ErrorCode> {
     let headers = named(headers, identity).map_err(|_| internal("headers"))?;
     let request = with_headers(request, headers)?;
@@ -21,14 +21,22 @@ pub(crate) async fn forward(
 }
 
 /// The headers the component behind sees: one of each of ours, whatever the client sent under
-/// their names, and no token.
-fn named(headers: &Fields, identity: &Identity) -> Result<Fields, HeaderError> {
+/// their names, and no token. For nobody there are none of ours, and what came as a token is left
+/// where it was: it was not looked at.
+fn named(headers: &Fields, identity: Option<&Identity>) -> Result<Fields, HeaderError> {
     let headers = headers.clone();
+    let Some(identity) = identity else {
+        for name in [USER_ID, USER_ROLE, TOKEN_ID, SESSION_ID] {
+            headers.delete(name)?;
+        }
+        return Ok(headers);
+    };
     headers.delete("authorization")?;
     let set = |name: &str, value: &str| headers.set(name, &[value.as_bytes().to_vec()]);
     set(USER_ID, &identity.subject.to_string())?;
     set(USER_ROLE, identity.role.as_str())?;
     set(TOKEN_ID, &identity.token_id.to_string())?;
+    set(SESSION_ID, &identity.session.to_string())?;
     Ok(headers)
 }
 

@@ -19,6 +19,8 @@ pub struct Caller {
     pub role: String,
     /// The id of the token that was presented, if there was one.
     pub token_id: Option<String>,
+    /// The session that token belongs to, a UUID in canonical form; only HTTP tells.
+    pub session_id: Option<String>,
     /// The request's id.
     pub request_id: Option<String>,
     /// The trace that the request belongs to.
@@ -28,16 +30,23 @@ pub struct Caller {
 impl Caller {
     /// The caller that guard names in the headers; 401 without one.
     pub fn from_headers(headers: &HeaderMap) -> Result<Self, Problem> {
-        let Identity { user_id, role, token_id } = Identity::from_headers(headers)?;
+        let Identity { user_id, role, token_id, session_id } = Identity::from_headers(headers)?;
         let (user_id, token_id) = (Some(user_id), Some(token_id));
-        Ok(Self { user_id, role, token_id, ..Self::nobody(headers) })
+        Ok(Self { user_id, role, token_id, session_id, ..Self::nobody(headers) })
     }
 
     /// Nobody, asking with these headers: no user and no role. For what is open to everybody.
     pub fn nobody(headers: &HeaderMap) -> Self {
         let request_id = identity::request_id(headers).map(str::to_owned);
         let traceparent = identity::traceparent(headers).map(str::to_owned);
-        Self { user_id: None, role: String::new(), token_id: None, request_id, traceparent }
+        Self {
+            user_id: None,
+            role: String::new(),
+            token_id: None,
+            session_id: None,
+            request_id,
+            traceparent,
+        }
     }
 
     /// The caller that came as a value, with an empty text for what there is not. `None` if it is
@@ -54,9 +63,16 @@ impl Caller {
             user_id,
             role: identity::short_word(role)?.to_owned(),
             token_id: token.map(str::to_owned),
+            session_id: None,
             request_id: identity::request_id_in(request_id).map(str::to_owned),
             traceparent: identity::traceparent_in(traceparent).map(str::to_owned),
         })
+    }
+
+    /// Whether their role has this scope. What an operation takes as a whole was looked at before;
+    /// this is for what it shows.
+    pub fn has(&self, scope: &str) -> bool {
+        policy::allows(&self.role, scope)
     }
 
     /// What the audit log is told.

@@ -46,6 +46,8 @@ pub enum Kind {
     Text,
     /// A whole number, by rules of the component's own.
     Integer,
+    /// `true` or `false`.
+    Truth,
     /// An object with these fields.
     Object(Vec<Asked>),
     /// Anything: it is not looked at.
@@ -123,6 +125,7 @@ mod tests {
             fields.optional("born", Fields::date);
             fields.object("amount", |amount| amount.integer("units", Ok::<_, &str>));
             fields.parsed("unit", |_| Err::<(), _>("?"));
+            fields.truth("paid");
             fields.pass_over("more");
             fields.finish()
         };
@@ -133,6 +136,7 @@ mod tests {
             one("born", Kind::Date, false),
             one("amount", Kind::Object(units), true),
             one("unit", Kind::Text, true),
+            one("paid", Kind::Truth, true),
             one("more", Kind::PassedOver, false),
         ];
         assert_eq!(asked(read), expected);

@@ -6,7 +6,7 @@ use http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue};
 
 use crate::Problem;
-use crate::problem::{BAD_REQUEST, STALE};
+use crate::problem::{BAD_REQUEST, STALE, UNCONDITIONAL};
 
 /// Most tags read from one condition; a longer list is refused.
 const TAGS_MAX: usize = 32;
@@ -48,21 +48,35 @@ impl Expected {
             }
         })
     }
+
+    /// The same for a change that must not undo what its author has not seen: without `If-Match`
+    /// it is 428. `If-None-Match: *` will do, because whatever is there keeps it from happening.
+    pub fn demanded(headers: &HeaderMap) -> Result<Self, Problem> {
+        let expected = Self::from_headers(headers)?;
+        let creates = required(headers, &IF_NONE_MATCH)? == Some(Condition::Any);
+        if headers.contains_key(IF_MATCH) || creates {
+            return Ok(expected);
+        }
+        Err(Problem::new(UNCONDITIONAL).detail(
+            "Send If-Match with the ETag that was last read, such as \"3\", so that nobody \
+             else's change is lost; * stands for whatever version there is.",
+        ))
+    }
 }
 
 /// The answer to a change whose condition does not hold, with the reason as far as the headers
 /// tell; `what` changed in the meantime if nothing else is wrong.
 pub fn stale(headers: &HeaderMap, what: &str) -> Problem {
     let if_match = Condition::read(headers, &IF_MATCH).ok().flatten();
-    let unusable = if_match.and_then(|it| it.versions()).is_some_and(|them| them.is_empty());
-    let detail = if unusable {
+    let named = if_match.and_then(|it| it.versions());
+    let detail = if named.as_ref().is_some_and(Vec::is_empty) {
         "No tag in If-Match is one that was given out here. Weak tags (W/\"3\") never match, and \
          neither do those to which a proxy added something (\"3-gzip\"): send the ETag as this \
          service sent it, such as \"3\"."
             .to_owned()
     } else if headers.contains_key(IF_NONE_MATCH) {
         format!("{what} is there, in a version that If-None-Match excludes. Nothing was changed.")
-    } else if headers.contains_key(IF_MATCH) {
+    } else if named.is_some() {
         format!("{what} has changed since the version in If-Match. Read it again.")
     } else {
         format!("{what} has changed since what was sent was read. Read it again.")
@@ -261,6 +275,22 @@ mod tests {
     }
 
     #[test]
+    fn a_change_says_which_version_it_is_of() {
+        let check = |headers: &[(&HeaderName, &str)], expected: u16| {
+            let found = Expected::demanded(&with(headers));
+            let status = found.map_or_else(|problem| problem.kind().status.as_u16(), |_| 200);
+            assert_eq!(status, expected, "{headers:?}");
+        };
+        check(&[], 428);
+        check(&[(&IF_MATCH, "\"7\"")], 200);
+        check(&[(&IF_MATCH, "*")], 200);
+        check(&[(&IF_MATCH, "7")], 400);
+        check(&[(&IF_NONE_MATCH, "*")], 200);
+        check(&[(&IF_NONE_MATCH, "\"7\"")], 428);
+        check(&[(&IF_NONE_MATCH, "\"7\""), (&IF_MATCH, "\"8\"")], 200);
+    }
+
+    #[test]
     fn a_refusal_says_what_was_wrong_with_the_condition() {
         let check = |name: &HeaderName, text: &str, part: &str| {
             let problem = stale(&with(&[(name, text)]), "The patient");
@@ -274,6 +304,7 @@ mod tests {
             check(&IF_MATCH, text, "given out here");
         }
         check(&IF_NONE_MATCH, "*", "If-None-Match excludes");
+        check(&IF_MATCH, "*", "since what was sent was read");
     }
 
     proptest! {

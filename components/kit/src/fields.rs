@@ -77,6 +77,16 @@ impl Fields {
         }
     }
 
+    /// A required `true` or `false`.
+    pub fn truth(&mut self, name: &str) -> Option<bool> {
+        describe::note(name, Kind::Truth);
+        match self.left.remove(name) {
+            Some(Value::Bool(truth)) => Some(truth),
+            None | Some(Value::Null) => self.fail(name, "is required"),
+            Some(_) => self.fail(name, "must be true or false"),
+        }
+    }
+
     /// A required object, whose fields `read` takes; what it leaves is unknown there.
     pub fn object<T>(
         &mut self,

@@ -14,6 +14,8 @@ pub const USER_ID: &str = "ward-user-id";
 pub const USER_ROLE: &str = "ward-user-role";
 /// The id of the token the caller came with (`jti`).
 pub const TOKEN_ID: &str = "ward-token-id";
+/// The session that token belongs to (`sid`), a UUID.
+pub const SESSION_ID: &str = "ward-session-id";
 
 /// Longest role and token id accepted, in bytes: ours are far shorter, and both go into audit rows.
 const WORD_MAX_BYTES: usize = 64;
@@ -31,6 +33,8 @@ pub struct Identity {
     pub role: String,
     /// The id of the token used.
     pub token_id: String,
+    /// The session it belongs to, a UUID in canonical form, where guard said which.
+    pub session_id: Option<String>,
 }
 
 impl Identity {
@@ -44,6 +48,7 @@ impl Identity {
             user_id: uuid::parse(single(headers, USER_ID)?)?,
             role: short_word(single(headers, USER_ROLE)?)?.to_owned(),
             token_id: short_word(single(headers, TOKEN_ID)?)?.to_owned(),
+            session_id: single(headers, SESSION_ID).and_then(uuid::parse),
         })
     }
 }
@@ -123,6 +128,25 @@ mod tests {
         check(&[user, (USER_ROLE, ""), token], false);
         check(&[user, (USER_ROLE, "A B"), token], false);
         check(&[user, (USER_ROLE, &"A".repeat(65)), token], false);
+    }
+
+    #[test]
+    fn a_session_is_a_uuid_that_came_once() {
+        let check = |sessions: &[&str], expected: Option<&str>| {
+            let mut map = HeaderMap::new();
+            for (name, value) in [(USER_ID, ID), (USER_ROLE, "ADMIN"), (TOKEN_ID, "t-1")] {
+                map.append(name, value.parse().unwrap());
+            }
+            for session in sessions {
+                map.append(SESSION_ID, session.parse().unwrap());
+            }
+            let identity = Identity::from_headers(&map).unwrap();
+            assert_eq!(identity.session_id.as_deref(), expected, "{sessions:?}");
+        };
+        check(&[], None);
+        check(&[ID], Some(ID));
+        check(&[ID, ID], None);
+        check(&["session"], None);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //! JSON bodies, routing, paging, entity tags, the caller's identity, rows.
 //!
 //! It is a library for guests and holds no policy: it decides neither who may do what nor what a
-//! patient is, opens nothing of its own accord, and keeps no state between requests. Everything but
-//! [`database`] and [`deadline`] is plain data in, data out, and runs natively in tests.
+//! patient is, opens nothing of its own accord, and keeps no state between requests but a handle of
+//! [`session`]'s. Everything but that, [`database`] and [`deadline`] is plain data in, data out,
+//! and runs natively in tests.
 //!
 //! Two rules run through it. What a caller reads and what a log line says are made in different
 //! places, and neither ever holds a value from a row or from a body. And a failure is a
@@ -27,7 +28,9 @@ pub mod query;
 pub mod reply;
 pub mod route;
 pub mod seal;
+pub mod session;
 pub mod text;
+pub mod trail;
 pub mod uuid;
 
 // For what `operations!` makes in a component.

@@ -19,7 +19,14 @@ pub fn about(action: &'static str, cause: &'static str, id: &str, request_id: Op
     eprintln!("error action={action} cause={cause} id={id} request={request}");
 }
 
-/// The same for a request whose id is known already, as that of a call from another component is.
+/// Says that a user may not do `action`, for want of a scope.
+pub fn refused(action: &'static str, scope: &'static str, user_id: &str, request: &HeaderMap) {
+    let request = identity::request_id(request).unwrap_or("-");
+    eprintln!("refused action={action} scope={scope} user={user_id} request={request}");
+}
+
+/// The same as [`failure`] for a request whose id is known already, as that of a call from another
+/// component is.
 pub fn failure_in(action: &'static str, cause: &str, request_id: Option<&str>) {
     let id = request_id.unwrap_or("-");
     eprintln!("error action={action} cause={cause} request={id}");

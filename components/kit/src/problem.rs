@@ -59,6 +59,12 @@ pub const STALE: Kind = Kind::new(
     "The condition does not hold",
     StatusCode::PRECONDITION_FAILED,
 );
+/// The change does not say which version it is of (RFC 6585).
+pub const UNCONDITIONAL: Kind = Kind::new(
+    "precondition-required",
+    "The change has to say which version it is of",
+    StatusCode::PRECONDITION_REQUIRED,
+);
 /// The body is larger than the limit.
 pub const TOO_LARGE: Kind =
     Kind::new("body-too-large", "The body is too large", StatusCode::PAYLOAD_TOO_LARGE);

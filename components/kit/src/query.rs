@@ -69,10 +69,19 @@ impl Query {
         if self.errors.is_empty() {
             return Ok(());
         }
-        Err(Problem::new(BAD_REQUEST)
-            .detail("The parameters named in errors have to be corrected.")
-            .errors(self.errors))
+        Err(refused(self.errors))
     }
+}
+
+/// 400 for one parameter that turned out wrong after all were read.
+pub fn wrong(name: &str, detail: &str) -> Problem {
+    refused(vec![FieldError::of_parameter(name, detail)])
+}
+
+fn refused(errors: Vec<FieldError>) -> Problem {
+    Problem::new(BAD_REQUEST)
+        .detail("The parameters named in errors have to be corrected.")
+        .errors(errors)
 }
 
 /// Writes pairs as a query string that [`Query::parse`] reads back, and that needs no quoting in a

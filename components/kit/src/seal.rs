@@ -1,25 +1,57 @@
-//! Sealed positions: where a page goes on when that is a value out of a row, such as a name.
+//! Sealed positions: where the next page of a list goes on.
 //!
-//! The value has to travel, because the row may be another one by the time the next page is asked
-//! for; and links are kept in logs and histories, where a name must not stand. So it is encrypted
-//! (XChaCha20-Poly1305), together with the question that it belongs to, and padded, because lengths
-//! tell things too. The key is the service's own, in its database: every replica has the same, and
-//! whoever reads it there could read the rows as well.
+//! The position has to travel, because the row may be another one by the time the next page is
+//! asked for; and links are kept in logs and histories, where a name must not stand. So it is
+//! encrypted (XChaCha20-Poly1305), together with the question that it belongs to, and padded,
+//! because lengths tell things too. Lists by an id or a number that never changes do the same: no
+//! link is believed that was not made here. The key is the service's own, in its database: every
+//! replica has the same, and whoever reads it there could read the rows as well.
+
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 
+use crate::database::{Database, Fault, Row};
+
 /// Length of the nonce in front. So long a one can be drawn at random for ever.
 const NONCE_BYTES: usize = 24;
 /// Positions are padded to multiples of this: an id and most names fit into two.
 const BLOCK_BYTES: usize = 64;
 
+thread_local! {
+    /// The seal of the instance's service, read once in its life.
+    static OWN: RefCell<Option<Rc<Seal>>> = const { RefCell::new(None) };
+}
+
 /// What positions are sealed with.
 pub struct Seal(XChaCha20Poly1305);
 
 impl Seal {
+    /// The seal of the service whose database this opens, which has a table `page_key`. The
+    /// database is opened only where the instance has not read the key yet.
+    pub async fn own(
+        database: impl Future<Output = Result<Database, Fault>>,
+    ) -> Result<Rc<Self>, Fault> {
+        if let Some(seal) = OWN.with_borrow(Option::clone) {
+            return Ok(seal);
+        }
+        let database = database.await?;
+        let mut rows = read(&database).await?;
+        // Of two who make the first key one does, and the other has looked before that was there.
+        if rows.is_empty() {
+            rows = read(&database).await?;
+        }
+        let key: Option<Vec<u8>> = rows.first().map(|row| row.get(0)).transpose()?;
+        let seal = key.and_then(|key| Self::new(&key)).map(Rc::new);
+        let seal = seal.ok_or_else(|| Fault::Other("page-key".to_owned()))?;
+        OWN.set(Some(Rc::clone(&seal)));
+        Ok(seal)
+    }
+
     /// The seal of a key of 32 bytes; `None` for any other length.
     pub fn new(key: &[u8]) -> Option<Self> {
         XChaCha20Poly1305::new_from_slice(key).ok().map(Self)
@@ -45,6 +77,10 @@ impl Seal {
         let padded = self.0.decrypt(&XNonce::from(*nonce), payload).ok()?;
         Some(String::from_utf8(padded).ok()?.trim_end_matches('\0').to_owned())
     }
+}
+
+async fn read(database: &Database) -> Result<Vec<Row>, Fault> {
+    database.query(include_str!("seal.sql"), Vec::new()).await
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! A text is stored in Unicode's form NFC, so that what looks the same is the same; white space of
 //! any kind and length is one blank, and there is none at the ends. Refused is what nobody sees
 //! (control and format characters, fillers), what turns the direction of writing, and what has no
-//! agreed meaning (unassigned, private, no characters at all). What scripts need stays: combining
+//! agreed meaning (unassigned, private, no characters at all) or stands for what was lost (U+FFFD,
+//! U+FFFC). What scripts need stays: combining
 //! marks, the joiners of Persian and Indic writing, and selectors of variants.
 
 use unicode_normalization::UnicodeNormalization;
@@ -12,7 +13,7 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 const BLANK: &str = "must not be blank";
 const UNSEEN: &str = "must not contain characters that are invisible, turn the direction of \
-    writing, or are assigned to nothing";
+    writing, are assigned to nothing, or stand for lost ones";
 
 /// A text of one line, of 1 to `max_chars` characters; otherwise what is expected.
 pub fn line(text: &str, max_chars: usize) -> Result<String, String> {
@@ -35,6 +36,11 @@ pub fn lines(text: &str, max_chars: usize) -> Result<String, String> {
 /// The text in the form NFC.
 pub fn composed(text: &str) -> String {
     text.nfc().collect()
+}
+
+/// The text in the form NFKC, in which what only looks different, such as a wide letter, is the same.
+pub fn compatible(text: &str) -> String {
+    text.nfkc().collect()
 }
 
 /// The text in the form NFD.
@@ -95,6 +101,8 @@ impl Class {
             ZERO_WIDTH_NON_JOINER | ZERO_WIDTH_JOINER => return Self::Joiner,
             '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' => return Self::Selector,
             '\u{180b}'..='\u{180d}' | '\u{180f}' => return Self::Selector,
+            // Text that was read in a wrong encoding has them, and cannot be mended later.
+            '\u{fffc}' | '\u{fffd}' => return Self::Unseen,
             _ if is_blank_by_itself(char) => return Self::Unseen,
             _ => {}
         }
@@ -210,6 +218,8 @@ mod tests {
             "\u{1d159}",
             "\u{ffa0}",
             "\u{fff9}",
+            "\u{fffc}",
+            "\u{fffd}",
             "\u{17b4}",
             "\u{10ffff}",
             "\u{301}",

@@ -15,6 +15,7 @@ pub struct About {
     pub(crate) refusals: Vec<u16>,
     pub(crate) tagged: bool,
     pub(crate) conditional: bool,
+    pub(crate) demanding: bool,
     pub(crate) paged: bool,
     pub(crate) own_token: bool,
 }
@@ -99,6 +100,13 @@ impl About {
     pub fn conditional(mut self) -> Self {
         self.conditional = true;
         self
+    }
+
+    /// It is conditional, and wants the version to be named.
+    #[must_use]
+    pub fn demanding(mut self) -> Self {
+        self.demanding = true;
+        self.conditional()
     }
 
     /// It answers with a page, and links to the next one.

@@ -13,6 +13,7 @@ mod about;
 mod operation;
 mod problems;
 mod schema;
+mod trail;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -197,6 +198,7 @@ fn tags(table: &[&Operation], description: &str) -> Vec<Value> {
 fn security(scope: Scope, about: &About) -> Value {
     match scope {
         Scope::Needs(scope) => json!([{ "bearer": [scope] }]),
+        Scope::Known => json!([{ "bearer": [] }]),
         Scope::Public if about.own_token => json!([{ "bearer": [] }]),
         Scope::Public => json!([]),
     }

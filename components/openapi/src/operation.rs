@@ -63,6 +63,7 @@ pub(crate) fn written(
 fn description(operation: &Operation, about: &About) -> String {
     match operation.scope {
         Scope::Needs(scope) => format!("{}\n\nTakes the scope `{scope}`.", about.description),
+        Scope::Known => format!("{}\n\nTakes a token, whatever it allows.", about.description),
         Scope::Public => about.description.to_owned(),
     }
 }
@@ -109,15 +110,15 @@ fn conditions(operation: &Operation, about: &About) -> Vec<Value> {
     let among = "Entity tags of which one has to be current, or `*`.";
     let besides = "Entity tags of which none may be current.";
     let headers = match (operation.verb, about) {
-        (Verb::Get, About { tagged: true, .. }) => vec![("If-None-Match", known)],
+        (Verb::Get, About { tagged: true, .. }) => vec![("If-None-Match", known, false)],
         (_, About { conditional: true, .. }) => {
-            vec![("If-Match", among), ("If-None-Match", besides)]
+            vec![("If-Match", among, about.demanding), ("If-None-Match", besides, false)]
         }
         _ => Vec::new(),
     };
-    let written = |(name, description)| {
+    let written = |(name, description, required)| {
         let header = Parameter::new(name, description, tags.clone()).example(json!("\"1\""));
-        parameter(&header, "header")
+        parameter(&Parameter { required, ..header }, "header")
     };
     headers.into_iter().map(written).collect()
 }
@@ -172,8 +173,10 @@ fn refusals(operation: &Operation, about: &About) -> BTreeSet<u16> {
     all.extend(&about.refusals);
     // Any query is read strictly.
     all.insert(400);
-    if operation.scope != Scope::Public {
-        all.extend([401, 403]);
+    match operation.scope {
+        Scope::Needs(_) => all.extend([401, 403]),
+        Scope::Known => drop(all.insert(401)),
+        Scope::Public => {}
     }
     if operation.takes != Takes::Nothing {
         all.extend(problems::ABOUT_BODIES);
@@ -183,6 +186,9 @@ fn refusals(operation: &Operation, about: &About) -> BTreeSet<u16> {
     }
     if about.conditional {
         all.insert(412);
+    }
+    if about.demanding {
+        all.insert(428);
     }
     if about.own_token {
         all.insert(401);

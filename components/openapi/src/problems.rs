@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 type Row = (u16, &'static str, &'static str, &'static str);
 
 /// Every status with which somebody refuses.
-const ROWS: [Row; 13] = [
+const ROWS: [Row; 14] = [
     (400, "BadRequest", "validation-failed", "Something in the request has to be corrected."),
     (401, "Unauthorized", "unauthorized", "There is no token, or none that is good."),
     (403, "Forbidden", "forbidden", "The caller is known and may not do this."),
@@ -18,6 +18,7 @@ const ROWS: [Row; 13] = [
     (413, "ContentTooLarge", "body-too-large", "The body is too large."),
     (415, "UnsupportedMediaType", "unsupported-media-type", "The body is not JSON in UTF-8."),
     (428, "PreconditionRequired", "precondition-required", "The request has to have `If-Match`."),
+    (429, "TooManyRequests", "too-many-attempts", "It is too early for another try."),
     (500, "InternalServerError", "internal", "Something went wrong; the log knows `instance`."),
     (503, "ServiceUnavailable", "unavailable", "The same request may succeed in a moment."),
     (504, "GatewayTimeout", "deadline-exceeded", "It took too long."),

@@ -83,6 +83,7 @@ fn field(path: &str, kind: &Kind, shape: &mut dyn FnMut(&str, &Kind) -> Option<V
         Kind::EmailOrBlank => json!({ "type": "string", "format": "email" }),
         Kind::Date => json!({ "type": "string", "format": "date" }),
         Kind::Text | Kind::Parameter => json!({ "type": "string" }),
+        Kind::Truth => json!({ "type": "boolean" }),
         Kind::Integer => json!({ "type": "integer", "format": "int64" }),
         Kind::Object(asked) => fields(&format!("{path}/"), asked, shape),
         Kind::PassedOver => json!({}),

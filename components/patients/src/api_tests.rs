@@ -8,9 +8,10 @@ use openapi::{About, Api, Parameter};
 use serde_json::{Value, json};
 
 use crate::Handler;
-use crate::handlers::Created;
+use crate::handlers::{Created, TRAIL};
 use crate::model::Patient;
 use crate::query::{Listing, UrlFilters};
+use crate::sight::REASONS;
 use crate::validate::{Draft, Replacement};
 
 const ID: &str = "123e4567-e89b-12d3-a456-426614174000";
@@ -81,6 +82,7 @@ fn documents(api: Api) -> Api {
                 ("updatedAt", moment),
                 ("billing", json!({ "description": "Passed over." })),
                 ("earlierIds", json!({ "description": "Passed over." })),
+                ("restricted", json!({ "description": "Passed over." })),
             ],
             new_patient(),
         )
@@ -107,6 +109,16 @@ fn line(description: &str) -> Value {
     })
 }
 
+/// What opens what is restricted.
+fn break_glass() -> Parameter {
+    Parameter::new(
+        "Break-Glass-Reason",
+        "Why restricted patients have to be seen (codes of HL7's PurposeOfUse), by somebody with \
+         the scope `patient.break-glass`. It stays in the audit log.",
+        json!({ "type": "string", "enum": REASONS }),
+    )
+}
+
 /// The query of a list. Its filters are there for applications that ask for them.
 fn listed() -> About {
     let only = "Only where the application says `patient_filters = \"url\"`; otherwise 400, and \
@@ -115,7 +127,8 @@ fn listed() -> About {
     let date = json!({ "type": "string", "format": "date" });
     let mut sort = sorts();
     sort["type"] = "string".into();
-    About::new("List patients", "A page of patients who are not deleted.").paged().query(
+    let about = About::new("List patients", "A page of patients who are not deleted.");
+    about.header(break_glass()).paged().query(
         asked(read),
         vec![
             Parameter::new("sort", "The order; `-` turns it round.", sort),
@@ -140,6 +153,7 @@ fn api() -> Api {
                 "A page of those of whom all that is given holds. Patient data stays out of URLs: \
                  to read on, send the same body to the address in `Link`.",
             )
+            .header(break_glass())
             .paged()
             .query(asked(|| Listing::of_search("", json!({}))), vec![]),
         )
@@ -153,18 +167,35 @@ fn api() -> Api {
             .tagged()
             .refuses(&[409]),
         )
-        .operation("patients.read", About::new("Read a patient", "One patient.").tagged())
+        .operation(
+            "patients.read",
+            About::new("Read a patient", "One patient.").header(break_glass()).tagged(),
+        )
         .operation(
             "patients.replace",
             About::new("Replace a patient", "All of it, if its version is one that is expected.")
                 .tagged()
-                .conditional()
+                .demanding()
                 .refuses(&[409]),
         )
         .operation(
             "patients.delete",
-            About::new("Delete a patient", "And closes the account with billing.").conditional(),
+            About::new("Delete a patient", "And closes the account with billing.").demanding(),
         )
+        .operation(
+            "patients.restrict",
+            About::new(
+                "Restrict a patient",
+                "Only those with the scope `patient.restrict` see the patient, however it was \
+                 before.",
+            )
+            .tagged(),
+        )
+        .operation(
+            "patients.release",
+            About::new("Release a patient", "From a restriction, however it was before.").tagged(),
+        )
+        .trail("patients.audit", &TRAIL, &[])
 }
 
 #[test]

@@ -11,11 +11,8 @@ use kit::audit::Access;
 use kit::{deadline, log};
 use serde::Serialize;
 
-use crate::bindings::pms::billing::billing_service::{
-    BillingRequest, BillingResponse, CloseRequest, close_billing_account, create_billing_account,
-};
+use crate::bindings::pms::billing::patient_accounts as accounts;
 use crate::bindings::pms::common::types::{Caller, Error};
-use crate::model::Patient;
 
 /// How long an answer of billing is waited for: far longer than one takes, and about as long as
 /// somebody looks at a form that does not react. A component that fails says so at once.
@@ -39,27 +36,21 @@ impl Standing {
         Self { account_id: None, status: "PENDING".to_owned() }
     }
 
-    fn of(response: BillingResponse) -> Self {
-        Self { account_id: Some(response.account_id), status: response.status }
+    fn of(answer: accounts::Standing) -> Self {
+        Self { account_id: Some(answer.account_id), status: answer.status }
     }
 }
 
 /// Has an account opened for a patient who was just created.
-pub(crate) async fn open(access: &Access<'_>, patient: &Patient) -> Standing {
-    let request = BillingRequest {
-        patient_id: patient.id.clone(),
-        name: patient.name.clone(),
-        email: patient.email.clone().unwrap_or_default(),
-    };
-    let answer = deadline::within(PATIENCE, create_billing_account(caller(access), request)).await;
-    standing(access, answer)
+pub(crate) async fn open(access: &Access<'_>, patient_id: &str) -> Standing {
+    let opening = accounts::open_account(caller(access), patient_id.to_owned());
+    standing(access, deadline::within(PATIENCE, opening).await)
 }
 
 /// Has the account closed of a patient who was just deleted.
 pub(crate) async fn close(access: &Access<'_>, patient_id: &str) -> Standing {
-    let request = CloseRequest { patient_id: patient_id.to_owned() };
-    let answer = deadline::within(PATIENCE, close_billing_account(caller(access), request)).await;
-    standing(access, answer)
+    let closing = accounts::close_account(caller(access), patient_id.to_owned());
+    standing(access, deadline::within(PATIENCE, closing).await)
 }
 
 /// Billing acts on behalf of whoever asks.
@@ -74,7 +65,7 @@ fn caller(access: &Access<'_>) -> Caller {
 }
 
 /// What is known after an answer, or none. A failure is logged, and is not the caller's concern.
-fn standing(access: &Access<'_>, answer: Option<Result<BillingResponse, Error>>) -> Standing {
+fn standing(access: &Access<'_>, answer: Option<Result<accounts::Standing, Error>>) -> Standing {
     let cause = match answer {
         Some(Ok(response)) => return Standing::of(response),
         Some(Err(error)) => cause(&error),
@@ -105,7 +96,7 @@ mod tests {
     fn an_account_as_clients_see_it() {
         let shown = |standing: Standing| serde_json::to_string(&standing).unwrap();
         assert_eq!(shown(Standing::pending()), r#"{"status":"PENDING"}"#);
-        let response = BillingResponse { account_id: "a".to_owned(), status: "ACTIVE".to_owned() };
-        assert_eq!(shown(Standing::of(response)), r#"{"accountId":"a","status":"ACTIVE"}"#);
+        let answer = accounts::Standing { account_id: "a".to_owned(), status: "ACTIVE".to_owned() };
+        assert_eq!(shown(Standing::of(answer)), r#"{"accountId":"a","status":"ACTIVE"}"#);
     }
 }

@@ -8,6 +8,8 @@ use kit::email::Rule;
 use kit::problem::{CONFLICT, FieldError, INTERNAL, NOT_FOUND, VALIDATION};
 use kit::query::Query;
 use kit::route::Call;
+use kit::seal::Seal;
+use kit::trail::{self, Trail};
 use kit::{Problem, Reply, date, etag, reply};
 use serde::Serialize;
 
@@ -15,6 +17,7 @@ use crate::COLLECTION;
 use crate::billing::{self, Standing};
 use crate::model::Patient;
 use crate::query::{Listing, UrlFilters};
+use crate::sight::Sight;
 use crate::store::{self, Made, Refusal};
 use crate::validate::{Draft, Replacement};
 
@@ -59,14 +62,14 @@ pub(crate) async fn search<B: Incoming>(
 }
 
 async fn show(call: &Call<'_>, listing: &Listing) -> Result<Reply, Problem> {
-    let opened = async {
-        let database = Database::open(DATABASE).await?;
-        Ok::<_, Fault>((store::seal(&database).await?, database))
-    };
-    let (seal, database) = opened.await.map_err(failed(call))?;
+    let sight = Sight::of(call)?;
+    let seal = Seal::own(Database::open(DATABASE)).await.map_err(failed(call))?;
     let after = listing.after(&seal)?;
-    let page = store::list(&database, &call.caller.access(), listing, after.as_ref()).await;
-    let page = page.map_err(failed(call))?;
+    let page = async {
+        let database = Database::open(DATABASE).await?;
+        store::list(&database, &call.caller.access(), listing, after.as_ref(), sight).await
+    };
+    let page = page.await.map_err(failed(call))?;
     let mut answer = reply::json(StatusCode::OK, &page.patients);
     if let Some(next) = &page.next {
         // Without the link the list would seem to end here.
@@ -79,9 +82,10 @@ async fn show(call: &Call<'_>, listing: &Listing) -> Result<Reply, Problem> {
 /// `GET /api/patients/{id}`
 pub(crate) async fn read(call: &Call<'_>) -> Result<Reply, Problem> {
     let id = call.id("id")?;
+    let sight = Sight::of(call)?;
     let found = async {
         let database = Database::open(DATABASE).await?;
-        store::read(&database, &call.caller.access(), &id).await
+        store::read(&database, &call.caller.access(), &id, sight).await
     };
     let found = found.await.map_err(failed(call))?;
     let patient = found.ok_or_else(not_found)?;
@@ -107,7 +111,7 @@ pub(crate) async fn create<B: Incoming>(
     };
     let made = made.await.map_err(failed(call))?;
     let Made { patient, earlier } = made.map_err(refused(call))?;
-    let billing = billing::open(&access, &patient).await;
+    let billing = billing::open(&access, &patient.id).await;
     let created = Created { patient: &patient, billing, earlier_ids: &earlier };
     let mut answer = reply::json(StatusCode::CREATED, &created);
     answer.headers_mut().insert(ETAG, etag::of(patient.version));
@@ -123,13 +127,14 @@ pub(crate) async fn replace<B: Incoming>(
     document: Document<'_, B>,
 ) -> Result<Reply, Problem> {
     let id = call.id("id")?;
-    let expected = etag::Expected::from_headers(call.headers)?;
+    let expected = etag::Expected::demanded(call.headers)?;
     let document = document.json().await?;
     let rule = Rule::read().await.map_err(failed(call))?;
     let replacement = Replacement::from_document(document, &id, rule, date::today_anywhere())?;
+    let change = store::Change { id: &id, expected: &expected, sight: Sight::own(&call.caller) };
     let changed = async {
         let database = Database::open(DATABASE).await?;
-        store::replace(&database, &call.caller.access(), &id, &replacement, rule, &expected).await
+        store::replace(&database, &call.caller.access(), change, &replacement, rule).await
     };
     let changed = changed.await.map_err(failed(call))?;
     Ok(shown(StatusCode::OK, &changed.map_err(refused(call))?))
@@ -138,17 +143,50 @@ pub(crate) async fn replace<B: Incoming>(
 /// `DELETE /api/patients/{id}`
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Reply, Problem> {
     let id = call.id("id")?;
-    let expected = etag::Expected::from_headers(call.headers)?;
+    let expected = etag::Expected::demanded(call.headers)?;
     let access = call.caller.access();
+    let change = store::Change { id: &id, expected: &expected, sight: Sight::own(&call.caller) };
     let gone = async {
         let database = Database::open(DATABASE).await?;
-        store::delete(&database, &access, &id, &expected).await
+        store::delete(&database, &access, change).await
     };
     let gone = gone.await.map_err(failed(call))?;
     gone.map_err(refused(call))?;
     // Whatever billing says of it, the patient is deleted.
     billing::close(&access, &id).await;
     Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+/// `PUT /api/patients/{id}/restriction`
+pub(crate) async fn restrict(call: &Call<'_>) -> Result<Reply, Problem> {
+    set_restricted(call, true).await
+}
+
+/// `DELETE /api/patients/{id}/restriction`
+pub(crate) async fn release(call: &Call<'_>) -> Result<Reply, Problem> {
+    set_restricted(call, false).await
+}
+
+/// Makes it so, however it was before.
+async fn set_restricted(call: &Call<'_>, restricted: bool) -> Result<Reply, Problem> {
+    let id = call.id("id")?;
+    let set = async {
+        let database = Database::open(DATABASE).await?;
+        store::restrict(&database, &call.caller.access(), &id, restricted).await
+    };
+    let version = set.await.map_err(failed(call))?.ok_or_else(not_found)?;
+    let mut answer = reply::empty(StatusCode::NO_CONTENT);
+    answer.headers_mut().insert(ETAG, etag::of(version));
+    Ok(answer)
+}
+
+/// What there is to be asked of the audit log.
+pub(crate) const TRAIL: Trail =
+    Trail { path: "/api/audit/patients", database: DATABASE, patients: true, break_glass: true };
+
+/// `GET /api/audit/patients`
+pub(crate) async fn audit(call: &Call<'_>) -> Result<Reply, Problem> {
+    trail::answer(call, &TRAIL).await
 }
 
 fn shown(status: StatusCode, patient: &Patient) -> Reply {

@@ -8,8 +8,9 @@
 //! Whoever is created gets an account from billing, which is called over its contract
 //! ([`billing`]); what billing did not hear it learns from the events.
 //!
-//! Authentication is the guard's, in front of this component; a request without its identity
-//! headers is refused. Nothing is kept between requests, and no patient data is logged.
+//! Who may do what is the guard's to enforce, in front of this component, by `components/policy`; a
+//! request without its identity headers is refused. Nothing is kept between requests, and no
+//! patient data is logged.
 
 #[cfg(test)]
 mod api_tests;
@@ -18,12 +19,13 @@ mod bindings;
 mod handlers;
 mod model;
 mod query;
+mod sight;
 mod store;
 mod validate;
 
 use http::StatusCode;
 use kit::Reply;
-use kit::route::{self, Answers, Scope, Takes};
+use kit::route::{self, Answers, Takes};
 use spin_sdk::http::Request;
 use spin_sdk::http_service;
 
@@ -32,26 +34,28 @@ const COLLECTION: &str = "/api/patients";
 /// Where patients are looked for.
 const SEARCH: &str = "/api/patients/search";
 
-const READ: Scope = Scope::Needs("patients:read");
-const WRITE: Scope = Scope::Needs("patients:write");
-
 kit::operations! {
     /// What the service does.
-    Handler -> Reply;
-    List = Get "/api/patients" as "patients.list", READ,
+    Handler -> Reply, ruled by policy::http::PATIENTS;
+    List = Get "/api/patients" as "patients.list",
         answers &[Answers::json(StatusCode::OK, "Patients")] => handlers::list;
-    Create = Post "/api/patients" as "patients.create", WRITE, takes Takes::json("NewPatient"),
+    Create = Post "/api/patients" as "patients.create", takes Takes::json("NewPatient"),
         answers &[Answers::json(StatusCode::CREATED, "CreatedPatient")] => handlers::create;
-    Search = Post "/api/patients/search" as "patients.search", READ,
-        takes Takes::json("Search"),
+    Search = Post "/api/patients/search" as "patients.search", takes Takes::json("Search"),
         answers &[Answers::json(StatusCode::OK, "Patients")] => handlers::search;
-    Read = Get "/api/patients/{id}" as "patients.read", READ,
+    Read = Get "/api/patients/{id}" as "patients.read",
         answers &[Answers::json(StatusCode::OK, "Patient")] => handlers::read;
-    Replace = Put "/api/patients/{id}" as "patients.replace", WRITE,
+    Replace = Put "/api/patients/{id}" as "patients.replace",
         takes Takes::json("Replacement"),
         answers &[Answers::json(StatusCode::OK, "Patient")] => handlers::replace;
-    Delete = Delete "/api/patients/{id}" as "patients.delete", WRITE,
+    Delete = Delete "/api/patients/{id}" as "patients.delete",
         answers &[Answers::nothing(StatusCode::NO_CONTENT)] => handlers::delete;
+    Restrict = Put "/api/patients/{id}/restriction" as "patients.restrict",
+        answers &[Answers::nothing(StatusCode::NO_CONTENT)] => handlers::restrict;
+    Release = Delete "/api/patients/{id}/restriction" as "patients.release",
+        answers &[Answers::nothing(StatusCode::NO_CONTENT)] => handlers::release;
+    Audit = Get "/api/audit/patients" as "patients.audit",
+        answers &[Answers::json(StatusCode::OK, "AuditEntries")] => handlers::audit;
 }
 
 /// Answers one request.
@@ -102,6 +106,7 @@ mod tests {
         check("GET", "/api/patients/x/y", true, (404, None));
         check("GET", "/api/patients/x", true, (400, None));
         check("PUT", "/api/patients/%00", true, (400, None));
+        check("DELETE", id, true, (428, None));
         check("DELETE", "/api/patients/1", true, (400, None));
         check("OPTIONS", "/api/patients", true, (204, Some(COLLECTION_METHODS)));
         check("OPTIONS", id, true, (204, Some(PATIENT_METHODS)));
@@ -113,7 +118,7 @@ mod tests {
         check("POST", "/api/patients", true, (415, None));
         check("POST", "/api/patients/search", true, (415, None));
         check("GET", "/api/patients/search", true, (405, Some("POST, OPTIONS")));
-        check("PUT", id, true, (415, None));
+        check("PUT", id, true, (428, None));
     }
 
     #[test]

@@ -28,11 +28,15 @@ pub(crate) struct Patient {
     /// In UTC.
     #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     pub(crate) updated_at: String,
+    /// Whether only those see them who are allowed to.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) restricted: bool,
 }
 
 impl Patient {
-    /// Reads a row of: id, name, email, address, date_of_birth, registered_date, version, and
-    /// created_at and updated_at cast to UTC (not every host can hand out `timestamptz`).
+    /// Reads a row of: id, name, email, address, date_of_birth, registered_date, version,
+    /// created_at and updated_at cast to UTC (not every host can hand out `timestamptz`), and
+    /// restricted.
     pub(crate) fn from_row(row: &Row) -> Result<Self, Fault> {
         Ok(Self {
             id: row.uuid(0)?,
@@ -44,6 +48,7 @@ impl Patient {
             version: row.bigint(6)?,
             created_at: date::format_instant(row.instant(7)?),
             updated_at: date::format_instant(row.instant(8)?),
+            restricted: row.get(9)?,
         })
     }
 }
@@ -75,12 +80,15 @@ mod tests {
             version: 1,
             created_at: "c".to_owned(),
             updated_at: "u".to_owned(),
+            restricted: false,
         };
         let expected =
             r#"{"id":"i","name":"n","email":"e","address":"a","dateOfBirth":"1985-06-15","#
                 .to_owned()
                 + r#""registeredDate":"2024-01-10","version":1,"createdAt":"c","updatedAt":"u"}"#;
         assert_eq!(serde_json::to_string(&patient).unwrap(), expected);
+        let restricted = serde_json::to_value(Patient { restricted: true, ..patient }).unwrap();
+        assert_eq!(restricted["restricted"], true);
     }
 
     proptest! {

@@ -6,8 +6,8 @@ use chrono::NaiveDate;
 use kit::database::Fault;
 use kit::fields::Fields;
 use kit::page::LIMIT_MAX;
-use kit::problem::{BAD_REQUEST, FieldError, INTERNAL};
-use kit::query::Query;
+use kit::problem::INTERNAL;
+use kit::query::{self, Query};
 use kit::seal::Seal;
 use kit::{Problem, date, email, page, text};
 use serde_json::Value;
@@ -124,6 +124,9 @@ impl Listing {
             born_from: fields.optional("dateOfBirthFrom", Fields::date),
             born_to: fields.optional("dateOfBirthTo", Fields::date),
         };
+        if filters.are_nobodys() {
+            fields.fail::<()>("dateOfBirthTo", BEFORE_FROM);
+        }
         let limit = fields.optional("limit", |fields, name| fields.integer(name, limit));
         fields.finish()?;
         let (sort, limit) = (sort.unwrap_or(Sort::DEFAULT), limit.unwrap_or(page::LIMIT_DEFAULT));
@@ -148,13 +151,7 @@ impl Listing {
         let Some(cursor) = &self.cursor else { return Ok(None) };
         let found = seal.position(cursor, &self.question()).as_deref().and_then(Position::read);
         found.map(Some).ok_or_else(|| {
-            let error = FieldError::of_parameter(
-                "after",
-                "must come from a Link header for the same sort and filters",
-            );
-            Problem::new(BAD_REQUEST)
-                .detail("The parameters named in errors have to be corrected.")
-                .errors(vec![error])
+            query::wrong("after", "must come from a Link header for the same sort and filters")
         })
     }
 
@@ -241,7 +238,7 @@ fn filters_of(query: &mut Query, url_filters: UrlFilters) -> Filters {
         }
     };
     let [name, email, from, to] = FILTERS.map(take);
-    Filters {
+    let filters = Filters {
         name: name.and_then(|text| {
             beginning(&text).map_err(|expected| query.fail::<()>("name", expected)).ok()
         }),
@@ -250,8 +247,22 @@ fn filters_of(query: &mut Query, url_filters: UrlFilters) -> Filters {
         }),
         born_from: from.and_then(|text| day(query, "dateOfBirthFrom", &text)),
         born_to: to.and_then(|text| day(query, "dateOfBirthTo", &text)),
+    };
+    if filters.are_nobodys() {
+        query.fail::<()>("dateOfBirthTo", BEFORE_FROM);
+    }
+    filters
+}
+
+impl Filters {
+    /// Nobody can be born then, and an empty list would say that nobody was.
+    fn are_nobodys(&self) -> bool {
+        self.born_from.zip(self.born_to).is_some_and(|(from, to)| from > to)
     }
 }
+
+/// What is said of a range that ends before it begins.
+const BEFORE_FROM: &str = "must not be before dateOfBirthFrom";
 
 /// What is said of a filter in a URL.
 const IN_THE_BODY: &str = "does not belong in a URL, which logs and histories keep: send it in the \
@@ -281,6 +292,7 @@ fn day(query: &mut Query, name: &str, text: &str) -> Option<NaiveDate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kit::problem::BAD_REQUEST;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -315,6 +327,8 @@ mod tests {
         check("name=a&name=b", false);
         check("dateOfBirthFrom=2000", false);
         check("dateOfBirthTo=2000-02-30", false);
+        check("dateOfBirthFrom=2000-02-28&dateOfBirthTo=2000-02-28", true);
+        check("dateOfBirthFrom=2000-02-29&dateOfBirthTo=2000-02-28", false);
         check("offset=3", false);
         check("after=a&after=b", false);
     }

@@ -121,8 +121,8 @@ impl Replacement {
             fields.optional("version", |fields, name| fields.integer(name, Ok::<_, &str>));
         let created_at = fields.optional("createdAt", |fields, name| fields.parsed(name, instant));
         let updated_at = fields.optional("updatedAt", |fields, name| fields.parsed(name, instant));
-        // What the answer to a registration has besides.
-        ["billing", "earlierIds"].into_iter().for_each(|name| fields.pass_over(name));
+        // What the answer to a registration has besides, and what has an operation of its own.
+        ["billing", "earlierIds", "restricted"].into_iter().for_each(|name| fields.pass_over(name));
         fields.finish()?;
         let kept = Kept { version, created_at, updated_at };
         whole(draft.map(|draft| Self { draft, kept }))

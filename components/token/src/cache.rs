@@ -62,7 +62,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::Role;
+    use crate::{Role, Scopes};
 
     const ISSUED: u64 = 1_800_000_000;
 
@@ -70,6 +70,8 @@ mod tests {
         Arc::new(Identity {
             subject: Uuid::from_u128(1),
             role: Role::parse("ADMIN").unwrap(),
+            scopes: Scopes::default(),
+            session: Uuid::from_u128(3),
             token_id: Uuid::from_u128(2),
             issued_at: ISSUED,
             expires_at,

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    CLOCK_LEEWAY_SECONDS, Identity, LIFETIME_SECONDS, Rejection, Role, Signer, TOKEN_BYTES_MAX,
-    Verifier,
+    CLOCK_LEEWAY_SECONDS, Grant, Identity, LIFETIME_SECONDS, Rejection, Role, Scopes, Signer,
+    TOKEN_BYTES_MAX, Verifier, keys,
 };
 
 const NOW: u64 = 1_800_000_000;
 const SUBJECT: Uuid = Uuid::from_u128(7);
-const HEADER: &str = r#"{"alg":"EdDSA","typ":"JWT"}"#;
+const SESSION: Uuid = Uuid::from_u128(8);
 
 struct Fixture {
     key: Ed25519KeyPair,
@@ -34,6 +34,7 @@ fn fixture() -> Fixture {
 fn claims() -> Value {
     json!({
         "iss": "issuer", "aud": "ward", "sub": SUBJECT, "role": "ADMIN", "jti": Uuid::from_u128(9),
+        "sid": SESSION, "scope": "patient.read billing.write",
         "iat": NOW, "exp": NOW + LIFETIME_SECONDS,
     })
 }
@@ -43,6 +44,19 @@ fn encoded(bytes: impl AsRef<[u8]>) -> String {
 }
 
 impl Fixture {
+    fn kid(&self) -> String {
+        keys::id(&self.key.public_key())
+    }
+
+    /// The one header that is good.
+    fn header(&self) -> String {
+        json!({"alg": "EdDSA", "typ": "JWT", "kid": self.kid()}).to_string()
+    }
+
+    fn well_headed(&self, claims: &str) -> String {
+        self.signed(&self.header(), claims)
+    }
+
     fn signed(&self, header: &str, claims: &str) -> String {
         let content = format!("{}.{}", encoded(header), encoded(claims));
         let signature = self.key.key_pair().as_ref().sk.sign(&content, None);
@@ -61,22 +75,29 @@ impl Fixture {
         if !value.is_null() {
             fields.insert(name.to_owned(), value);
         }
-        self.verify(&self.signed(HEADER, &claims.to_string()))
+        self.verify(&self.well_headed(&claims.to_string()))
     }
 }
 
 #[test]
 fn what_is_issued_is_accepted_until_it_expires() {
     let fixture = fixture();
-    let role = Role::parse("ADMIN").unwrap();
-    let (token, identity) = fixture.signer.sign(SUBJECT, role, Uuid::from_u128(9), NOW).unwrap();
+    let grant = Grant {
+        subject: SUBJECT,
+        role: Role::parse("ADMIN").unwrap(),
+        scopes: Scopes::parse("patient.read").unwrap(),
+        session: SESSION,
+        token_id: Uuid::from_u128(9),
+    };
+    let (token, identity) = fixture.signer.sign(grant, NOW).unwrap();
+    assert_eq!((identity.session, identity.scopes.as_str()), (SESSION, "patient.read"));
     assert_eq!(identity.expires_at, NOW + LIFETIME_SECONDS);
     let end = NOW + LIFETIME_SECONDS + CLOCK_LEEWAY_SECONDS;
     for now in [NOW, NOW - CLOCK_LEEWAY_SECONDS, end - 1] {
         assert_eq!(fixture.verifier.verify(&token, now).as_ref(), Ok(&identity), "{now}");
     }
-    let own = fixture.signer.verifier();
-    assert_eq!(own.verify(&token, NOW).as_ref(), Ok(&identity));
+    assert!(fixture.verifier.knows(fixture.signer.key_id()));
+    assert!(!fixture.verifier.knows(""));
     let refused = [
         (end, Rejection::Expired),
         (NOW + 10 * LIFETIME_SECONDS, Rejection::Expired),
@@ -93,33 +114,48 @@ fn what_is_issued_is_accepted_until_it_expires() {
 fn headers() {
     let fixture = fixture();
     let body = claims().to_string();
-    assert!(fixture.verify(&fixture.signed(HEADER, &body)).is_ok());
-    let refused = [
-        r#"{"alg":"none","typ":"JWT"}"#,
-        r#"{"alg":"None","typ":"JWT"}"#,
-        r#"{"alg":"nOnE","typ":"JWT"}"#,
-        r#"{"alg":"HS256","typ":"JWT"}"#,
-        r#"{"alg":"RS256","typ":"JWT"}"#,
-        r#"{"alg":"ES256","typ":"JWT"}"#,
-        r#"{"alg":"Ed25519","typ":"JWT"}"#,
-        r#"{"alg":"eddsa","typ":"JWT"}"#,
-        r#"{"alg":"EdDSA"}"#,
-        r#"{"typ":"JWT"}"#,
-        r#"{"alg":"EdDSA","typ":"refresh+jwt"}"#,
-        r#"{"alg":"EdDSA","typ":"JWT","alg":"EdDSA"}"#,
+    assert!(fixture.verify(&fixture.well_headed(&body)).is_ok());
+    let no_key_of_ours = [
+        r#"{"alg":"EdDSA","typ":"JWT","kid":""}"#,
         r#"{"alg":"EdDSA","typ":"JWT","kid":"../../../../dev/null"}"#,
         r#"{"alg":"EdDSA","typ":"JWT","kid":"' UNION SELECT 'key"}"#,
-        r#"{"alg":"EdDSA","typ":"JWT","jku":"https://evil.example/keys"}"#,
-        r#"{"alg":"EdDSA","typ":"JWT","x5u":"https://evil.example/key"}"#,
-        r#"{"alg":"EdDSA","typ":"JWT","jwk":{"kty":"OKP"}}"#,
-        r#"{"alg":"EdDSA","typ":"JWT","crit":["exp"]}"#,
-        r#"{"alg":"EdDSA","typ":"JWT","crit":[]}"#,
-        r#"["EdDSA","JWT","x"]"#,
+        r#"{"alg":"EdDSA","typ":"JWT","kid":"https://evil.example/keys"}"#,
+    ];
+    for header in no_key_of_ours {
+        let token = fixture.signed(header, &body);
+        assert_eq!(fixture.verify(&token), Err(Rejection::Signature), "{header}");
+    }
+    let refused = [
+        r#"{"alg":"none","typ":"JWT","kid":"KID"}"#,
+        r#"{"alg":"None","typ":"JWT","kid":"KID"}"#,
+        r#"{"alg":"nOnE","typ":"JWT","kid":"KID"}"#,
+        r#"{"alg":"HS256","typ":"JWT","kid":"KID"}"#,
+        r#"{"alg":"RS256","typ":"JWT","kid":"KID"}"#,
+        r#"{"alg":"ES256","typ":"JWT","kid":"KID"}"#,
+        r#"{"alg":"Ed25519","typ":"JWT","kid":"KID"}"#,
+        r#"{"alg":"eddsa","typ":"JWT","kid":"KID"}"#,
+        r#"{"alg":"EdDSA","kid":"KID"}"#,
+        r#"{"typ":"JWT","kid":"KID"}"#,
+        r#"{"alg":"EdDSA","typ":"refresh+jwt","kid":"KID"}"#,
+        r#"{"alg":"EdDSA","typ":"JWT"}"#,
+        r#"{"alg":"EdDSA","typ":"JWT","kid":null}"#,
+        r#"{"alg":"EdDSA","typ":"JWT","kid":["KID"]}"#,
+        r#"{"alg":"EdDSA","typ":"JWT","kid":"KID","alg":"EdDSA"}"#,
+        r#"{"alg":"EdDSA","typ":"JWT","kid":"KID","kid":"KID"}"#,
+        r#"{"alg":"EdDSA","typ":"JWT","kid":"KID","jku":"https://evil.example/keys"}"#,
+        r#"{"alg":"EdDSA","typ":"JWT","kid":"KID","x5u":"https://evil.example/key"}"#,
+        r#"{"alg":"EdDSA","typ":"JWT","kid":"KID","x5c":[]}"#,
+        r#"{"alg":"EdDSA","typ":"JWT","kid":"KID","jwk":{"kty":"OKP"}}"#,
+        r#"{"alg":"EdDSA","typ":"JWT","kid":"KID","crit":["exp"]}"#,
+        r#"{"alg":"EdDSA","typ":"JWT","kid":"KID","crit":[]}"#,
+        r#"{"alg":"EdDSA","typ":"JWT","kid":"KID","cty":"JWT"}"#,
+        r#"["EdDSA","JWT","KID","x"]"#,
         "null",
         "",
     ];
     for header in refused {
-        let token = fixture.signed(header, &body);
+        let named = header.replace("KID", &fixture.kid());
+        let token = fixture.signed(&named, &body);
         assert_eq!(fixture.verify(&token), Err(Rejection::Form), "{header}");
     }
 }
@@ -127,7 +163,7 @@ fn headers() {
 #[test]
 fn signatures() {
     let fixture = fixture();
-    let good = fixture.signed(HEADER, &claims().to_string());
+    let good = fixture.well_headed(&claims().to_string());
     let (content, signature) = good.rsplit_once('.').unwrap();
     let mut high = URL_SAFE_NO_PAD.decode(signature).unwrap();
     high[63] |= 0xe0;
@@ -149,7 +185,7 @@ fn signatures() {
         assert!(matches!(why, Rejection::Signature | Rejection::Claims), "{signature}: {why:?}");
     }
     let changed = claims().to_string().replace("ADMIN", "OWNER");
-    let swapped = format!("{}.{}.{signature}", encoded(HEADER), encoded(changed));
+    let swapped = format!("{}.{}.{signature}", encoded(fixture.header()), encoded(changed));
     assert_eq!(fixture.verify(&swapped), Err(Rejection::Signature));
 }
 
@@ -164,7 +200,7 @@ fn the_public_key_is_no_hmac_secret() {
         assert_eq!(fixture.verify(&token), Err(Rejection::Form));
         let (content, tag) = token.rsplit_once('.').unwrap();
         let claims = content.split_once('.').unwrap().1;
-        let relabelled = format!("{}.{claims}.{tag}", encoded(HEADER));
+        let relabelled = format!("{}.{claims}.{tag}", encoded(fixture.header()));
         assert!(fixture.verify(&relabelled).is_err());
     }
 }
@@ -192,6 +228,13 @@ fn claims_one_at_a_time() {
         ("role", Value::Null, Claims),
         ("jti", json!("x"), Claims),
         ("jti", Value::Null, Claims),
+        ("sid", json!("x"), Claims),
+        ("sid", json!(8), Claims),
+        ("sid", Value::Null, Claims),
+        ("scope", json!(["patient.read"]), Claims),
+        ("scope", json!("patient.read\r\nward-user-id: x"), Claims),
+        ("scope", json!("a".repeat(4096)), Claims),
+        ("scope", Value::Null, Claims),
         ("iat", Value::Null, Claims),
         ("iat", json!(NOW + CLOCK_LEEWAY_SECONDS + 1), Early),
         ("iat", json!(0), Lifetime),
@@ -218,11 +261,11 @@ fn claims_one_at_a_time() {
 #[test]
 fn claims_given_twice() {
     let fixture = fixture();
-    for name in ["iss", "aud", "sub", "role", "jti", "iat", "exp"] {
+    for name in ["iss", "aud", "sub", "role", "scope", "sid", "jti", "iat", "exp"] {
         let body = claims().to_string();
         let value = claims()[name].to_string();
         let twice = format!("{{\"{name}\":{value},{}", body.strip_prefix('{').unwrap());
-        let token = fixture.signed(HEADER, &twice);
+        let token = fixture.well_headed(&twice);
         assert_eq!(fixture.verify(&token), Err(Rejection::Claims), "{name}");
     }
 }
@@ -230,15 +273,15 @@ fn claims_given_twice() {
 #[test]
 fn shapes() {
     let fixture = fixture();
-    let good = fixture.signed(HEADER, &claims().to_string());
-    let nested = fixture.signed(HEADER, &format!("\"{good}\""));
+    let good = fixture.well_headed(&claims().to_string());
+    let nested = fixture.well_headed(&format!("\"{good}\""));
     assert_eq!(fixture.verify(&nested), Err(Rejection::Claims));
     for token in ["", ".", "..", "...", "a.b", "a.b.c", &format!("{good}.x"), "\u{0}.\u{0}.\u{0}"] {
         assert_eq!(fixture.verify(token), Err(Rejection::Form), "{token:?}");
     }
     let mut long = claims();
     long["padding"] = json!("x".repeat(48 * 1024));
-    let long = fixture.signed(HEADER, &long.to_string());
+    let long = fixture.well_headed(&long.to_string());
     assert!(long.len() > 64 * 1024);
     assert_eq!(fixture.verify(&long), Err(Rejection::TooLong));
     assert_eq!(fixture.verify(&"a".repeat(TOKEN_BYTES_MAX)), Err(Rejection::Form));

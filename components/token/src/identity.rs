@@ -1,6 +1,8 @@
 //! Who a verified token speaks for. Values of these types exist only after a check, so readers may
 //! put them into headers and SQL without another.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use crate::CLOCK_LEEWAY_SECONDS;
@@ -29,6 +31,52 @@ impl Role {
     }
 }
 
+/// The longest list of scopes: about a hundred names.
+const SCOPES_BYTES_MAX: usize = 2048;
+
+/// What a token allows: names such as `patient.read` with one blank between two (RFC 6749, 3.3).
+/// Cheap to clone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scopes(Arc<str>);
+
+impl Scopes {
+    /// Takes a list of names, which may be empty; `None` for what is no such list.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let in_name = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+        let is_name = |name: &str| !name.is_empty() && name.bytes().all(in_name);
+        let formed = text.is_empty() || text.split(' ').all(is_name);
+        (formed && text.len() <= SCOPES_BYTES_MAX).then(|| Self(text.into()))
+    }
+
+    /// Whether this scope is among them.
+    #[must_use]
+    pub fn has(&self, scope: &str) -> bool {
+        !scope.is_empty() && self.0.split(' ').any(|name| name == scope)
+    }
+
+    /// The list.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What is put into a token, but for its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The user.
+    pub subject: Uuid,
+    /// The user's role.
+    pub role: Role,
+    /// What is allowed.
+    pub scopes: Scopes,
+    /// The session: from login to logout.
+    pub session: Uuid,
+    /// The token's own id.
+    pub token_id: Uuid,
+}
+
 /// What a token says, once it has been verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -36,6 +84,10 @@ pub struct Identity {
     pub subject: Uuid,
     /// The user's role when the token was issued.
     pub role: Role,
+    /// What the token allows (`scope`).
+    pub scopes: Scopes,
+    /// The session it belongs to (`sid`): when that ends, so does the token.
+    pub session: Uuid,
     /// The token's own id (`jti`).
     pub token_id: Uuid,
     /// When it was issued, in seconds of the Unix epoch (`iat`).
@@ -56,6 +108,22 @@ impl Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_of_scopes() {
+        let both = Scopes::parse("patient.read billing.write").unwrap();
+        assert!(both.has("patient.read") && both.has("billing.write"));
+        for other in ["", " ", "patient", "read", "patient.read billing.write", "PATIENT.READ"] {
+            assert!(!both.has(other), "{other:?}");
+        }
+        let none = Scopes::parse("").unwrap();
+        assert!(!none.has("") && !none.has("patient.read"));
+        for text in [" ", "a ", " a", "a  b", "a\tb", "a\nb", "a\"b", "a\\b", "é", "a\0"] {
+            assert_eq!(Scopes::parse(text), None, "{text:?}");
+        }
+        assert!(Scopes::parse(&"a".repeat(SCOPES_BYTES_MAX)).is_some());
+        assert!(Scopes::parse(&"a".repeat(SCOPES_BYTES_MAX + 1)).is_none());
+    }
 
     #[test]
     fn role_names() {

@@ -3,13 +3,16 @@
 //! issues and verifies; guard and the host's gRPC trigger only verify. All use this one crate, so
 //! that what one issues the others accept and nothing else.
 //!
-//! A token is a JWT signed with Ed25519 (`alg` EdDSA). No I/O, no clock and no randomness of its
-//! own policy: the caller passes the time and the token's id, which is what makes expiry testable.
+//! A token is a JWT signed with Ed25519 (`alg` EdDSA), and names its key (`kid`) and its session
+//! (`sid`). Whether the session has ended is not in it, and nothing here asks. No I/O, no clock and
+//! no randomness of its own policy: the caller passes the time and the token's id, which is what
+//! makes expiry testable.
 //! Nothing here may print a token or a key, and no error carries any part of one.
 
 mod bearer;
 mod cache;
 mod identity;
+mod keys;
 mod sign;
 mod trust;
 mod verify;
@@ -18,7 +21,8 @@ mod verify;
 mod hostile_tests;
 
 pub use bearer::{Credentials, bearer};
-pub use identity::{Identity, Role};
+pub use identity::{Grant, Identity, Role, Scopes};
+pub use keys::{Jwk, KeySet};
 pub use sign::{SignError, Signer};
 pub use trust::{Refusal, Settings, Trust};
 pub use verify::{Rejection, Verifier};
@@ -39,15 +43,15 @@ const CHALLENGE_EARLY: &str = concat!(
     r#"future: the clocks of this server and of the one that issued it differ.""#
 );
 
-/// How long a token is good for. Fifteen minutes is also how long a disabled user can go on,
-/// because nobody asks the database about a token.
+/// How long a token is good for. Fifteen minutes is also how long a session that has ended could go
+/// on where nobody asks whether it has.
 pub const LIFETIME_SECONDS: u64 = 900;
 
 /// How far clocks may differ: `iat` and `nbf` may lie so far in the future, and `exp` in the past.
 /// Machines kept by NTP differ by less; those of a small hospital by some seconds.
 pub const CLOCK_LEEWAY_SECONDS: u64 = 10;
 
-/// The longest token that is looked at. Ours are about 450 bytes; the bound keeps the work an
+/// The longest token that is looked at. Ours are about 900 bytes; the bound keeps the work an
 /// anonymous caller can ask for small.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
 

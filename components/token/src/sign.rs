@@ -4,9 +4,8 @@ use jwt_simple::algorithms::{Ed25519KeyPair, EdDSAKeyPairLike};
 use jwt_simple::claims::{Audiences, JWTClaims};
 use jwt_simple::prelude::UnixTimeStamp;
 use serde::Serialize;
-use uuid::Uuid;
 
-use crate::{Identity, KeyError, LIFETIME_SECONDS, Role, Verifier};
+use crate::{Grant, Identity, KeyError, LIFETIME_SECONDS, keys};
 
 /// A token could not be signed. The library gives no cause that would help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -16,13 +15,16 @@ pub struct SignError;
 /// The private key with the names that go into every token.
 pub struct Signer {
     key: Ed25519KeyPair,
+    key_id: String,
     issuer: String,
     audience: String,
 }
 
 #[derive(Serialize)]
-struct RoleClaim<'a> {
+struct OwnClaims<'a> {
     role: &'a str,
+    scope: &'a str,
+    sid: String,
 }
 
 impl Signer {
@@ -32,21 +34,22 @@ impl Signer {
     /// [`KeyError`] when it is not one.
     pub fn new(private_key_pem: &str, issuer: &str, audience: &str) -> Result<Self, KeyError> {
         let key = Ed25519KeyPair::from_pem(private_key_pem).map_err(|_| KeyError)?;
-        Ok(Self { key, issuer: issuer.to_owned(), audience: audience.to_owned() })
+        let key_id = keys::id(&key.public_key());
+        Ok(Self {
+            key: key.with_key_id(&key_id),
+            key_id,
+            issuer: issuer.to_owned(),
+            audience: audience.to_owned(),
+        })
     }
 
-    /// A token for `subject`, good for [`LIFETIME_SECONDS`] from `now` (seconds of the Unix
+    /// A token that says this, good for [`LIFETIME_SECONDS`] from `now` (seconds of the Unix
     /// epoch), and what a verifier will make of it.
     ///
     /// # Errors
     /// [`SignError`] when the library fails.
-    pub fn sign(
-        &self,
-        subject: Uuid,
-        role: Role,
-        token_id: Uuid,
-        now: u64,
-    ) -> Result<(String, Identity), SignError> {
+    pub fn sign(&self, grant: Grant, now: u64) -> Result<(String, Identity), SignError> {
+        let Grant { subject, role, scopes, session, token_id } = grant;
         let expires_at = now + LIFETIME_SECONDS;
         let claims = JWTClaims {
             issued_at: Some(UnixTimeStamp::from_secs(now)),
@@ -57,15 +60,21 @@ impl Signer {
             audiences: Some(Audiences::AsString(self.audience.clone())),
             jwt_id: Some(token_id.to_string()),
             nonce: None,
-            custom: RoleClaim { role: role.as_str() },
+            custom: OwnClaims {
+                role: role.as_str(),
+                scope: scopes.as_str(),
+                sid: session.to_string(),
+            },
         };
         let token = self.key.sign(claims).map_err(|_| SignError)?;
-        Ok((token, Identity { subject, role, token_id, issued_at: now, expires_at }))
+        let identity =
+            Identity { subject, role, scopes, session, token_id, issued_at: now, expires_at };
+        Ok((token, identity))
     }
 
-    /// The verifier of this signer's tokens: the public key follows from the private one.
+    /// The name of the key that it signs with.
     #[must_use]
-    pub fn verifier(&self) -> Verifier {
-        Verifier::with_key(self.key.public_key(), &self.issuer, &self.audience)
+    pub fn key_id(&self) -> &str {
+        &self.key_id
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 /// What tokens are verified with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The public key, in PEM.
+    /// The public keys, in PEM, one after another.
     pub public_key: String,
     /// The issuer a token must name.
     pub issuer: String,
@@ -134,7 +134,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{CLOCK_LEEWAY_SECONDS, LIFETIME_SECONDS, Role, Signer};
+    use crate::{CLOCK_LEEWAY_SECONDS, Grant, LIFETIME_SECONDS, Role, Scopes, Signer};
 
     const NOW: u64 = 1_800_000_000;
     /// Two pairs made for these tests and used nowhere else; the text inside the PEM armour.
@@ -159,14 +159,25 @@ mod tests {
         }
     }
 
+    fn both() -> Settings {
+        let keys = PUBLIC.map(|text| pem("PUBLIC", text)).join("\n");
+        Settings { public_key: keys, ..settings(0) }
+    }
+
     fn trust(which: usize) -> Trust {
         Trust::new(settings(which)).unwrap()
     }
 
     fn token(which: usize) -> String {
         let signer = Signer::new(&pem("PRIVATE", PRIVATE[which]), "issuer", "ward").unwrap();
-        let role = Role::parse("ADMIN").unwrap();
-        signer.sign(Uuid::from_u128(1), role, Uuid::from_u128(2), NOW).unwrap().0
+        let grant = Grant {
+            subject: Uuid::from_u128(1),
+            role: Role::parse("ADMIN").unwrap(),
+            scopes: Scopes::default(),
+            session: Uuid::from_u128(3),
+            token_id: Uuid::from_u128(2),
+        };
+        signer.sign(grant, NOW).unwrap().0
     }
 
     fn is_known(trust: &Trust, token: &str) -> bool {
@@ -209,6 +220,17 @@ mod tests {
         // Not of tokens that somebody else made.
         assert_eq!(trust.admit(&[&other], NOW - 60), Err(Refusal::Invalid));
         assert_eq!(trust.admit(&[&other], NOW + 2 * LIFETIME_SECONDS), Err(Refusal::Invalid));
+    }
+
+    #[test]
+    fn keys_are_rotated_with_overlap() {
+        let both = Trust::new(both()).unwrap();
+        assert!(both.verify(&token(0), NOW).is_ok());
+        assert!(both.verify(&token(1), NOW).is_ok());
+        // Once the old one is gone, so are its tokens.
+        let new = trust(1);
+        assert_eq!(new.verify(&token(0), NOW), Err(Rejection::Signature));
+        assert!(new.verify(&token(1), NOW).is_ok());
     }
 
     #[test]

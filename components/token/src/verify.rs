@@ -12,7 +12,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::{CLOCK_LEEWAY_SECONDS, Identity, KeyError, LIFETIME_SECONDS, Role, TOKEN_BYTES_MAX};
+use crate::{
+    CLOCK_LEEWAY_SECONDS, Identity, KeyError, LIFETIME_SECONDS, Role, Scopes, TOKEN_BYTES_MAX, keys,
+};
 
 /// Why a token was refused. A caller learns of it only that the time of a token of ours is not
 /// now: [`crate::Refusal`].
@@ -20,9 +22,9 @@ use crate::{CLOCK_LEEWAY_SECONDS, Identity, KeyError, LIFETIME_SECONDS, Role, TO
 pub enum Rejection {
     /// Over [`TOKEN_BYTES_MAX`].
     TooLong,
-    /// Not three parts, or a header other than exactly `{"alg":"EdDSA","typ":"JWT"}`.
+    /// Not three parts, or a header other than exactly `{"alg":"EdDSA","typ":"JWT","kid":"…"}`.
     Form,
-    /// Not signed by the key.
+    /// Signed by none of the keys, or not by the one it names.
     Signature,
     /// A claim is missing, given twice, or of the wrong type.
     Claims,
@@ -36,20 +38,23 @@ pub enum Rejection {
     Lifetime,
 }
 
-/// The public key, and the issuer and audience a token must name.
+/// The public keys, and the issuer and audience a token must name.
 pub struct Verifier {
-    key: Ed25519PublicKey,
+    /// Each with its name.
+    keys: Vec<(String, Ed25519PublicKey)>,
     issuer: String,
     audience: String,
 }
 
-/// The one header our tokens have. Unknown fields are refused: `kid`, `jku`, `jwk`, `x5u` and
-/// `crit` have no meaning here, and a header that uses them was not made here.
+/// The one header our tokens have. Unknown fields are refused: `jku`, `jwk`, `x5u` and `crit` have
+/// no meaning here, and a header that uses them was not made here. `kid` is compared with the names
+/// of configured keys and used for nothing else.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
     alg: String,
     typ: String,
+    kid: String,
 }
 
 /// The claims our tokens have. Serde refuses a claim given twice. Claims not named here are
@@ -60,6 +65,8 @@ struct Claims {
     aud: Audience,
     sub: Uuid,
     role: String,
+    scope: String,
+    sid: Uuid,
     jti: Uuid,
     iat: u64,
     exp: u64,
@@ -84,21 +91,21 @@ impl Audience {
 }
 
 impl Verifier {
-    /// Reads a public key in PEM (SubjectPublicKeyInfo).
+    /// Reads public keys in PEM (SubjectPublicKeyInfo), one or several after one another: while
+    /// keys are rotated, tokens of the last one and of the next are good.
     ///
     /// # Errors
-    /// [`KeyError`] when it is not one, also when a private key comes with it: whoever only
-    /// verifies must not hold one, so that mistake is not worked around.
-    pub fn new(public_key_pem: &str, issuer: &str, audience: &str) -> Result<Self, KeyError> {
-        if public_key_pem.contains("PRIVATE") {
-            return Err(KeyError);
-        }
-        let key = Ed25519PublicKey::from_pem(public_key_pem).map_err(|_| KeyError)?;
-        Ok(Self::with_key(key, issuer, audience))
+    /// [`KeyError`] when there is none, or anything else, such as a private key.
+    pub fn new(public_keys_pem: &str, issuer: &str, audience: &str) -> Result<Self, KeyError> {
+        let keys = keys::public_keys(public_keys_pem)?.into_iter();
+        let keys = keys.map(|key| (keys::id(&key), key)).collect();
+        Ok(Self { keys, issuer: issuer.to_owned(), audience: audience.to_owned() })
     }
 
-    pub(crate) fn with_key(key: Ed25519PublicKey, issuer: &str, audience: &str) -> Self {
-        Self { key, issuer: issuer.to_owned(), audience: audience.to_owned() }
+    /// Whether a key of this name is among its keys.
+    #[must_use]
+    pub fn knows(&self, key_id: &str) -> bool {
+        self.keys.iter().any(|(name, _)| name == key_id)
     }
 
     /// Checks everything about `token` at `now` (seconds of the Unix epoch).
@@ -119,14 +126,16 @@ impl Verifier {
         if header.alg != "EdDSA" || header.typ != "JWT" {
             return Err(Rejection::Form);
         }
-        self.check_signature(token, now)?;
+        self.check_signature(&header.kid, token, now)?;
         let claims: Claims = json(claims).ok_or(Rejection::Claims)?;
         self.check_claims(claims, now)
     }
 
-    /// Whether the key signed this. The library insists on reading the times too; it is given our
-    /// clock and told to be lenient, since [`Self::check_claims`] decides about them.
-    fn check_signature(&self, token: &str, now: u64) -> Result<(), Rejection> {
+    /// Whether the key of this name signed this. The library insists on reading the times too; it
+    /// is given our clock and told to be lenient, since [`Self::check_claims`] decides about them.
+    fn check_signature(&self, kid: &str, token: &str, now: u64) -> Result<(), Rejection> {
+        let named = self.keys.iter().find(|(name, _)| name == kid);
+        let (_, key) = named.ok_or(Rejection::Signature)?;
         let options = VerificationOptions {
             accept_future: true,
             time_tolerance: None,
@@ -136,7 +145,7 @@ impl Verifier {
             )),
             ..VerificationOptions::default()
         };
-        match self.key.verify_token::<NoCustomClaims>(token, Some(options)) {
+        match key.verify_token::<NoCustomClaims>(token, Some(options)) {
             Ok(_) => Ok(()),
             Err(error) => Err(rejection(&error)),
         }
@@ -156,6 +165,8 @@ impl Verifier {
         let identity = Identity {
             subject: claims.sub,
             role: Role::parse(&claims.role).ok_or(Rejection::Claims)?,
+            scopes: Scopes::parse(&claims.scope).ok_or(Rejection::Claims)?,
+            session: claims.sid,
             token_id: claims.jti,
             issued_at: claims.iat,
             expires_at: claims.exp,

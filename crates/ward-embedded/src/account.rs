@@ -22,19 +22,30 @@ pub(crate) fn is_root() -> bool {
 /// The account to drop to: `None` when this process is not root and runs the server itself. An
 /// existing data directory decides, because the server insists on owning it.
 pub(crate) fn choose(data: &Path) -> Result<Option<Account>, EmbeddedError> {
-    let own = rustix::process::geteuid().as_raw();
-    let owner = fs::metadata(data).ok().map(|meta| Account { uid: meta.uid(), gid: meta.gid() });
-    match owner {
-        Some(owner) if !is_root() && owner.uid != own => {
-            Err(EmbeddedError::ForeignData { data: data.to_owned(), owner: owner.uid })
-        }
-        Some(owner) if is_root() && owner.uid != 0 => Ok(Some(owner)),
+    refuse_foreign(data)?;
+    match owner(data) {
         _ if !is_root() => Ok(None),
+        Some(owner) if owner.uid != 0 => Ok(Some(owner)),
         _ => {
             let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
             unprivileged(&users).map(Some).ok_or(EmbeddedError::NoAccount)
         }
     }
+}
+
+/// Refuses what belongs to another user; root may use everybody's.
+pub(crate) fn refuse_foreign(data: &Path) -> Result<(), EmbeddedError> {
+    let own = rustix::process::geteuid().as_raw();
+    match owner(data) {
+        Some(owner) if !is_root() && owner.uid != own => {
+            Err(EmbeddedError::ForeignData { data: data.to_owned(), owner: owner.uid })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn owner(path: &Path) -> Option<Account> {
+    fs::metadata(path).ok().map(|meta| Account { uid: meta.uid(), gid: meta.gid() })
 }
 
 /// `postgres`, else `nobody`, from the text of `/etc/passwd`.

@@ -43,9 +43,11 @@ pub(crate) fn as_account(program: &Path, account: Option<Account>) -> Command {
     command
 }
 
-/// Runs a command to its end; its output becomes part of the error when it fails.
+/// Runs a command to its end; its output becomes part of the error when it fails. A Ctrl-C at the
+/// terminal is ward's to handle, which does so when the program has ended.
 pub(crate) fn run(name: &str, mut command: Command) -> Result<(), EmbeddedError> {
-    let output = command.output().map_err(EmbeddedError::io(format!("running {name}")))?;
+    let output =
+        command.process_group(0).output().map_err(EmbeddedError::io(format!("running {name}")))?;
     if output.status.success() {
         return Ok(());
     }

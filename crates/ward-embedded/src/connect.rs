@@ -14,11 +14,11 @@ use crate::cluster::SUPERUSER;
 const ATTEMPT_MAX: Duration = Duration::from_secs(5);
 
 /// How long a silent server is waited for.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// How long a server that says it is recovering is waited for: replaying the log after a crash
 /// takes as long as it takes.
-const RECOVERY_MAX: Duration = Duration::from_secs(1800);
+pub(crate) const RECOVERY_MAX: Duration = Duration::from_secs(1800);
 
 /// Between two attempts: short, because a warm start takes about 100 ms.
 const PAUSE: Duration = Duration::from_millis(25);

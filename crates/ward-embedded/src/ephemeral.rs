@@ -18,7 +18,7 @@ use crate::error::EmbeddedError;
 use crate::install::ensure_installed;
 use crate::place::ClusterFiles;
 use crate::postgres::{blocking, quiet};
-use crate::provision::{self, ExistingRole, generate_password};
+use crate::provision::{self, ExistingRole, Owner, generate_password};
 
 /// Runs the server in the background until the pipe on standard input closes. `$1` is the
 /// directory, which is removed in the end; the rest is the server's command line. The number of
@@ -82,7 +82,8 @@ impl Ephemeral {
         let password = generate_password();
         let client = self.admin.connect_when_ready(|| self.guardian.check()).await;
         let client = client.map_err(EmbeddedError::Database)?;
-        provision::ensure_database(&client, &name, &password, ExistingRole::SetPassword).await?;
+        let (existing, owner) = (ExistingRole::SetPassword, Owner::Itself);
+        provision::ensure_database(&client, &name, &password, existing, owner).await?;
         Ok(provision::database_url(&self.host(), &name, &password, &name))
     }
 

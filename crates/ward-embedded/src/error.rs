@@ -5,6 +5,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use rustix::process::Pid;
+
 use crate::install::how_to_install;
 
 /// Why the embedded PostgreSQL could not be started, used or stopped.
@@ -43,6 +45,43 @@ pub enum EmbeddedError {
         data: PathBuf,
         /// Whose it is.
         owner: u32,
+    },
+    /// A server of ours runs as another user, and would not do what it is told.
+    #[error(
+        "PostgreSQL runs on the data in {} (process {server}) as another user than this one",
+        data.display()
+    )]
+    ForeignServer {
+        /// Where the data is.
+        data: PathBuf,
+        /// The server's process.
+        server: Pid,
+    },
+    /// There is a pid file, and this user may not read it.
+    #[error(
+        "{} cannot be read: {source}{}",
+        file.display(),
+        server.map_or(String::new(), |pid| format!("; process {pid} runs PostgreSQL on its data"))
+    )]
+    PidFileClosed {
+        /// The file.
+        file: PathBuf,
+        /// The server that runs, where there is one.
+        server: Option<Pid>,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+    /// A server runs, and its pid file is gone or names another process.
+    #[error(
+        "PostgreSQL runs on the data in {0} (process {server}), and {0}/postmaster.pid does not \
+         name it",
+        data.display()
+    )]
+    PidFileLost {
+        /// Where the data is.
+        data: PathBuf,
+        /// The server's process.
+        server: Pid,
     },
     /// There is a cluster in the state directory and another where its pointer leads.
     #[error("there is data in {} and in {}", here.display(), there.display())]
@@ -106,6 +145,9 @@ pub enum EmbeddedError {
         /// The server's log.
         log: PathBuf,
     },
+    /// Nobody wanted the server any more while it was being started.
+    #[error("PostgreSQL was not wanted any more before it was ready")]
+    Unwanted,
     /// The server was still there after every way of stopping it.
     #[error("PostgreSQL (process {0}) does not stop")]
     Stop(i32),
@@ -142,6 +184,22 @@ impl EmbeddedError {
             Self::ForeignData { .. } => Some(
                 "run ward as that user (with sudo, if that is how it was run before), or \
                       choose another --state-dir"
+                    .to_owned(),
+            ),
+            Self::ForeignServer { server, .. } => Some(format!(
+                "stop it as root: `kill -INT {server}`; the next `ward up` starts it as this user"
+            )),
+            Self::PidFileClosed { file, .. } => Some(format!(
+                "make it this user's again: `chown {} {file}` as root, and `chmod 600 {file}`",
+                rustix::process::geteuid().as_raw(),
+                file = file.display()
+            )),
+            Self::PidFileLost { server, .. } => Some(format!(
+                "it sees that itself and ends within two minutes; or stop it: `kill -INT {server}`"
+            )),
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(
+                "this user may not do that: run ward as the user whose it is, or choose another \
+                 --state-dir"
                     .to_owned(),
             ),
             Self::TwoClusters { here, there } => Some(format!(

@@ -19,6 +19,7 @@ mod postgres;
 mod postmaster;
 mod provision;
 mod supervisor;
+mod wait;
 
 pub use binaries::{Installation, VERSION_MIN, installations};
 pub use ephemeral::Ephemeral;
@@ -27,4 +28,8 @@ pub use install::{ensure_installed, how_to_install};
 pub use lock::StateLock;
 pub use modes::keeps_modes;
 pub use postgres::{ClusterState, Options, Origin, Postgres, Progress, quiet};
-pub use provision::{ExistingRole, database_url, ensure_database, generate_password};
+pub use provision::{
+    ExistingRole, LOCK_MAX, Owner, database_url, ensure_database, generate_password, owner_of,
+    quote_identifier,
+};
+pub use wait::{Unwanted, saying, wanted};

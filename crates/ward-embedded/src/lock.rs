@@ -10,6 +10,9 @@ use rustix::process::{Pid, test_kill_process};
 
 use crate::error::EmbeddedError;
 
+/// In the state directory.
+const FILE: &str = "lock";
+
 /// The lock's mode: whoever can open it for reading can lock it.
 const MODE: u32 = 0o600;
 
@@ -33,7 +36,7 @@ impl StateLock {
     /// that other users could open, as earlier versions made it, is closed to them, and made anew
     /// where one of them has it.
     pub fn acquire(state: &Path) -> Result<Self, EmbeddedError> {
-        let path = state.join("lock");
+        let path = state.join(FILE);
         close_directory(state)
             .map_err(EmbeddedError::io(format!("closing {} to others", state.display())))?;
         for _ in 0..ATTEMPTS {
@@ -63,6 +66,15 @@ impl StateLock {
             }
         }
         Err(EmbeddedError::Locked { state: state.to_owned(), owner: "unknown".to_owned() })
+    }
+
+    /// Fails where somebody has the lock of `state`. Makes none where there is none yet: it would
+    /// be ours, and the next ward's may be another user's.
+    pub fn is_free(state: &Path) -> Result<(), EmbeddedError> {
+        match state.join(FILE).exists() {
+            true => Self::acquire(state).map(drop),
+            false => Ok(()),
+        }
     }
 
     /// Closes the locked file to others, and writes our number into it, which is only for the
@@ -112,7 +124,7 @@ fn read(file: &mut File) -> Option<String> {
 
 fn locked(state: &Path) -> EmbeddedError {
     let mut owner = String::new();
-    let read = File::open(state.join("lock")).and_then(|mut file| file.read_to_string(&mut owner));
+    let read = File::open(state.join(FILE)).and_then(|mut file| file.read_to_string(&mut owner));
     if read.is_err() || owner.is_empty() {
         owner = "unknown".to_owned();
     }

@@ -11,6 +11,7 @@ use std::io;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
 use sha2::{Digest, Sha256};
 
 use crate::account::{self, Account};
@@ -76,6 +77,26 @@ pub(crate) fn create_state(state: &Path) -> Result<PathBuf, EmbeddedError> {
         fs::canonicalize(state)
     };
     create().map_err(EmbeddedError::io(what()))
+}
+
+/// Fails where this user could not use a state directory, or not make it: what is in one that is
+/// another's can be told by its owner alone.
+pub(crate) fn may_use(state: &Path) -> Result<(), EmbeddedError> {
+    match fs::metadata(state) {
+        Ok(_) => account::refuse_foreign(state),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let state = std::path::absolute(state).unwrap_or_else(|_| state.to_owned());
+            let parent = state.ancestors().find(|path| path.exists());
+            let writable = parent.map_or(Ok(()), |parent| access(parent, Access::WRITE_OK));
+            writable.map_err(|error| EmbeddedError::Io {
+                what: format!("making {}", state.display()),
+                source: error.into(),
+            })
+        }
+        Err(source) => {
+            Err(EmbeddedError::Io { what: format!("looking at {}", state.display()), source })
+        }
+    }
 }
 
 /// Whether the state directory has a cluster, there or elsewhere.
@@ -170,15 +191,22 @@ fn locate(base: &Path, state: &Path) -> Result<Located, EmbeddedError> {
 /// power leaves files empty: what was in it was the way to the data.
 fn pointed(state: &Path) -> Result<Option<PathBuf>, EmbeddedError> {
     let pointer = state.join(POINTER);
-    match named(&pointer) {
-        None if pointer.symlink_metadata().is_ok() => Err(EmbeddedError::PointerUnread(pointer)),
-        named => Ok(named),
+    match fs::read_to_string(&pointer) {
+        Ok(text) => path(&text).map(Some).ok_or(EmbeddedError::PointerUnread(pointer)),
+        Err(source) if source.kind() == io::ErrorKind::PermissionDenied => {
+            Err(EmbeddedError::Io { what: format!("reading {}", pointer.display()), source })
+        }
+        Err(_) if pointer.symlink_metadata().is_ok() => Err(EmbeddedError::PointerUnread(pointer)),
+        Err(_) => Ok(None),
     }
 }
 
 /// The path that a file holds.
 fn named(file: &Path) -> Option<PathBuf> {
-    let text = fs::read_to_string(file).ok()?;
+    path(&fs::read_to_string(file).ok()?)
+}
+
+fn path(text: &str) -> Option<PathBuf> {
     Some(PathBuf::from(text.trim())).filter(|path| path.is_absolute())
 }
 

@@ -9,17 +9,19 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tokio_postgres::Client;
 
+use crate::account;
 use crate::binaries::{Installation, installations};
 use crate::cluster::{self, Durability};
-use crate::connect::Admin;
+use crate::connect::{Admin, RECOVERY_MAX, SILENCE_MAX};
 use crate::ephemeral::Ephemeral;
 use crate::error::EmbeddedError;
 use crate::install::ensure_installed;
 use crate::lock::StateLock;
 use crate::place::{self, ClusterFiles};
-use crate::postmaster::{self, Server, is_ours};
-use crate::provision::{self, ExistingRole};
+use crate::postmaster::{self, Server};
+use crate::provision::{self, ExistingRole, Owner};
 use crate::supervisor::{Launch, LogTail, StopRequest, supervise};
+use crate::wait::{SAID_AFTER, Unwanted, Waits};
 
 /// Told, one line at a time, what is going on.
 pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
@@ -49,6 +51,9 @@ pub struct Options {
     pub install: bool,
     /// Told what is going on.
     pub progress: Progress,
+    /// Whether it is still wanted: if not, a start fails with [`EmbeddedError::Unwanted`] once what
+    /// it has started is stopped.
+    pub unwanted: Unwanted,
 }
 
 /// How the server came to be running.
@@ -92,13 +97,15 @@ impl Postgres {
             let (state, progress) = (state.clone(), options.progress.clone());
             blocking(move || prepare(&state, options.install, &progress)).await?
         };
+        let mut waits = Waits { progress: options.progress, unwanted: options.unwanted };
+        waits.until("", std::future::ready(())).await?;
         let log = state.join("postgres.log");
         let Prepared { place, installation, password, created } = prepared;
         let version = installation.version.clone();
         let running = Running { place, installation, password, log };
-        let (launch, mut server, admin, adopted) = match running.adopt().await? {
+        let (launch, mut server, admin, adopted) = match running.adopt(&mut waits).await? {
             Some(found) => found,
-            None => running.launch().await?,
+            None => running.launch(&mut waits).await?,
         };
         if let Err(error) = close(&admin).await {
             server.stop(&launch.place.data).await?;
@@ -121,17 +128,27 @@ impl Postgres {
     }
 
     /// Looks at the data and the pid file of a state directory; `None` where there is no data.
-    /// Fails where it is not clear which data is meant.
+    /// Fails where it is not clear which data is meant, and where this user could not start it.
     pub fn look(state: &Path) -> Result<Option<ClusterState>, EmbeddedError> {
         let found = place::find(state)?.filter(|data| data.exists());
         let Some(data) = found else { return Ok(None) };
-        let running = postmaster::pid_file(&data).filter(|file| is_ours(file.pid, &data));
+        account::refuse_foreign(&data)?;
+        if let Some(running) = postmaster::running(&data)? {
+            return Ok(Some(ClusterState::Running(data, running.pid.as_raw_nonzero().get())));
+        }
+        if let Some(server) = postmaster::unnamed(&data) {
+            return Err(EmbeddedError::PidFileLost { data, server });
+        }
         let file = data.join("postmaster.pid");
-        Ok(Some(match running {
-            Some(running) => ClusterState::Running(data, running.pid.as_raw_nonzero().get()),
-            None if postmaster::is_unreadable(&file) => ClusterState::Unreadable(file),
-            None => ClusterState::Stopped(data),
+        Ok(Some(match postmaster::is_unreadable(&file) {
+            true => ClusterState::Unreadable(file),
+            false => ClusterState::Stopped(data),
         }))
+    }
+
+    /// Fails where this user could not use a state directory, or not make it.
+    pub fn may_use(state: &Path) -> Result<(), EmbeddedError> {
+        place::may_use(state)
     }
 
     /// A throwaway server for tests: its own directory, nothing synced, gone when dropped.
@@ -171,7 +188,8 @@ impl Postgres {
         password: &str,
     ) -> Result<String, EmbeddedError> {
         let client = self.client().await?;
-        provision::ensure_database(&client, name, password, ExistingRole::SetPassword).await?;
+        let (existing, owner) = (ExistingRole::SetPassword, Owner::Itself);
+        provision::ensure_database(&client, name, password, existing, owner).await?;
         Ok(provision::database_url(&self.host(), name, password, name))
     }
 
@@ -271,37 +289,50 @@ impl Running {
 
     /// Keeps a server of our data that is running already and lets us in. One that does not is
     /// stopped, and the start goes on as if it had not been there.
-    async fn adopt(&self) -> Result<Option<Started>, EmbeddedError> {
+    async fn adopt(&self, waits: &mut Waits) -> Result<Option<Started>, EmbeddedError> {
         let data = &self.place.data;
-        let Some(file) = postmaster::pid_file(data) else { return Ok(None) };
-        if !is_ours(file.pid, data) {
-            return Ok(None);
-        }
+        let Some(file) = postmaster::running(data)? else { return Ok(None) };
         let mut server = Server::Adopted(file.pid);
         let (launch, admin) = self.with_port(file.port);
-        match admin.connect_when_ready(|| server.check(data)).await {
-            Ok(_) => Ok(Some((launch, server, admin, true))),
-            Err(reason) => {
+        let connecting = admin.connect_when_ready(|| server.check(data));
+        let ready = waits.until(&not_ready(), connecting).await;
+        match ready {
+            Ok(Ok(_)) => Ok(Some((launch, server, admin, true))),
+            Ok(Err(reason)) => {
                 tracing::warn!(%reason, "stopping a PostgreSQL that was left running");
                 server.stop(data).await?;
                 Ok(None)
             }
+            Err(unwanted) => {
+                server.stop(data).await?;
+                Err(unwanted)
+            }
         }
     }
 
-    async fn launch(&self) -> Result<Started, EmbeddedError> {
-        let (mut attempt, started) = (1, Instant::now());
+    async fn launch(&self, waits: &mut Waits) -> Result<Started, EmbeddedError> {
+        let (mut attempt, started, mut is_said) = (1, Instant::now(), false);
         loop {
             let (launch, admin) = self.with_port(cluster::port(&self.place)?);
             let log = LogTail::from_now(&self.log);
             let mut server = launch.spawn()?;
-            let ready = admin.connect_when_ready(|| server.check(&self.place.data)).await;
-            let Err(reason) = ready else { return Ok((launch, server, admin, false)) };
+            let connecting = admin.connect_when_ready(|| server.check(&self.place.data));
+            let ready = waits.until(&not_ready(), connecting).await;
+            let reason = match ready {
+                Ok(Ok(_)) => return Ok((launch, server, admin, false)),
+                Ok(Err(reason)) => Ok(reason),
+                Err(unwanted) => Err(unwanted),
+            };
             server.stop(&self.place.data).await?;
+            let reason = reason?;
             let fatal = log.fatal();
             let is_left = fatal.as_ref().is_some_and(|line| line.contains(LEFT_BEHIND));
             if is_left && started.elapsed() < LEFT_BEHIND_MAX {
-                sleep(LEFT_BEHIND_PAUSE).await;
+                if !is_said && started.elapsed() >= SAID_AFTER {
+                    is_said = true;
+                    (waits.progress)(&left_behind());
+                }
+                waits.until("", sleep(LEFT_BEHIND_PAUSE)).await?;
                 continue;
             }
             if attempt == PORT_ATTEMPTS {
@@ -312,6 +343,25 @@ impl Running {
             attempt += 1;
         }
     }
+}
+
+/// What is said of a server that takes long to let us in.
+fn not_ready() -> String {
+    format!(
+        "PostgreSQL is not ready yet: it is waited for, {} s at most, and while it recovers from a \
+         crash {} min",
+        SILENCE_MAX.as_secs(),
+        RECOVERY_MAX.as_secs() / 60
+    )
+}
+
+/// What is said when a killed server has left processes.
+fn left_behind() -> String {
+    format!(
+        "processes of a PostgreSQL that was killed are still there: their end is waited for, {} s \
+         at most",
+        LEFT_BEHIND_MAX.as_secs()
+    )
 }
 
 /// Runs blocking work off the runtime's threads.

@@ -9,7 +9,8 @@ use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tokio::process::Child;
 use tokio::time::{sleep, timeout};
 
@@ -31,8 +32,41 @@ pub(crate) struct PidFile {
 
 /// Reads the pid file of a data directory. Line 1 is the process id, line 4 the port; a file that
 /// is still being written has fewer lines and counts as none.
-pub(crate) fn pid_file(data: &Path) -> Option<PidFile> {
-    parse(&fs::read_to_string(data.join("postmaster.pid")).ok()?)
+pub(crate) fn pid_file(data: &Path) -> Result<Option<PidFile>, EmbeddedError> {
+    let file = data.join("postmaster.pid");
+    match fs::read(&file) {
+        Ok(bytes) => Ok(parse(&String::from_utf8_lossy(&bytes))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => {
+            let server = server(data).ok().flatten();
+            Err(EmbeddedError::PidFileClosed { file, server, source })
+        }
+    }
+}
+
+/// The server that the pid file of a data directory names, if it runs and can be told what to do.
+pub(crate) fn running(data: &Path) -> Result<Option<PidFile>, EmbeddedError> {
+    let Some(file) = pid_file(data)?.filter(|file| is_ours(file.pid, data)) else {
+        return Ok(None);
+    };
+    match test_kill_process(file.pid) {
+        Err(Errno::PERM) => {
+            Err(EmbeddedError::ForeignServer { data: data.to_owned(), server: file.pid })
+        }
+        _ => Ok(Some(file)),
+    }
+}
+
+/// A server of a data directory whose pid file does not name it. One that is starting has named
+/// itself before anything else is written.
+pub(crate) fn unnamed(data: &Path) -> Option<Pid> {
+    let text = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
+    let named = text.lines().next().and_then(|line| line.trim().parse().ok());
+    match named.filter(|pid| *pid > 0).and_then(Pid::from_raw).is_some_and(|pid| is_ours(pid, data))
+    {
+        true => None,
+        false => server(data).ok().flatten(),
+    }
 }
 
 fn parse(text: &str) -> Option<PidFile> {
@@ -78,12 +112,16 @@ pub(crate) fn arguments(pid: Pid) -> Option<Vec<std::ffi::OsString>> {
 /// when the file is empty or full of zeros, as a machine that lost its power leaves it.
 pub(crate) fn remove_stale_pid_file(data: &Path) -> Result<(), EmbeddedError> {
     let path = data.join("postmaster.pid");
-    let is_stale = match pid_file(data) {
-        Some(file) => {
-            let is_alive = rustix::process::test_kill_process(file.pid).is_ok();
-            is_alive && !is_ours(file.pid, data)
-        }
-        None => is_unreadable(&path) && !serves(data),
+    let is_stale = match pid_file(data)? {
+        Some(file) => test_kill_process(file.pid).is_ok() && !is_ours(file.pid, data),
+        None if !is_unreadable(&path) => false,
+        // Where processes cannot be listed the file is left for a person to look at.
+        None => match server(data) {
+            Ok(Some(server)) => {
+                return Err(EmbeddedError::PidFileLost { data: data.to_owned(), server });
+            }
+            found => found.is_ok(),
+        },
     };
     if !is_stale {
         return Ok(());
@@ -100,12 +138,12 @@ pub(crate) fn is_unreadable(path: &Path) -> bool {
     first.parse::<i64>().ok().filter(|pid| *pid != 0).is_none()
 }
 
-/// Whether any process is a server of this data directory; where processes cannot be listed it is
-/// taken for granted, and the file is left for a person to look at.
-fn serves(data: &Path) -> bool {
-    let Ok(processes) = fs::read_dir("/proc") else { return true };
+/// The process that is a server of this data directory, whatever its pid file says; fails where
+/// processes cannot be listed.
+fn server(data: &Path) -> io::Result<Option<Pid>> {
+    let processes = fs::read_dir("/proc")?;
     let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    ids.filter_map(Pid::from_raw).any(|pid| is_ours(pid, data))
+    Ok(ids.filter_map(Pid::from_raw).find(|pid| is_ours(*pid, data)))
 }
 
 /// A server that this process looks after.
@@ -167,7 +205,7 @@ impl Server {
             let Some(pid) = self.pid() else { return Ok(()) };
             match kill_process(pid, signal) {
                 Ok(()) => {}
-                Err(error) if error == rustix::io::Errno::SRCH => return Ok(()),
+                Err(error) if error == Errno::SRCH => return Ok(()),
                 Err(error) => {
                     let what = format!("stopping PostgreSQL (process {})", pid.as_raw_nonzero());
                     return Err(EmbeddedError::Io { what, source: io::Error::from(error) });
@@ -193,7 +231,7 @@ mod tests {
 
     use rustix::process::{Pid, getpid};
 
-    use super::{PidFile, is_ours, parse, pid_file, remove_stale_pid_file};
+    use super::{PidFile, is_ours, parse, pid_file, remove_stale_pid_file, running};
 
     #[test]
     fn pid_files() {
@@ -224,12 +262,30 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_cannot_be_opened_is_said_and_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("postmaster.pid");
+        // Nobody can read it, root neither.
+        std::fs::create_dir(&path).unwrap();
+        for error in [
+            pid_file(directory.path()).unwrap_err(),
+            running(directory.path()).unwrap_err(),
+            remove_stale_pid_file(directory.path()).unwrap_err(),
+        ] {
+            let (text, help) = (error.to_string(), error.help().unwrap());
+            assert!(text.contains(path.to_str().unwrap()), "{text}");
+            assert!(!text.contains("process") && help.contains("chmod 600"), "{text}; {help}");
+        }
+        assert!(path.exists());
+    }
+
+    #[test]
     fn another_process_with_that_id_is_not_ours() {
         let directory = tempfile::tempdir().unwrap();
         assert!(!is_ours(getpid(), Path::new("/data")));
         let text = format!("{}\n/data\n1\n5433\n", getpid().as_raw_nonzero());
         std::fs::write(directory.path().join("postmaster.pid"), text).unwrap();
         remove_stale_pid_file(directory.path()).unwrap();
-        assert_eq!(pid_file(directory.path()), None);
+        assert_eq!(pid_file(directory.path()).unwrap(), None);
     }
 }

@@ -1,6 +1,9 @@
-//! Databases and roles: one of each per service, by the same name. Works on any server, the
-//! embedded one or one given by address. Passwords travel as SCRAM verifiers, so that no server
+//! Databases and roles: one of each per service, by the same name, and a role that owns what is in
+//! the database where the one that serves shall not. Works on any server, the embedded one or one
+//! given by address. Passwords travel as SCRAM verifiers, so that no server
 //! log can have them.
+
+use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::Rng;
@@ -16,8 +19,8 @@ const PASSWORD_LENGTH: usize = 32;
 /// All but what a URL leaves as it is anywhere (RFC 3986, unreserved).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// How long another ward may take to make a database, in seconds.
-const LOCK_MAX_S: u32 = 15;
+/// How long another ward may take to make a database.
+pub const LOCK_MAX: Duration = Duration::from_secs(15);
 
 /// What to do with a role that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,17 +31,35 @@ pub enum ExistingRole {
     KeepPassword,
 }
 
-/// Makes sure that a role `name` exists, may log in, and owns a database `name` that nobody else
-/// may connect to. `admin` may create both. Safe to call from several processes at once and again.
+/// Who owns a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The role that logs in.
+    Itself,
+    /// [`owner_of`] it, as whom nobody logs in: an administrator takes that role on to migrate. Who
+    /// serves cannot undo what protects its tables.
+    Apart,
+}
+
+/// The role that owns a database [apart](Owner::Apart). PostgreSQL cuts names at 63 bytes.
+#[must_use]
+pub fn owner_of(name: &str) -> String {
+    format!("{name}_owner")
+}
+
+/// Makes sure that a role `name` exists and may log in, and a database `name` to which nobody else
+/// may connect. `admin` may create both. Safe to call from several processes at once and again. A
+/// database that is there keeps its owner.
 pub async fn ensure_database(
     admin: &Client,
     name: &str,
     password: &str,
     existing: ExistingRole,
+    owner: Owner,
 ) -> Result<(), EmbeddedError> {
     // CREATE DATABASE knows no IF NOT EXISTS and several wards may be starting.
     lock(admin, name).await?;
-    let result = ensure_locked(admin, name, password, existing).await;
+    let result = ensure_locked(admin, name, password, existing, owner).await;
     admin.execute("SELECT pg_advisory_unlock(hashtext('ward'), hashtext($1))", &[&name]).await?;
     result
 }
@@ -46,7 +67,8 @@ pub async fn ensure_database(
 /// Takes the lock for a name. Whoever may connect to the same database can hold it, so it is not
 /// waited for without end.
 async fn lock(admin: &Client, name: &str) -> Result<(), EmbeddedError> {
-    admin.batch_execute(&format!("SET lock_timeout = '{LOCK_MAX_S}s'")).await?;
+    let most = LOCK_MAX.as_secs();
+    admin.batch_execute(&format!("SET lock_timeout = '{most}s'")).await?;
     let locked =
         admin.execute("SELECT pg_advisory_lock(hashtext('ward'), hashtext($1))", &[&name]).await;
     admin.batch_execute("RESET lock_timeout").await?;
@@ -73,6 +95,7 @@ async fn ensure_locked(
     name: &str,
     password: &str,
     existing: ExistingRole,
+    owner: Owner,
 ) -> Result<(), EmbeddedError> {
     let role = quote_identifier(name);
     let verifier = postgres_protocol::password::scram_sha_256(password.as_bytes());
@@ -82,20 +105,29 @@ async fn ensure_locked(
         let sql = format!("{verb} ROLE {role} LOGIN NOSUPERUSER PASSWORD '{verifier}'");
         admin.batch_execute(&sql).await?;
     }
-    if !exists(admin, "SELECT 1 FROM pg_database WHERE datname = $1", name).await? {
-        // An administrator who is no superuser may give away only to roles it is a member of.
-        let superuser = exists(
-            admin,
-            "SELECT 1 FROM pg_roles WHERE rolname = current_user AND rolsuper AND $1 <> ''",
-            name,
-        )
-        .await?;
-        if !superuser {
-            admin.batch_execute(&format!("GRANT {role} TO CURRENT_USER")).await?;
-        }
-        admin.batch_execute(&format!("CREATE DATABASE {role} OWNER {role}")).await?;
+    let owner = match owner {
+        Owner::Itself => name.to_owned(),
+        Owner::Apart => owner_of(name),
+    };
+    let owning = quote_identifier(&owner);
+    if !exists(admin, "SELECT 1 FROM pg_roles WHERE rolname = $1", &owner).await? {
+        admin.batch_execute(&format!("CREATE ROLE {owning} NOLOGIN NOSUPERUSER")).await?;
     }
-    admin.batch_execute(&format!("REVOKE CONNECT ON DATABASE {role} FROM PUBLIC")).await?;
+    // An administrator who is no superuser may act only for roles it is a member of.
+    for member in [name, &owner] {
+        let sql = "SELECT 1 FROM pg_roles WHERE rolname = $1 AND pg_has_role(oid, 'MEMBER')";
+        if !exists(admin, sql, member).await? {
+            let member = quote_identifier(member);
+            admin.batch_execute(&format!("GRANT {member} TO CURRENT_USER")).await?;
+        }
+    }
+    if !exists(admin, "SELECT 1 FROM pg_database WHERE datname = $1", name).await? {
+        admin.batch_execute(&format!("CREATE DATABASE {role} OWNER {owning}")).await?;
+    }
+    let closed = format!(
+        "GRANT CONNECT ON DATABASE {role} TO {role}; REVOKE CONNECT ON DATABASE {role} FROM PUBLIC"
+    );
+    admin.batch_execute(&closed).await?;
     Ok(())
 }
 
@@ -120,7 +152,9 @@ fn escape(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
 }
 
-fn quote_identifier(name: &str) -> String {
+/// A name as SQL takes it whatever is in it.
+#[must_use]
+pub fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

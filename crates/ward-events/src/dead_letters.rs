@@ -1,11 +1,17 @@
 //! Dead letters by hand: which there are, and sending them again, each to the group that it names
 //! and once. What was done with a letter stands behind it in the same topic, in marks: that it is
 //! about to be sent, and that it has been. A command that ends between the two is found out by the
-//! next, which looks for the record on the topic before it sends another.
+//! next, which looks for the record on the topic before it sends another. Of commands that run at
+//! once one sends a letter: the one whose mark that it begins is the first since they have read the
+//! topic. A mark from before that is an interrupted command's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::ControlFlow;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use uuid::Uuid;
 
 use crate::log::{Ends, Incoming, Log, Outgoing, ToolError, deliver};
 use crate::tools::{ReadFrom, Reader};
@@ -15,10 +21,15 @@ use crate::trigger::dead_letter::{header, is_value_elsewhere, resent_letter};
 /// Whose position says how far letters were sent again before they were marked one by one.
 const GROUP: &str = "ward-dead-letters";
 
-/// Marks, and what the first says as well: where the topic ended before.
+/// Marks, and what the first says as well: where its topic ended before, and whose it is.
 const BEGUN: &str = "ward-letter-begun";
 const ENDS: &str = "ward-letter-ends";
+const COMMAND: &str = "ward-letter-command";
 const SETTLED: &str = "ward-letter-settled";
+
+/// How long a mark that the log has taken may need until it is read. It is there, so only a log
+/// that has gone away takes so long.
+const MARK_MAX: Duration = Duration::from_secs(30);
 
 /// A partition and an offset of the letters' topic.
 type Place = (i32, i64);
@@ -40,6 +51,12 @@ pub struct Letter {
 }
 
 impl Letter {
+    /// Where it is first, which is what marks call it by.
+    fn place(&self) -> Place {
+        let own = (self.record.partition, self.record.offset);
+        self.places.iter().copied().min().unwrap_or(own)
+    }
+
     /// Whether it is at this partition and offset.
     #[must_use]
     pub fn is_at(&self, partition: i32, offset: i64) -> bool {
@@ -65,6 +82,8 @@ pub enum Kept {
     NotConsumed,
     /// Its value was too large to go with it, and without one it would be passed over.
     ValueElsewhere,
+    /// Another command has begun with it since this one has read the topic.
+    BeingSent,
 }
 
 impl fmt::Display for Kept {
@@ -75,6 +94,7 @@ impl fmt::Display for Kept {
             Kept::ValueElsewhere => {
                 "its value was too large to go with it; move the group to where it was"
             }
+            Kept::BeingSent => "another command is sending it again",
         })
     }
 }
@@ -84,6 +104,12 @@ pub struct DeadLetters<'l> {
     log: &'l dyn Log,
     topic: String,
     letters: Vec<Letter>,
+    /// What this command is told from others by.
+    command: String,
+    /// Has read the topic as far as it was there at the opening, and goes on.
+    reader: Reader,
+    /// Which command was the first to begin with a letter since then.
+    first: BTreeMap<Place, String>,
     /// Where topics ended before anything was sent to them.
     ends: BTreeMap<String, Offsets>,
 }
@@ -92,14 +118,20 @@ impl<'l> DeadLetters<'l> {
     /// Reads a topic of dead letters to its end.
     pub async fn open(log: &'l dyn Log, topic: &str) -> Result<DeadLetters<'l>, ToolError> {
         let mut reader = Reader::open(log, topic, GROUP).await?;
-        let mut book = Book::default();
-        let each = |record| {
-            book.take(record);
+        let (mut book, mut first) = (Book::default(), BTreeMap::new());
+        let ends = reader.ends().clone();
+        let each = |record: Incoming| {
+            // More may come while this is read; what others have begun by then, they are at.
+            match ends.get(&record.partition).is_some_and(|(_, end)| record.offset < *end) {
+                true => book.take(record),
+                false => note(&mut first, &record),
+            }
             ControlFlow::Continue(())
         };
         reader.read(&ReadFrom::Group, false, each).await?;
         let (topic, letters) = (topic.to_owned(), book.letters());
-        Ok(DeadLetters { log, topic, letters, ends: BTreeMap::new() })
+        let command = Uuid::new_v4().to_string();
+        Ok(DeadLetters { log, topic, letters, command, reader, first, ends: BTreeMap::new() })
     }
 
     /// Those that were not sent again.
@@ -122,24 +154,45 @@ impl<'l> DeadLetters<'l> {
         if is_value_elsewhere(&letter.record) {
             return Ok(Resent::Kept(Kept::ValueElsewhere));
         }
-        let is_sent = match &letter.begun {
-            Some(from) => self.is_sent(letter, &dead.topic, from).await?,
-            None => {
-                let ends = self.ends_of(&dead.topic).await?;
-                let place = (letter.record.partition, letter.record.offset);
-                self.mark(letter, [(BEGUN, text(place)), (ENDS, text_of_all(&ends))]).await?;
-                false
-            }
+        let ends = match &letter.begun {
+            Some(from) => from.clone(),
+            None => self.ends_of(&dead.topic).await?,
         };
-        if !is_sent {
-            let place = (letter.record.partition, letter.record.offset);
-            let again = dead.again(&letter.record, &name(&self.topic, place));
+        if !self.begin(letter, &ends).await? {
+            return Ok(Resent::Kept(Kept::BeingSent));
+        }
+        if letter.begun.is_none() || !self.is_sent(letter, &dead.topic, &ends).await? {
+            let again = dead.again(&letter.record, &name(&self.topic, letter.place()));
             self.send(&dead.topic, &again).await?;
         }
         for place in &letter.places {
             self.mark(letter, [(SETTLED, text(*place))]).await?;
         }
         Ok(Resent::Sent)
+    }
+
+    /// Writes down that this command sends it; whether it is the one to do so.
+    async fn begin(&mut self, letter: &Letter, ends: &Offsets) -> Result<bool, ToolError> {
+        let place = letter.place();
+        let begun =
+            [(BEGUN, text(place)), (ENDS, text_of_all(ends)), (COMMAND, self.command.clone())];
+        self.mark(letter, begun).await?;
+        let what = "looking for who else sends dead letters again";
+        let first = timeout(MARK_MAX, self.who_is_first(place)).await;
+        Ok(first.map_err(ToolError::log(what))?? == self.command)
+    }
+
+    /// The command that was the first to begin with the letter at a place, since the opening. There
+    /// is one: this.
+    async fn who_is_first(&mut self, place: Place) -> Result<String, ToolError> {
+        loop {
+            if let Some(first) = self.first.get(&place) {
+                return Ok(first.clone());
+            }
+            for record in self.reader.go_on().await? {
+                note(&mut self.first, &record);
+            }
+        }
     }
 
     /// Whether a command that was interrupted has sent it.
@@ -179,7 +232,7 @@ impl<'l> DeadLetters<'l> {
         Ok(ends)
     }
 
-    /// Writes a mark behind a letter.
+    /// Writes a mark behind a letter. All of one letter have one key, which keeps them in order.
     async fn mark<const N: usize>(
         &self,
         letter: &Letter,
@@ -187,7 +240,8 @@ impl<'l> DeadLetters<'l> {
     ) -> Result<(), ToolError> {
         let header = |(name, value): (&str, String)| (name.to_owned(), Some(value.into_bytes()));
         let headers = headers.into_iter().map(header).collect();
-        let mark = Outgoing { key: letter.record.key.clone(), value: None, headers };
+        let key = letter.record.key.clone().or_else(|| Some(text(letter.place()).into_bytes()));
+        let mark = Outgoing { key, value: None, headers };
         self.send(&self.topic, &mark).await
     }
 
@@ -207,11 +261,10 @@ struct Book {
 
 impl Book {
     fn take(&mut self, record: Incoming) {
-        let place = |name: &str| header(&record, name).and_then(read_place);
-        if let Some(begun) = place(BEGUN) {
+        if let Some(begun) = mark(&record, BEGUN) {
             let ends = header(&record, ENDS).unwrap_or_default();
             self.begun.entry(begun).or_insert(ends.split(',').filter_map(read_place).collect());
-        } else if let Some(settled) = place(SETTLED) {
+        } else if let Some(settled) = mark(&record, SETTLED) {
             self.settled.insert(settled);
         } else {
             self.records.push(record);
@@ -244,6 +297,20 @@ impl Book {
             }
         }
         letters
+    }
+}
+
+/// The letter that a record is such a mark of.
+fn mark(record: &Incoming, name: &str) -> Option<Place> {
+    header(record, name).and_then(read_place)
+}
+
+/// Notes who was the first to begin with a letter.
+fn note(first: &mut BTreeMap<Place, String>, record: &Incoming) {
+    if let Some(place) = mark(record, BEGUN) {
+        // One without a name is that of an older version's command.
+        let command = header(record, COMMAND).unwrap_or_default();
+        first.entry(place).or_insert_with(|| command.to_owned());
     }
 }
 

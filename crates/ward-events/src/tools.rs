@@ -76,6 +76,11 @@ impl Reader {
         Ok(())
     }
 
+    /// What comes next behind what was read, whatever was there at the start.
+    pub(crate) async fn go_on(&mut self) -> Result<Vec<Incoming>, ToolError> {
+        Ok(self.view.next().await?.records)
+    }
+
     /// The offset of a place in each partition.
     pub async fn offsets(&mut self, place: &ReadFrom) -> Result<BTreeMap<i32, i64>, ToolError> {
         let ends = self.view.ends().iter();

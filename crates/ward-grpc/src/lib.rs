@@ -7,6 +7,7 @@
 //! [`Server::bind`] and [`Server::run`]; the module `service` has the life of one call in order.
 //!
 //! What a component may rely on:
+//! - a caller may call what was called: the token has the scope that the manifest names for it;
 //! - the record that the manifest names as `caller` was filled in from a token that was verified,
 //!   or is empty where the trigger is public;
 //! - its `request-id` is always there, a UUID: the client's `x-request-id` or a new one;
@@ -14,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod builtin;
 mod caller;
 mod codec;
@@ -25,6 +27,7 @@ mod offer;
 mod options;
 mod reflection;
 mod request_log;
+mod revoked;
 mod server;
 mod service;
 mod status;
@@ -36,5 +39,6 @@ pub use limits::Limits;
 pub use metrics::Metrics;
 pub use offer::{Offer, OfferError};
 pub use options::{Options, OptionsError};
+pub use revoked::{Look, Revoked};
 pub use server::{BindError, Server};
 pub use ward_serve::Drained;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use ward_manifest::{App, GrpcTrigger};
 use ward_wire::{Contract, Method, Naming, Service};
 
+use crate::access::{self, Access};
 use crate::caller;
 use crate::request_log::Label;
 
@@ -48,8 +49,8 @@ pub(crate) struct Endpoint<I> {
     pub(crate) label: Arc<Label>,
     /// The longest its component may take.
     pub(crate) deadline: Duration,
-    /// Whether it answers without a token.
-    pub(crate) public: bool,
+    /// Who may call it.
+    pub(crate) access: Access,
 }
 
 impl<I> Offer<I> {
@@ -107,12 +108,13 @@ impl<I> Offer<I> {
             .into();
         let settings = app.components.get(&trigger.component).map(|found| &found.settings);
         let deadline = settings.map_or(Duration::ZERO, |settings| settings.deadline);
-        let mut missing = Vec::new();
+        let functions = service.methods().iter().map(|method| method.function());
+        let mut problems = access::unknown(trigger, functions);
         for method in service.methods() {
             let (component, interface) = (trigger.component.as_str(), service.interface());
             let Some(function) = function(component, interface, method.function()) else {
                 let name = method.function();
-                missing.push(format!("`{component}` does not export `{interface}` `{name}`"));
+                problems.push(format!("`{component}` does not export `{interface}` `{name}`"));
                 continue;
             };
             let rpc: Box<str> = method.path().into();
@@ -123,11 +125,11 @@ impl<I> Offer<I> {
                 caller: caller.clone(),
                 label: Arc::new(label),
                 deadline,
-                public: trigger.public,
+                access: Access::of(trigger, method.function()),
             };
             self.endpoints.insert(rpc, Arc::new(endpoint));
         }
         self.services.push(service);
-        if missing.is_empty() { Ok(()) } else { Err(missing) }
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 }

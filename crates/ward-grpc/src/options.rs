@@ -11,6 +11,7 @@ use ward_serve::{Certificate, Proxies};
 
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::revoked::Revoked;
 
 /// How the server behaves.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub struct Options {
     pub limits: Limits,
     /// Whom methods that are not public believe; without it, nobody.
     pub trust: Option<Arc<Trust>>,
+    /// Whose tokens are believed no longer; without it, nobody's.
+    pub revoked: Option<Revoked>,
     /// The certificate to serve with; clear text where there is none.
     pub tls: Option<Arc<Certificate>>,
     /// The proxies that are believed about whom they speak for.
@@ -52,6 +55,7 @@ impl Options {
             address: settings.listen,
             limits: Limits { message_bytes_max, ..Limits::default() },
             trust: settings.token.as_ref().map(|token| trust(token, variables)).transpose()?,
+            revoked: None,
             tls: settings.tls.as_ref().map(certificate).transpose()?,
             proxies: Proxies::default(),
             reflection: settings.reflection,

@@ -40,7 +40,7 @@ impl Index {
         ];
         for set in encoded {
             let set = FileDescriptorSet::decode(set).map_err(|error| error.to_string())?;
-            set.file.into_iter().for_each(|file| index.add(&file));
+            set.file.into_iter().for_each(|file| index.add(&at_home(file)));
         }
         // What the descriptors of `google.rpc` import.
         index.add(&well_known("any", "Any", &[("type_url", Type::String), ("value", Type::Bytes)]));
@@ -115,6 +115,16 @@ impl Index {
             Question::None => Err(Status::invalid_argument("the request asks for nothing")),
         }
     }
+}
+
+/// A file under the name that everybody imports it by: the library that has the descriptors of
+/// `google.rpc` names them without their directory.
+fn at_home(mut file: FileDescriptorProto) -> FileDescriptorProto {
+    if file.package() == "google.rpc" {
+        let names = file.name.iter_mut().chain(&mut file.dependency);
+        names.filter(|name| !name.contains('/')).for_each(|name| name.insert_str(0, "google/rpc/"));
+    }
+    file
 }
 
 /// What may be asked, in either version.
@@ -250,6 +260,9 @@ mod tests {
             "grpc.health.v1.Health.Check",
         ] {
             assert!(index.answer(&Question::Symbol(name.to_owned())).is_ok(), "{name}");
+        }
+        for name in ["google/rpc/status.proto", "google/rpc/error_details.proto"] {
+            assert!(index.files.contains_key(name), "{name} in {:?}", index.files.keys());
         }
         for file in index.files.values() {
             let file = prost_types::FileDescriptorProto::decode(&**file).unwrap();

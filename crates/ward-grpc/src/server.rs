@@ -16,6 +16,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::offer::{Endpoint, Offer};
 use crate::options::Options;
+use crate::revoked::Revoked;
 
 /// Why a server was not started.
 #[derive(Debug, Error)]
@@ -35,6 +36,7 @@ pub(crate) struct Services<I> {
     pub(crate) endpoints: HashMap<Box<str>, Arc<Endpoint<I>>>,
     pub(crate) builtin: Builtin,
     pub(crate) trust: Option<Arc<Trust>>,
+    pub(crate) revoked: Option<Revoked>,
     pub(crate) metrics: Metrics,
 }
 
@@ -55,7 +57,7 @@ impl<I: Invoke> Server<I> {
         let builtin = Builtin::new(&offer.services, options.reflection)
             .await
             .map_err(BindError::Descriptors)?;
-        let Options { address, limits, trust, tls, proxies, metrics, .. } = options;
+        let Options { address, limits, trust, revoked, tls, proxies, metrics, .. } = options;
         let of_server = ward_serve::Options {
             limits: limits.of_server(),
             protocol: Protocol::Http2,
@@ -63,7 +65,7 @@ impl<I: Invoke> Server<I> {
             proxies,
         };
         let endpoints = offer.endpoints;
-        let service = Arc::new(Services { limits, endpoints, builtin, trust, metrics });
+        let service = Arc::new(Services { limits, endpoints, builtin, trust, revoked, metrics });
         let server = ward_serve::Server::bind(vec![Door { address, service }], of_server)
             .map_err(|(address, error)| BindError::Address(address, error))?;
         let address = server.addresses().first().copied().unwrap_or(address);

@@ -1,6 +1,6 @@
 //! The life of one call, in order: its head is checked; the host's own services are answered; a
-//! method is found; the caller is verified; a place among the running calls is taken; the message
-//! is read; the component answers; what it answered is sent.
+//! method is found; the caller is verified, and may call it; a place among the running calls is
+//! taken; the message is read; the component answers; what it answered is sent.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ impl<I: Invoke> ward_serve::Service for Services<I> {
             Ok(()) if kind == Kind::Builtin => {
                 self.builtin(parts, body, &mut ticket, &mut limit).await
             }
-            Ok(()) => match self.admit(&parts, &mut ticket) {
+            Ok(()) => match self.admit(&parts, &mut ticket).await {
                 Ok(admitted) => self.call(admitted, parts, body, &mut ticket).await,
                 Err(status) => status.into_http(),
             },
@@ -128,7 +128,7 @@ impl<I: Invoke> Services<I> {
     }
 
     /// Everything up to the message.
-    fn admit(&self, parts: &Parts, ticket: &mut Ticket) -> Result<Admitted<'_, I>, Status> {
+    async fn admit(&self, parts: &Parts, ticket: &mut Ticket) -> Result<Admitted<'_, I>, Status> {
         let endpoint = self
             .endpoints
             .get(parts.uri.path())
@@ -137,10 +137,13 @@ impl<I: Invoke> Services<I> {
         if ticket.connection().is_spare() {
             return Err(status::overloaded());
         }
-        let identity = match endpoint.public {
+        let identity = match endpoint.access.is_public() {
             true => None,
-            false => Some(self.identify(&parts.headers)?),
+            false => Some(self.identify(&parts.headers).await?),
         };
+        if let Some(identity) = &identity {
+            endpoint.access.permit(identity)?;
+        }
         let longest = timeout(&parts.headers)
             .map_err(|_| Status::invalid_argument("grpc-timeout is malformed"))?
             .map_or(endpoint.deadline, |wanted| wanted.min(endpoint.deadline));
@@ -148,21 +151,15 @@ impl<I: Invoke> Services<I> {
         Ok(Admitted { endpoint, identity, until: Instant::now() + longest })
     }
 
-    fn identify(&self, headers: &HeaderMap) -> Result<Arc<Identity>, Status> {
+    async fn identify(&self, headers: &HeaderMap) -> Result<Arc<Identity>, Status> {
         let values: Vec<&HeaderValue> = headers.get_all(AUTHORIZATION).iter().collect();
         let trust = self.trust.as_ref();
         let admitted = trust.ok_or(Refusal::Missing).and_then(|t| t.admit(&values, now()));
-        admitted.map_err(|refusal| {
-            Status::unauthenticated(match refusal {
-                Refusal::Missing => "a bearer token is needed, as metadata `authorization`",
-                Refusal::Invalid => "the token is not valid",
-                Refusal::Expired => "the token has expired",
-                Refusal::Early => {
-                    tracing::warn!("a token is from the future: this clock is behind its issuer's");
-                    "the token is from the future: the clocks of server and issuer differ"
-                }
-            })
-        })
+        let identity = admitted.map_err(status::refused_token)?;
+        if let Some(revoked) = &self.revoked {
+            revoked.check(&identity).await?;
+        }
+        Ok(identity)
     }
 
     /// Waits for the message and for a place, has it answered and encodes the answer, all within

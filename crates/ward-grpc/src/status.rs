@@ -88,6 +88,25 @@ pub(crate) fn no_answer(error: &CallError) -> Status {
     }
 }
 
+/// The token is none that is believed.
+pub(crate) fn refused_token(refusal: token::Refusal) -> Status {
+    use token::Refusal;
+    Status::unauthenticated(match refusal {
+        Refusal::Missing => "a bearer token is needed, as metadata `authorization`",
+        Refusal::Invalid => "the token is not valid",
+        Refusal::Expired => "the token has expired",
+        Refusal::Early => {
+            tracing::warn!("a token is from the future: this clock is behind its issuer's");
+            "the token is from the future: the clocks of server and issuer differ"
+        }
+    })
+}
+
+/// Whether the token is still good cannot be told.
+pub(crate) fn unknown_session() -> Status {
+    Status::unavailable("the token cannot be checked now; try again")
+}
+
 /// It took too long.
 pub(crate) fn deadline() -> Status {
     Status::deadline_exceeded("the call was not answered in time")

@@ -11,7 +11,8 @@
 //!   which carry the caller's identity inside the application.
 //! - `x-request-id` is always there, a UUID, on the request and on the response.
 //! - `x-forwarded-*`, `forwarded` and `traceparent` pass as they came. They are claims: true only
-//!   as far as whatever stands in front of Ward is trusted. `spin-client-addr` is the peer itself.
+//!   as far as whatever stands in front of Ward is trusted. `spin-client-addr` is the peer itself,
+//!   or whom a proxy speaks for that the manifest says is believed.
 
 #![forbid(unsafe_code)]
 

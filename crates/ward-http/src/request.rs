@@ -99,7 +99,7 @@ pub(crate) fn prepare<H>(
     uri: &Uri,
     headers: &mut HeaderMap,
     found: &Found<'_, '_, Arc<RouteEntry<H>>>,
-    client: &HeaderValue,
+    client: HeaderValue,
     id: RequestId,
 ) -> Result<(), Problem> {
     remove_foreign(headers);
@@ -114,7 +114,7 @@ pub(crate) fn prepare<H>(
     headers.insert(SPIN_COMPONENT_ROUTE, found.target.component_route.clone());
     headers.insert(SPIN_RAW_COMPONENT_ROUTE, found.target.raw_route.clone());
     headers.insert(SPIN_BASE_PATH, HeaderValue::from_static("/"));
-    headers.insert(SPIN_CLIENT_ADDR, client.clone());
+    headers.insert(SPIN_CLIENT_ADDR, client);
     for (name, captured) in found.params() {
         headers.insert(name, value(captured)?);
     }

@@ -129,7 +129,7 @@ impl<H: Handler> Service<H> {
         if body.is_too_large() {
             return Err(Problem::ContentTooLarge);
         }
-        let (id, client) = (ticket.line.id, connection.address_value());
+        let (id, client) = (ticket.line.id, connection.client_value(&parts.headers));
         request::prepare(&parts.uri, &mut parts.headers, &found, client, id)?;
         Ok(Step::Component(handler))
     }

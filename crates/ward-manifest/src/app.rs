@@ -15,7 +15,8 @@ use ipnet::IpNet;
 use crate::finding::Finding;
 use crate::grpc::{GrpcSettings, GrpcTrigger, TlsFiles};
 use crate::kafka::{KafkaSettings, KafkaTrigger};
-use crate::start::{Guide, KeyPair};
+use crate::runtime_config::RuntimeConfig;
+use crate::start::{Guide, KeyPair, Users};
 
 /// One application, as `spin.toml` describes it.
 #[derive(Debug, Clone)]
@@ -292,9 +293,35 @@ pub struct Settings {
     pub guide: Option<Guide>,
     /// `demo_guide`: what is printed in its place when demo data was asked for.
     pub demo_guide: Option<Guide>,
+    /// `users`: where the application keeps its users.
+    pub users: Option<Users>,
     /// `guest_memory` in bytes (TOML: an integer, or a string such as `"2GiB"`): what the memories
     /// of all instances may be together; where there is none, the runtime looks at the machine.
     pub guest_memory_bytes: Option<u64>,
+    /// `key_value`: where key-value stores are kept, by label.
+    pub key_value: BTreeMap<String, KeyValueKind>,
+}
+
+impl Settings {
+    /// The key-value stores that the manifest says where to keep, and the runtime configuration,
+    /// which is the operator's, does not.
+    pub fn stores_besides(
+        &self,
+        config: &RuntimeConfig,
+    ) -> impl Iterator<Item = (&str, KeyValueKind)> {
+        let others = self.key_value.iter();
+        let others = others.filter(|(label, _)| !config.key_value_stores.contains_key(*label));
+        others.map(|(label, kind)| (label.as_str(), *kind))
+    }
+}
+
+/// Where a key-value store is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyValueKind {
+    /// `"file"`: in the state directory, for this process alone.
+    File,
+    /// `"postgres"`: in PostgreSQL, for all wards of the application.
+    Postgres,
 }
 
 /// `[component.<id>.tool.ward]`.
@@ -347,4 +374,8 @@ pub struct Database {
     pub migrations: PathBuf,
     /// SQL file with demo data for an empty database, if there is one.
     pub demo: Option<PathBuf>,
+    /// Tables into which the role that serves may write, and in which it may change nothing.
+    pub append_only: Vec<String>,
+    /// Tables that the role that serves may only read.
+    pub read_only: Vec<String>,
 }

@@ -1,6 +1,7 @@
 //! What the gRPC trigger is told: which interfaces it serves, where, and whom it believes. Plain
 //! data that has passed every check, like the rest of [`App`](crate::App).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,6 +21,9 @@ pub struct GrpcTrigger {
     pub service: Option<String>,
     /// Whether anybody may call it, without a token.
     pub public: bool,
+    /// `scopes`: the scope that a token needs for a function, by the function's name. What is not
+    /// here is refused. Empty where the trigger is public.
+    pub scopes: BTreeMap<String, String>,
 }
 
 /// `[application.trigger.grpc]`, with defaults filled in.
@@ -65,6 +69,17 @@ pub struct TokenSettings {
     pub issuer: String,
     /// `audience`: the `aud` a token must have.
     pub audience: String,
+    /// `revoked`: where it is written down which sessions have ended; without it none ends early.
+    pub revoked: Option<RevokedSettings>,
+}
+
+/// `token.revoked`: a key-value store in which a session that has ended has a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevokedSettings {
+    /// `store`: its label.
+    pub store: String,
+    /// `prefix`: what the key has before the session's id.
+    pub prefix: String,
 }
 
 /// `tls`: two files in PEM.

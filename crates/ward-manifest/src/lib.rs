@@ -24,15 +24,16 @@ mod variables;
 
 pub use app::{
     Action, App, Build, Component, ComponentSettings, Database, Dependency, FileMount, HttpTrigger,
-    Inherit, InheritedOnly, Origin, Route, Settings, SourcePosition, StaticResponse, Variable,
+    Inherit, InheritedOnly, KeyValueKind, Origin, Route, Settings, SourcePosition, StaticResponse,
+    Variable,
 };
 pub use finding::{Finding, Findings};
-pub use grpc::{CallerRecord, GrpcSettings, GrpcTrigger, TlsFiles, TokenSettings};
+pub use grpc::{CallerRecord, GrpcSettings, GrpcTrigger, RevokedSettings, TlsFiles, TokenSettings};
 pub use hosts::{AllowedHosts, HostError, default_port};
 pub use kafka::{KafkaSettings, KafkaTrigger, Outbox, StartFrom};
 pub use listen::listen_address;
 pub use networks::OutboundNetworking;
 pub use overrides::{OverrideError, read_overrides};
 pub use runtime_config::{KeyValueStore, OutboundHttp, RuntimeConfig, VariablesProvider};
-pub use start::{Addresses, Guide, KeyPair};
+pub use start::{Addresses, Guide, KeyPair, Users};
 pub use variables::{Source, VariableError, Variables};

@@ -13,6 +13,7 @@ mod rings;
 mod start;
 mod tool;
 mod trigger;
+mod users;
 mod variables;
 
 use std::path::{Path, PathBuf};

@@ -2,6 +2,8 @@
 //! them a value, and what it prints when the application is ready. Plain data that has passed every
 //! check, like the rest of [`App`](crate::App).
 
+use std::collections::BTreeMap;
+
 use crate::template::Template;
 
 /// Two variables that are given the halves of one Ed25519 key pair, in PEM.
@@ -11,6 +13,17 @@ pub struct KeyPair {
     pub private_key: String,
     /// The variable with the public key.
     pub public_key: String,
+}
+
+/// `users`: where the application keeps its users, for `ward user`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Users {
+    /// The trigger with a private route whose component answers.
+    pub trigger: String,
+    /// Where the collection is.
+    pub path: String,
+    /// Headers that say who asks.
+    pub headers: BTreeMap<String, String>,
 }
 
 /// A text for whoever has started the application, with addresses to be filled in.

@@ -66,8 +66,8 @@ impl Variables {
     /// `SPIN_VARIABLE_<NAME>` in `environment` and then in the `.env` file, the default.
     /// Every required variable without a value is a finding, and so is a value that is none of
     /// those which `one_of` lists, and a provider that cannot be read. A value for a variable that
-    /// does not exist is a warning, as Spin lets it pass; it becomes a finding beside others, since
-    /// it may be the misspelt cause of them.
+    /// does not exist is a warning, as Spin lets it pass, and so is a provider's file that is not
+    /// there; they become findings beside others, since they may be the cause of them.
     pub fn new(
         app: &App,
         overrides: BTreeMap<String, String>,
@@ -75,7 +75,8 @@ impl Variables {
         environment: &BTreeMap<String, String>,
     ) -> Result<Variables, Findings> {
         let mut findings = Vec::new();
-        let warnings = unknown_overrides(app, &overrides);
+        let mut warnings = unknown_overrides(app, &overrides);
+        warnings.extend(config.variables_providers.iter().filter_map(missing_file));
         let mut layers = vec![Layer::new(Source::Override, None, overrides)];
         for (index, provider) in config.variables_providers.iter().enumerate() {
             let source = Source::Provider(index);
@@ -97,7 +98,7 @@ impl Variables {
             };
             match found.or_else(default) {
                 Some(value) => {
-                    findings.extend(not_listed(app, name, &value.text));
+                    findings.extend(not_listed(app, name, &value));
                     values.insert(name.clone(), value);
                 }
                 None => findings.push(missing(app, name)),
@@ -306,6 +307,15 @@ fn unknown_overrides(app: &App, overrides: &BTreeMap<String, String>) -> Vec<Fin
         .collect()
 }
 
+/// What is to be said of a provider whose `.env` file is not there.
+fn missing_file(provider: &VariablesProvider) -> Option<Finding> {
+    let VariablesProvider::Env { dotenv_path: Some(path), .. } = provider else { return None };
+    let help = "correct `dotenv_path` in the runtime configuration, or write the file; until then \
+                the provider has only the environment";
+    let finding = || Finding::about_file(path, "there is no such .env file").with_help(help);
+    (!path.exists()).then(finding)
+}
+
 fn missing(app: &App, name: &str) -> Finding {
     let help = format!(
         "give it with --variable {name}=VALUE, with {ENVIRONMENT_PREFIX}_{} in the environment, \
@@ -317,12 +327,21 @@ fn missing(app: &App, name: &str) -> Finding {
 
 /// What is wrong with a value that the manifest does not list among those that may be. It may be
 /// a secret that was given to the wrong variable, and is not shown.
-fn not_listed(app: &App, name: &str, value: &str) -> Option<Finding> {
+fn not_listed(app: &App, name: &str, Value { text, source }: &Value) -> Option<Finding> {
     let listed = app.settings.one_of.get(name)?;
-    if listed.iter().any(|one| one == value) {
+    if listed.iter().any(|one| one == text) {
         return None;
     }
-    let problem = format!("the value of the variable `{name}` is none that it may have");
+    let given = match source {
+        Source::Override => "from --variable".to_owned(),
+        Source::Provider(index) => format!("from [[variables_provider]] number {}", index + 1),
+        Source::Environment => {
+            let key = name.to_ascii_uppercase();
+            format!("from {ENVIRONMENT_PREFIX}_{key} in the environment or the .env file")
+        }
+        Source::Default => "its default".to_owned(),
+    };
+    let problem = format!("the value of `{name}` ({given}) is none that it may have");
     Some(declared(app, name, problem, format!("it is one of {}", listed.join(", "))))
 }
 

@@ -15,9 +15,26 @@ impl Address {
     /// `postgres://name:password@…/name`, as a URL: a secret.
     #[must_use]
     pub fn for_role(&self, name: &str, password: &str) -> String {
-        let hosts: Vec<String> = self.endpoints().iter().map(host).collect();
         let (name, password) = (escape(name), escape(password));
-        let mut url = format!("postgres://{name}:{password}@{}/{name}", hosts.join(","));
+        self.url(&format!("{name}:{password}@"), &name)
+    }
+
+    /// The same role's address of another database, as a URL: a secret.
+    #[must_use]
+    pub fn for_database(&self, name: &str) -> String {
+        let user = self.written.get("user").map(|user| escape(user));
+        let user = match (user, &self.password) {
+            (Some(user), Some(password)) => format!("{user}:{}@", escape(password)),
+            (Some(user), None) => format!("{user}@"),
+            (None, _) => String::new(),
+        };
+        self.url(&user, &escape(name))
+    }
+
+    /// `user` ends with an `@`, or is empty.
+    fn url(&self, user: &str, database: &str) -> String {
+        let hosts: Vec<String> = self.endpoints().iter().map(host).collect();
+        let mut url = format!("postgres://{user}{}/{database}", hosts.join(","));
         let others = self.written.iter().filter(|(name, _)| !PLACED.contains(name));
         for (index, (name, value)) in others.enumerate() {
             let before = if index == 0 { '?' } else { '&' };
@@ -43,6 +60,18 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use crate::Address;
+
+    #[test]
+    fn another_database_of_the_same_role() {
+        let check = |admin: &str, expected: &str| {
+            assert_eq!(Address::parse(admin).unwrap().for_database("a b"), expected);
+        };
+        check(
+            "postgres://admin:x%2Fy@db.example.org/postgres?sslmode=require",
+            "postgres://admin:x%2Fy@db.example.org:5432/a%20b?sslmode=require",
+        );
+        check("host=/run user=admin", "postgres://admin@%2Frun:5432/a%20b");
+    }
 
     #[test]
     fn a_roles_address_follows_from_the_administrators() {

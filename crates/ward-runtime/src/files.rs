@@ -14,7 +14,7 @@ use std::fs;
 use std::io;
 use std::path::{Component as Part, Path, PathBuf};
 
-use glob::Pattern;
+use glob::{Pattern, PatternError};
 use ward_manifest::FileMount;
 
 /// The most links-out and other omissions that are named one by one.
@@ -40,7 +40,9 @@ pub(crate) fn snapshot(grant: &Grant<'_>, component: &str) -> Result<Option<Path
         return Ok(None);
     }
     let target = grant.state.join("files").join(component);
-    let mut copy = Copy::new(grant, &target)
+    let excluded = grant.excluded.iter().map(|text| exclusion(text));
+    let excluded = excluded.collect::<Result<_, _>>()?;
+    let mut copy = Copy::new(grant, excluded, &target)
         .map_err(|error| format!("making {}: {error}", target.display()))?;
     for mount in grant.mounts {
         let (entry, copied) = match mount {
@@ -56,23 +58,46 @@ pub(crate) fn snapshot(grant: &Grant<'_>, component: &str) -> Result<Option<Path
     Ok(Some(target))
 }
 
-/// What a manifest mounts by name that is not there, as sentences about its entries.
+/// Entries of a component's `files` and `exclude_files` that a start would refuse, as sentences
+/// about them.
 #[must_use]
-pub fn absent(root: &Path, mounts: &[FileMount]) -> Vec<String> {
-    let absent = mounts.iter().filter_map(|mount| {
-        let (shown, is_there) = match mount {
-            FileMount::Glob(text) if is_glob(text) => return None,
-            FileMount::Glob(text) => {
-                (text.clone(), root.join(inner(text).ok()?).symlink_metadata().is_ok())
-            }
-            FileMount::Directory { source, .. } => {
-                let shown = source.strip_prefix(root).unwrap_or(source);
-                (shown.display().to_string(), source.exists())
-            }
-        };
-        (!is_there).then(|| format!("`{shown}` {}", missing()))
+pub fn refused(root: &Path, mounts: &[FileMount], excluded: &[String]) -> Vec<String> {
+    let refused = mounts.iter().filter_map(|mount| match mount {
+        FileMount::Glob(text) => {
+            let is_there = root.join(inner(text).ok()?).symlink_metadata().is_ok();
+            let flaw = if is_glob(text) { no_such(text) } else { Some(missing()) };
+            let flaw = flaw.filter(|_| !is_there)?;
+            Some(format!("`{text}` {flaw}"))
+        }
+        FileMount::Directory { source, .. } => {
+            let shown = source.strip_prefix(root).unwrap_or(source);
+            (!source.exists()).then(|| format!("`{}` {}", shown.display(), missing()))
+        }
     });
-    absent.collect()
+    // Without a mount there is nothing to be taken out.
+    let excluded = excluded.iter().filter(|_| !mounts.is_empty());
+    refused.chain(excluded.filter_map(|text| exclusion(text).err())).collect()
+}
+
+/// What is wrong with an entry of `files` that is no file, and should be a glob.
+fn no_such(text: &str) -> Option<String> {
+    read_glob(text).err().map(|problem| format!("is no file that is there, and {problem}"))
+}
+
+/// An entry of `exclude_files`, which is a glob whatever files there are.
+fn exclusion(text: &str) -> Result<Pattern, String> {
+    read_glob(text).map_err(|problem| format!("`{text}` of `exclude_files` is {problem}"))
+}
+
+/// A glob, or what is wrong with it as whoever has written it sees it.
+fn read_glob(text: &str) -> Result<Pattern, String> {
+    Pattern::new(text).map_err(|PatternError { pos, msg }| {
+        let flaw = match msg {
+            "invalid range pattern" => "its `[` is without a `]`, or with nothing in between",
+            other => other,
+        };
+        format!("no glob: {flaw} (near character {})", pos + 1)
+    })
 }
 
 /// `/mnt/data` as `mnt/data`; a path that climbs out is refused.
@@ -115,18 +140,16 @@ struct Found<'f> {
 }
 
 impl<'a> Copy<'a> {
-    fn new(grant: &Grant<'_>, target: &'a Path) -> io::Result<Copy<'a>> {
+    fn new(grant: &Grant<'_>, excluded: Vec<Pattern>, target: &'a Path) -> io::Result<Copy<'a>> {
         if target.exists() {
             fs::remove_dir_all(target)?;
         }
         fs::create_dir_all(target)?;
-        let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
-        let excluded = grant.excluded.iter().map(|glob| Pattern::new(glob).map_err(invalid));
         Ok(Copy {
             root: fs::canonicalize(grant.root)?,
             state: fs::canonicalize(grant.state)?,
             target,
-            excluded: excluded.collect::<io::Result<_>>()?,
+            excluded,
             left_out: Vec::new(),
         })
     }
@@ -142,10 +165,11 @@ impl<'a> Copy<'a> {
         if !is_glob(text) {
             return Err(missing());
         }
+        no_such(text).map_or(Ok(()), Err)?;
         let place = root.to_str().ok_or("is in a directory whose name is not UTF-8")?;
         let pattern = format!("{}/{}", Pattern::escape(place), inside.display());
         let mut found_any = false;
-        for found in glob::glob(&pattern).map_err(|error| format!("is no glob: {error}"))? {
+        for found in glob::glob(&pattern).map_err(|error| format!("is no glob: {}", error.msg))? {
             let found = found.map_err(|error| format!("cannot be read: {}", error.error()))?;
             let to = found.strip_prefix(&root).map_err(|_| "leads out of the application")?;
             // As in Spin a glob is of files; but `**` does not look into linked directories.
@@ -258,7 +282,7 @@ mod tests {
     use tempfile::TempDir;
     use ward_manifest::FileMount;
 
-    use super::{Grant, absent, snapshot};
+    use super::{Grant, refused, snapshot};
 
     /// `app/` with files in it, beside `outside/` and `state/`.
     fn place(app: &str, files: &[&str]) -> (TempDir, PathBuf) {
@@ -344,9 +368,39 @@ mod tests {
             FileMount::Directory { source: app.join("assets"), destination: "/".to_owned() };
         let dist = FileMount::Directory { source: app.join("dist"), destination: "/".to_owned() };
         let mounts = [glob("readme.md"), glob("assets"), glob("none/*"), there, dist];
-        let named = absent(&app, &mounts);
+        let named = refused(&app, &mounts, &["**/*.tmp".to_owned()]);
         assert_eq!(named.len(), 2, "{named:?}");
         assert!(named[0].starts_with("`readme.md`") && named[1].starts_with("`dist`"), "{named:?}");
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_said_in_its_authors_words() {
+        let (_directory, app) = place("app", &["a.txt", "[there"]);
+        let check = |text: &str, expected: &str| {
+            let problem = mount(&app, &app, &[glob(text)]).unwrap_err();
+            assert_eq!(problem, format!("`{text}` {expected}"));
+            assert_eq!(refused(&app, &[glob(text)], &[]), [problem]);
+        };
+        check("%00", "is not there (if a build makes it, run `ward build` first)");
+        let no_glob = "is no file that is there, and no glob:";
+        let bracket = "its `[` is without a `]`, or with nothing in between";
+        check("[bad", &format!("{no_glob} {bracket} (near character 1)"));
+        check("ok/[]", &format!("{no_glob} {bracket} (near character 4)"));
+        check(
+            "a**",
+            &format!(
+                "{no_glob} recursive wildcards must form a single path component (near character 1)"
+            ),
+        );
+        // What is there is meant as it stands.
+        assert_eq!(mount(&app, &app, &[glob("[there")]).unwrap(), ["[there"]);
+        let state = app.join(".ward");
+        let excluded = ["[bad".to_owned()];
+        let grant =
+            Grant { root: &app, mounts: &[glob("a.txt")], excluded: &excluded, state: &state };
+        let problem = snapshot(&grant, "web").unwrap_err();
+        assert!(problem.starts_with("`[bad` of `exclude_files` is no glob:"), "{problem}");
+        assert_eq!(refused(&app, grant.mounts, &excluded), [problem]);
     }
 
     #[test]

@@ -36,10 +36,11 @@ mod underway;
 mod whole;
 
 pub use call::{CallContext, CallError, Function, Held};
+pub use capabilities::key_value::KeyValueStore;
 pub use capabilities::postgres::OutboxBell;
 pub use engine::address_space;
 pub use error::{HandleError, LoadError};
-pub use files::absent as absent_files;
+pub use files::refused as refused_files;
 pub use handler::{Body, BodyError, HttpHandler};
 pub use load::{Link, LinkKind, LoadedComponent, Runtime, RuntimeOptions, links};
 pub use request_id::{RequestId, X_REQUEST_ID};

@@ -75,9 +75,10 @@ pub(crate) const ADMISSION_WAITING_MAX: usize = 1024;
 /// not let in by then is better told so than left without an answer.
 pub(crate) const ADMISSION_WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// How long work counts at least that was abandoned: about twice what a login takes. Without it 100
-/// sockets that were closed as soon as they had sent one began several hundred a second.
-pub(crate) const ADMISSION_ABANDONED_MIN: Duration = Duration::from_millis(100);
+/// How long work counts at least that was abandoned: ten times what a login takes. Without it 100
+/// sockets that were closed as soon as they had sent one began several hundred a second; with
+/// 100 ms the logins of one address that took all of them back kept half a processor busy.
+pub(crate) const ADMISSION_ABANDONED_MIN: Duration = Duration::from_millis(250);
 
 /// How long opening a database connection takes in all: waiting for one that comes free, and making
 /// one. Requests have 30 s; a third of it leaves time to answer with an error that tells why.

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ward_manifest::{App, Dependency, RuntimeConfig, Variables};
+use ward_postgres::Address;
 
 use crate::call::{Callee, Function, Registry};
+use crate::capabilities::key_value::{KeyValueService, KeyValueStore};
 use crate::capabilities::postgres::OutboxBell;
 use crate::error::LoadError;
 use crate::handler::HttpHandler;
@@ -25,6 +27,8 @@ pub struct RuntimeOptions {
     pub state_dir: PathBuf,
     /// The runtime configuration; its default for none.
     pub config: RuntimeConfig,
+    /// The database of the key-value stores that are kept in PostgreSQL, for several hosts.
+    pub key_value: Option<Arc<Address>>,
     /// `--env`: WASI environment for every component, over the manifest's.
     pub environment: BTreeMap<String, String>,
     /// `--quiet`: what components write to stdout and stderr is dropped.
@@ -92,6 +96,7 @@ pub struct Runtime {
     loaded: Vec<LoadedComponent>,
     links: LinkMetrics,
     connections: Arc<Connections>,
+    stores: Arc<KeyValueService>,
 }
 
 impl Runtime {
@@ -115,6 +120,7 @@ impl Runtime {
             loaded: Vec::new(),
             links: LinkMetrics::default(),
             connections: Arc::new(loader.connections()),
+            stores: loader.stores(),
         };
         runtime.load_handlers(app, &loader, &parts)?;
         runtime.load_others(&loader, &parts)?;
@@ -198,6 +204,11 @@ impl Runtime {
     /// `None` where the component has no such function, or is not in use.
     pub fn function(&self, component: &str, interface: &str, name: &str) -> Option<Function> {
         Function::find(self.registry.slot(component)?, interface, name)
+    }
+
+    /// A key-value store, as the host reads it; `None` where no configuration knows the label.
+    pub fn store(&self, label: &str) -> Option<KeyValueStore> {
+        KeyValueStore::new(self.stores.clone(), label)
     }
 
     /// Has shown what is counted.

@@ -15,6 +15,7 @@ use wasmtime::component::{InstancePre, Linker};
 use crate::admission::Admission;
 use crate::cache::CompileCache;
 use crate::call::Registry;
+use crate::capabilities::key_value::KeyValueService;
 use crate::compose::{self, DeniedImport, Layer};
 use crate::error::LoadError;
 use crate::link::{self, LiveLink, Plan};
@@ -84,13 +85,7 @@ impl<'a> Loader<'a> {
             })?,
             outbound: OutboundClient::new(&options.config, networks.clone())
                 .map_err(|e| fail(&e))?,
-            services: Services::new(
-                &options.state_dir,
-                &options.config,
-                networks.clone(),
-                variables.clone(),
-                options.outbox_bell.clone(),
-            ),
+            services: Services::new(app, options, networks.clone(), variables.clone())?,
             networks,
             engine,
             scheduler,
@@ -102,6 +97,11 @@ impl<'a> Loader<'a> {
     /// The connections to databases.
     pub(crate) fn connections(&self) -> Connections {
         self.services.connections()
+    }
+
+    /// The key-value stores.
+    pub(crate) fn stores(&self) -> Arc<KeyValueService> {
+        self.services.stores()
     }
 
     /// Reads a component, and composes the dependencies into it that are no live links.

@@ -2,14 +2,15 @@
 //! shared is the connection to the outside (pools, files); what is allowed never is.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ward_manifest::{AllowedHosts, RuntimeConfig, Variables};
+use ward_manifest::{AllowedHosts, App, KeyValueKind, Variables};
 
-use crate::capabilities::key_value::{KeyValueCtx, KeyValueService};
+use crate::capabilities::key_value::{KeyValueCtx, KeyValueService, Place};
 use crate::capabilities::postgres::{Grants, OutboxBell, PostgresCtx, PostgresService};
 use crate::capabilities::variables::VariablesCtx;
+use crate::error::LoadError;
+use crate::load::RuntimeOptions;
 use crate::metrics::Connections;
 use crate::networks::Networks;
 
@@ -25,20 +26,21 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// Opens nothing yet; pools and files open with their first use.
+    /// Opens nothing yet; pools, files and shared stores open with their first use.
     pub(crate) fn new(
-        state_dir: &Path,
-        config: &RuntimeConfig,
+        app: &App,
+        options: &RuntimeOptions,
         networks: Arc<Networks>,
         variables: Arc<Variables>,
-        outbox_bell: OutboxBell,
-    ) -> Self {
-        Self {
-            postgres: PostgresService::new(config.outbound_pg_connections_max, networks),
-            outbox_bell,
-            key_value: Arc::new(KeyValueService::new(stores(state_dir, config))),
+    ) -> Result<Self, LoadError> {
+        let places = places(app, options)?;
+        let connections_max = options.config.outbound_pg_connections_max;
+        Ok(Self {
+            postgres: PostgresService::new(connections_max, networks),
+            outbox_bell: options.outbox_bell.clone(),
+            key_value: KeyValueService::new(places),
             variables,
-        }
+        })
     }
 
     /// The connections to databases.
@@ -60,21 +62,39 @@ impl Services {
         KeyValueCtx::new(self.key_value.clone(), Arc::new(labels))
     }
 
+    /// The key-value stores, for the host itself.
+    pub(crate) fn stores(&self) -> Arc<KeyValueService> {
+        self.key_value.clone()
+    }
+
     /// The variables `id` sees: those of its manifest entry but those of `withheld`.
     pub(crate) fn variables(&self, id: &Arc<str>, withheld: BTreeSet<String>) -> VariablesCtx {
         VariablesCtx::new(self.variables.clone(), id.clone(), Arc::new(withheld))
     }
 }
 
-/// Where each label's store is. A label the configuration gives no path is kept all the same:
-/// losing data silently is nobody's wish.
-fn stores(state_dir: &Path, config: &RuntimeConfig) -> BTreeMap<String, PathBuf> {
-    let own = |label: &str| state_dir.join("key-value").join(format!("{label}.redb"));
-    let mut stores: BTreeMap<String, PathBuf> = config
-        .key_value_stores
-        .iter()
-        .map(|(label, store)| (label.clone(), store.path.clone().unwrap_or_else(|| own(label))))
-        .collect();
-    stores.entry(DEFAULT_STORE.to_owned()).or_insert_with(|| own(DEFAULT_STORE));
-    stores
+/// Where each label's store is: as the runtime configuration says, or else the manifest. A label
+/// that they give no path is kept all the same: losing data silently is nobody's wish.
+fn places(app: &App, options: &RuntimeOptions) -> Result<BTreeMap<String, Place>, LoadError> {
+    let directory = options.state_dir.join("key-value");
+    let own = |label: &str| Place::File(directory.join(format!("{label}.redb")));
+    let mut places = BTreeMap::from([(DEFAULT_STORE.to_owned(), own(DEFAULT_STORE))]);
+    for (label, kind) in app.settings.stores_besides(&options.config) {
+        let place = match (kind, &options.key_value) {
+            (KeyValueKind::File, _) => own(label),
+            (KeyValueKind::Postgres, Some(address)) => Place::Shared(address.clone()),
+            (KeyValueKind::Postgres, None) => return Err(nowhere(app, label)),
+        };
+        places.insert(label.to_owned(), place);
+    }
+    for (label, store) in &options.config.key_value_stores {
+        let place = store.path.clone().map_or_else(|| own(label), Place::File);
+        places.insert(label.clone(), place);
+    }
+    Ok(places)
+}
+
+fn nowhere(app: &App, label: &str) -> LoadError {
+    let problem = format!("the key-value store `{label}` is kept in PostgreSQL, and there is none");
+    LoadError::new(&app.name, problem).help("name one with --key-value-url or --database-url")
 }

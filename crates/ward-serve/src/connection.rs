@@ -80,12 +80,14 @@ impl Connection {
         }
     }
 
-    /// The peer's address and port as the value of a field, made once.
-    pub fn address_value(&self) -> &HeaderValue {
-        self.address_value.get_or_init(|| {
-            let value = HeaderValue::from_maybe_shared(Bytes::from(self.address.to_string()));
-            value.unwrap_or(HeaderValue::from_static("unknown"))
-        })
+    /// The address and port that a request with these fields came from, as the value of a field:
+    /// the peer's, made once, or the address that a proxy says which is believed.
+    pub fn client_value(&self, headers: &HeaderMap) -> HeaderValue {
+        let client = Some(headers).filter(|_| self.is_proxy);
+        match client.and_then(|headers| self.house.proxies.client(headers)) {
+            Some(client) => field(SocketAddr::new(client, 0)),
+            None => self.address_value.get_or_init(|| field(self.address)).clone(),
+        }
     }
 
     /// The limits it is under.
@@ -259,4 +261,9 @@ async fn converse<I, S: Service>(
             },
         }
     }
+}
+
+fn field(address: SocketAddr) -> HeaderValue {
+    let value = HeaderValue::from_maybe_shared(Bytes::from(address.to_string()));
+    value.unwrap_or(HeaderValue::from_static("unknown"))
 }

@@ -27,7 +27,12 @@ pub(crate) struct Application {
 impl Application {
     /// Reads it all; everything that is wrong with the manifest is reported at once.
     pub(crate) fn load(from: &FromArgs, config: &ConfigArgs) -> Result<Self, Failure> {
-        let app = App::load(&from.from)?;
+        Self::load_from(&from.from, config)
+    }
+
+    /// The same from a path.
+    pub(crate) fn load_from(from: &Path, config: &ConfigArgs) -> Result<Self, Failure> {
+        let app = App::load(from)?;
         let mut overrides = read_overrides(&config.variables)
             .map_err(|error| Failure::new(format!("--variable: {error}")))?;
         if let Some(brokers) = &config.brokers {

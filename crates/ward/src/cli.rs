@@ -57,6 +57,13 @@ pub(crate) enum Command {
     Wit(WitCommand),
     /// Look at events, send some, and move their consumers
     Events(Box<EventsArgs>),
+    /// Look whether audit logs are as they were written
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Add users, list them, disable them, and set their passwords
+    User(Box<UserArgs>),
+    /// Rotate the keys that ward made
+    Keys(Box<KeysArgs>),
     /// Print a script that completes ward's commands and options in a shell
     Completions(CompletionsArgs),
 }
@@ -66,6 +73,20 @@ pub(crate) enum Command {
 pub(crate) struct FromArgs {
     /// The manifest, or the directory it is in
     #[arg(short = 'f', long = "from", value_name = "PATH", default_value = "spin.toml")]
+    pub(crate) from: PathBuf,
+}
+
+/// The same, before or behind a command's own commands.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FromAnywhereArgs {
+    /// The manifest, or the directory it is in
+    #[arg(
+        short = 'f',
+        long = "from",
+        value_name = "PATH",
+        default_value = "spin.toml",
+        global = true
+    )]
     pub(crate) from: PathBuf,
 }
 
@@ -116,6 +137,17 @@ pub(crate) struct ConfigArgs {
         global = true
     )]
     pub(crate) event_log_url: Option<String>,
+
+    /// A PostgreSQL database that several wards keep key-value stores in [default: `key_value`
+    /// beside the others]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "WARD_KEY_VALUE_URL",
+        hide_env_values = true,
+        global = true
+    )]
+    pub(crate) key_value_url: Option<String>,
 }
 
 /// How much is said, and how.
@@ -207,6 +239,27 @@ pub(crate) struct BuildArgs {
 /// `ward migrate`
 #[derive(Debug, Args)]
 pub(crate) struct MigrateArgs {
+    #[command(flatten)]
+    pub(crate) from: FromArgs,
+
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// `ward audit`
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Go over every row of every service's audit log, and name the first that is not as it was
+    /// written
+    Verify(AuditVerifyArgs),
+}
+
+/// `ward audit verify`
+#[derive(Debug, Args)]
+pub(crate) struct AuditVerifyArgs {
     #[command(flatten)]
     pub(crate) from: FromArgs,
 
@@ -365,6 +418,99 @@ pub(crate) enum EventsCommand {
     Replay(ReplayArgs),
     /// List what could not be consumed, or send it again
     DeadLetters(DeadLettersArgs),
+}
+
+/// `ward keys`
+#[derive(Debug, Args)]
+pub(crate) struct KeysArgs {
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
+
+    #[command(flatten)]
+    pub(crate) from: FromAnywhereArgs,
+
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Have another key sign from the next start on; what the last one signed stays good until the
+    /// next rotation
+    Rotate,
+}
+
+const USER_EXAMPLES: &str = "\
+Examples:
+  ward user add ann@example.com --role ADMIN         asks for the password
+  ward user add ann@example.com --role ADMIN < file  its first line is the password
+  ward user disable ann@example.com                  ends all sessions, too";
+
+/// `ward user`
+#[derive(Debug, Args)]
+#[command(after_help = USER_EXAMPLES)]
+pub(crate) struct UserArgs {
+    #[command(subcommand)]
+    pub(crate) command: UserCommand,
+
+    #[command(flatten)]
+    pub(crate) from: FromAnywhereArgs,
+
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+/// What to do with users.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Add a user; the password is asked for, or read from standard input
+    Add(UserAddArgs),
+    /// List all users
+    List(UserListArgs),
+    /// Disable a user, who has no session any more
+    Disable(UserNameArgs),
+    /// Set a user's password; it is asked for, or read from standard input
+    SetPassword(UserNameArgs),
+}
+
+/// `ward user add`
+#[derive(Debug, Args)]
+pub(crate) struct UserAddArgs {
+    /// The e-mail address, with which the user logs in
+    pub(crate) email: String,
+
+    /// What the user may do, by a role that the application knows
+    #[arg(long)]
+    pub(crate) role: String,
+
+    /// What others call the user [default: the e-mail address]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+}
+
+/// `ward user list`
+#[derive(Debug, Args)]
+pub(crate) struct UserListArgs {
+    /// How it is written: table for people, json with one list
+    #[arg(long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
+    pub(crate) format: UserListFormat,
+}
+
+/// How `ward user list` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum UserListFormat {
+    /// For people
+    Table,
+    /// One JSON list
+    Json,
+}
+
+/// A user, by the e-mail address.
+#[derive(Debug, Args)]
+pub(crate) struct UserNameArgs {
+    /// The e-mail address
+    pub(crate) email: String,
 }
 
 /// The manifest, behind a command that has no `--from` of its own.

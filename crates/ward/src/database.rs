@@ -27,6 +27,11 @@ pub(crate) async fn connect(text: &str) -> Result<Client, Failure> {
     connected.map_err(|error| failed(&error))
 }
 
+/// What is said of a server that takes long to answer.
+pub(crate) fn away(what: &str) -> String {
+    format!("{what} does not answer yet; it is waited for, {} s at most", CONNECT_MAX.as_secs())
+}
+
 /// Connects for a relay, which listens for notifications as well.
 pub(crate) async fn link(text: Arc<str>) -> Result<Link, DatabaseError> {
     let address = Address::parse(&text).map_err(|error| DatabaseError(error.to_string()))?;
@@ -34,6 +39,11 @@ pub(crate) async fn link(text: Arc<str>) -> Result<Link, DatabaseError> {
     let dialled = ward_postgres::dial(&address, Instant::now() + CONNECT_MAX, &everywhere).await;
     let dialled = dialled.map_err(|error| DatabaseError(error.to_string()))?;
     Ok(Link::new(dialled.client, dialled.connection))
+}
+
+/// The address of the key-value stores' database, for the runtime.
+pub(crate) fn key_value(text: &str) -> Result<Arc<Address>, Failure> {
+    Ok(Arc::new(address(text)?.or_named("ward-key-value")))
 }
 
 fn failed(error: &DialError) -> Failure {

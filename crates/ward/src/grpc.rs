@@ -2,9 +2,11 @@
 //! listener. What is served, and how, is for `ward-grpc`.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use ward_grpc::{Offer, Options, Server};
-use ward_manifest::{App, Variables};
+use futures::future::BoxFuture;
+use ward_grpc::{Offer, Options, Revoked, Server};
+use ward_manifest::{App, RevokedSettings, Variables};
 use ward_runtime::{Function, Runtime};
 use ward_wire::Contract;
 
@@ -41,11 +43,28 @@ pub(crate) async fn bind(
     options.tls = options.tls.or_else(|| serving.tls.clone());
     options.proxies = serving.proxies.clone();
     options.metrics = metrics.clone();
+    let settings = app.grpc.token.as_ref().and_then(|token| token.revoked.as_ref());
+    options.revoked = settings.map(|settings| revoked(settings, runtime)).transpose()?;
     let function =
         |component: &str, interface: &str, name: &str| runtime.function(component, interface, name);
     let offer = Offer::new(app, |component| contract(app, component), function)?;
     let server = Server::bind(offer, options).await.map_err(Failure::new)?;
     Ok(Some(server))
+}
+
+/// Sessions that have ended, in a key-value store.
+fn revoked(settings: &RevokedSettings, runtime: &Runtime) -> Result<Revoked, Failure> {
+    let RevokedSettings { store: label, prefix } = settings;
+    let store = runtime.store(label).ok_or_else(|| {
+        let table = "[application.trigger.grpc] token.revoked";
+        Failure::new(format!("{table}: there is no key-value store `{label}`"))
+            .help("name one of [application.tool.ward.key_value], or `default`")
+    })?;
+    let look = move |key: String| -> BoxFuture<'static, Result<bool, String>> {
+        let store = store.clone();
+        Box::pin(async move { store.exists(key).await })
+    };
+    Ok(Revoked::new(prefix, Arc::new(look)))
 }
 
 fn contract(app: &App, component: &str) -> Result<Contract, String> {

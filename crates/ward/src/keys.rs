@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jwt_simple::algorithms::Ed25519KeyPair;
 use ward_manifest::KeyPair;
@@ -54,26 +54,61 @@ pub(crate) fn load_or_generate_all(
     Ok(values)
 }
 
-/// Both variables with their PEM texts. Only the private key is kept, in a file of its variable's
-/// name; the public one follows from it, so the two cannot fall apart.
+/// Both variables with their PEM texts: the private key that signs, and the public ones of all.
+/// Only private keys are kept, in a file of their variable's name, the one that signs first; the
+/// public ones follow from them, so the two cannot fall apart.
 fn load_or_generate(state: &Path, pair: &KeyPair) -> Result<[(String, String); 2], Failure> {
-    let path = state.join(format!("{}.pem", pair.private_key));
-    let keys = match fs::read_to_string(&path) {
-        Ok(pem) => Ed25519KeyPair::from_pem(&pem).map_err(|_| {
-            Failure::new(format!("{}: is not an Ed25519 private key in PEM form", path.display()))
-                .help("restore it, or remove it to have a new pair made")
-        })?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let keys = Ed25519KeyPair::generate();
-            write_private(&path, &keys.to_pem())?;
-            keys
-        }
+    let path = file(state, pair);
+    let mut keys = load(&path)?;
+    if keys.is_empty() {
+        keys.push(Ed25519KeyPair::generate());
+        save(&path, &keys)?;
+    }
+    let first = keys.first().map(Ed25519KeyPair::to_pem).unwrap_or_default();
+    let public = keys.iter().map(|keys| with_newline(keys.public_key().to_pem())).collect();
+    Ok([(pair.private_key.clone(), first), (pair.public_key.clone(), public)])
+}
+
+/// Has another key sign from the next start on. What the last one signed can still be verified,
+/// and what the one before it signed no longer.
+pub(crate) fn rotate(state: &Path, pair: &KeyPair) -> Result<(), Failure> {
+    let path = file(state, pair);
+    let old = load(&path)?.into_iter().take(1);
+    let keys: Vec<_> = std::iter::once(Ed25519KeyPair::generate()).chain(old).collect();
+    save(&path, &keys)
+}
+
+fn file(state: &Path, pair: &KeyPair) -> PathBuf {
+    state.join(format!("{}.pem", pair.private_key))
+}
+
+/// The ends of each private key in a file; each has its public key behind it.
+const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
+const END: &str = "-----END PRIVATE KEY-----";
+
+/// The keys in a file; none where there is no file.
+fn load(path: &Path) -> Result<Vec<Ed25519KeyPair>, Failure> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Failure::new(format!("{}: {error}", path.display()))),
     };
-    Ok([
-        (pair.private_key.clone(), keys.to_pem()),
-        (pair.public_key.clone(), keys.public_key().to_pem()),
-    ])
+    let private = |block: &str| block.find(BEGIN).and_then(|at| block.get(at..)).map(str::to_owned);
+    let blocks = text.split_inclusive(END).filter_map(private);
+    let keys = blocks.map(|block| Ed25519KeyPair::from_pem(&block)).collect::<Result<Vec<_>, _>>();
+    keys.ok().filter(|keys| !keys.is_empty()).ok_or_else(|| {
+        Failure::new(format!("{}: is not an Ed25519 private key in PEM form", path.display()))
+            .help("restore it, or remove it to have a new pair made")
+    })
+}
+
+fn save(path: &Path, keys: &[Ed25519KeyPair]) -> Result<(), Failure> {
+    let text: String = keys.iter().map(|keys| with_newline(keys.to_pem())).collect();
+    write_private(path, &text)
+}
+
+fn with_newline(pem: String) -> String {
+    format!("{}\n", pem.trim_end())
 }
 
 #[cfg(test)]
@@ -87,7 +122,31 @@ mod tests {
     };
     use ward_manifest::KeyPair;
 
-    use super::load_or_generate_all;
+    use super::{load_or_generate_all, rotate};
+
+    #[test]
+    fn rotation_has_overlap_with_the_last_key_and_no_other() {
+        let state = tempfile::tempdir().unwrap();
+        let pair = KeyPair { private_key: "private".to_owned(), public_key: "public".to_owned() };
+        let load = || load_or_generate_all(state.path(), &[&pair]).unwrap();
+        let public = |keys: &std::collections::BTreeMap<String, String>| {
+            let private = Ed25519KeyPair::from_pem(&keys["private"]).unwrap();
+            private.public_key().to_pem().trim_end().to_owned()
+        };
+        let all = [(); 3].map(|()| {
+            let keys = load();
+            rotate(state.path(), &pair).unwrap();
+            keys
+        });
+        let signers = all.each_ref().map(public);
+        assert_eq!(all[0]["public"], format!("{}\n", signers[0]));
+        assert_eq!(all[1]["public"], format!("{}\n{}\n", signers[1], signers[0]));
+        assert_eq!(all[2]["public"], format!("{}\n{}\n", signers[2], signers[1]));
+        let mode = fs::metadata(state.path().join("private.pem")).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o777, 0o600);
+        fs::write(state.path().join("private.pem"), "not a key").unwrap();
+        assert!(rotate(state.path(), &pair).is_err(), "what cannot be read is not written over");
+    }
 
     #[test]
     fn each_pair_signs_and_verifies_and_is_made_once() {

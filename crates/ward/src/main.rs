@@ -3,6 +3,7 @@
 //! below do.
 
 mod application;
+mod audit_chain;
 mod cli;
 mod commands;
 mod database;
@@ -17,6 +18,7 @@ mod logging;
 mod metrics;
 mod migrations;
 mod output;
+mod owner;
 mod ports;
 mod progress;
 mod provision;
@@ -24,6 +26,7 @@ mod schema;
 mod secrets;
 mod serving;
 mod signals;
+mod users;
 
 use std::process::ExitCode;
 

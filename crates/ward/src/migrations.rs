@@ -1,6 +1,9 @@
-//! Migrations: the SQL files of a service, applied in order as the service's own role. Several
-//! wards may start at once; an advisory lock lets one of them work. A migration that was applied
-//! and then edited or removed is refused, because the database no longer is what the files say.
+//! Migrations: the SQL files of a service, applied in order as the owner of its database, who then
+//! gives the role that serves its rights. Several wards may start at once; an advisory lock lets one
+//! of them work. A migration that was applied and then edited or removed is refused, because the
+//! database no longer is what the files say.
+
+use std::collections::BTreeMap;
 
 use refinery::error::Kind;
 use refinery::{Migration, Runner, load_sql_migrations};
@@ -9,22 +12,80 @@ use ward_manifest::Database;
 
 use crate::database::sql_error;
 use crate::failure::Failure;
+use crate::owner;
+use crate::progress::Phase;
 
 /// Identifies ward's migrations among a database's advisory locks.
 const LOCK: &str = "hashtext('ward'), hashtext('migrations')";
 
-/// Applies what has not been applied; returns how many that were.
-pub(crate) async fn apply(client: &mut Client, database: &Database) -> Result<usize, Failure> {
-    let migrations = load(database)?;
-    lock(client, "pg_advisory_lock").await?;
-    let result = Runner::new(&migrations)
-        .set_abort_divergent(true)
-        .set_abort_missing(true)
-        .run_async(client)
-        .await;
+/// What was applied, as refinery keeps it.
+const APPLIED: &str = "SELECT version::bigint, checksum::text FROM refinery_schema_history";
+
+/// Applies what has not been applied; returns how many that were. A role that may not make tables
+/// finds all of them applied, or an error.
+pub(crate) async fn apply(
+    client: &mut Client,
+    database: &Database,
+    phase: &Phase,
+) -> Result<usize, Failure> {
+    let (migrations, name) = (load(database)?, &database.name);
+    if !may_apply(client, database).await? {
+        return all_applied(client, database, &migrations).await.map(|()| 0);
+    }
+    let what = format!("another ward migrates the database {name}; its end is waited for");
+    phase.saying(&what, lock(client, "pg_advisory_lock")).await?;
+    let runner = Runner::new(&migrations).set_abort_divergent(true).set_abort_missing(true);
+    let what = format!(
+        "still migrating the database {name}; a migration waits for whoever uses its tables"
+    );
+    let result = phase.saying(&what, runner.run_async(client)).await;
+    let granted = match &result {
+        Ok(_) => owner::grant(client, database).await,
+        Err(_) => Ok(()),
+    };
     lock(client, "pg_advisory_unlock").await?;
     let report = result.map_err(|error| explain(database, &migrations, error.kind()))?;
+    granted?;
     Ok(report.applied_migrations().len())
+}
+
+async fn may_apply(client: &Client, database: &Database) -> Result<bool, Failure> {
+    let sql = "SELECT has_schema_privilege('public', 'CREATE')";
+    let row = client.query_one(sql, &[]).await;
+    let what = format!("database {}: asking what its role may do", database.name);
+    Ok(row.map_err(|error| sql_error(&what, &error))?.get(0))
+}
+
+/// What a replica makes sure of, whose role serves and does not migrate.
+async fn all_applied(
+    client: &Client,
+    database: &Database,
+    migrations: &[Migration],
+) -> Result<(), Failure> {
+    let name = &database.name;
+    let help = "run `ward migrate` with the address of the database's owner, or of an \
+                administrator with --database-url";
+    let rows = client.query(APPLIED, &[]).await.map_err(|error| {
+        sql_error(&format!("database {name}: asking which migrations there are"), &error).help(help)
+    })?;
+    let applied: BTreeMap<i64, String> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    for migration in migrations {
+        match applied.get(&i64::from(migration.version())) {
+            Some(checksum) if *checksum == migration.checksum().to_string() => {}
+            Some(_) => {
+                let kind = Kind::DivergentVersion(migration.clone(), migration.clone());
+                return Err(explain(database, migrations, &kind));
+            }
+            None => {
+                return Err(Failure::new(format!(
+                    "database {name}: migration {migration} is to be applied, and the role that \
+                     serves may not do that"
+                ))
+                .help(help));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn load(database: &Database) -> Result<Vec<Migration>, Failure> {
@@ -89,6 +150,7 @@ mod tests {
     use super::apply;
     use crate::database::connect;
     use crate::failure::Failure;
+    use crate::progress::Progress;
 
     struct Service {
         url: String,
@@ -117,8 +179,11 @@ mod tests {
                 variable: "url".to_owned(),
                 migrations: self.path().to_owned(),
                 demo: None,
+                append_only: Vec::new(),
+                read_only: Vec::new(),
             };
-            apply(&mut connect(&self.url).await?, &database).await
+            let phase = Progress::Quiet.phase("migrating");
+            apply(&mut connect(&self.url).await?, &database, &phase).await
         }
 
         async fn refused(&self) -> String {

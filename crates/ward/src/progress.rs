@@ -97,6 +97,11 @@ impl Phase {
         Arc::new(move |text| shown.note(text))
     }
 
+    /// Does something, and says once what is waited for if that takes long.
+    pub(crate) async fn saying<T>(&self, what: &str, work: impl Future<Output = T>) -> T {
+        ward_embedded::saying(&self.notes(), what, work).await
+    }
+
     /// Ends the phase with what it came to.
     pub(crate) fn done(self, text: &str) {
         if let Some(bar) = &self.shown.bar {

@@ -1,17 +1,21 @@
 //! Brings every service's database to its newest migration, and loads demo data where asked to.
 
+use tokio_postgres::Client;
 use ward_manifest::{Database, Variables};
 
 use crate::application::Application;
-use crate::database::connect;
+use crate::database::{away, connect};
 use crate::failure::Failure;
-use crate::progress::Progress;
-use crate::{demo, migrations};
+use crate::progress::{Phase, Progress};
+use crate::provision::Provision;
+use crate::{demo, migrations, owner};
 
-/// Migrates all databases, each as its own role.
+/// Migrates all databases, each as its owner, by way of the administrator where `provision` has
+/// one, and otherwise as whoever the address of the service names.
 pub(crate) async fn prepare(
     application: &Application,
     variables: &Variables,
+    provision: &Provision,
     with_demo: bool,
     progress: Progress,
 ) -> Result<(), Failure> {
@@ -22,7 +26,15 @@ pub(crate) async fn prepare(
     let phase = progress.phase("migrating databases");
     let (mut applied, mut loaded) = (0, Vec::new());
     for database in &databases {
-        let outcome = one(database, variables, with_demo).await?;
+        let waited = away(&format!("the database {}", database.name));
+        let connecting = async {
+            match provision.administrators.get(&database.name) {
+                Some(url) => owner::connect_as(url, database).await,
+                None => connect_as_service(database, variables).await,
+            }
+        };
+        let mut client = phase.saying(&waited, connecting).await?;
+        let outcome = one(&mut client, database, with_demo, &phase).await?;
         applied += outcome.applied;
         if outcome.demo {
             loaded.push(database.name.as_str());
@@ -45,22 +57,26 @@ struct Outcome {
     demo: bool,
 }
 
-async fn one(
-    database: &Database,
-    variables: &Variables,
-    with_demo: bool,
-) -> Result<Outcome, Failure> {
+async fn connect_as_service(database: &Database, variables: &Variables) -> Result<Client, Failure> {
     let url = variables.app_value(&database.variable).unwrap_or_default();
-    let mut client = connect(url).await.map_err(|failure| {
+    connect(url).await.map_err(|failure| {
         failure.or_help(format!(
             "if another ward made this role, bring its secrets.toml, or give the right address \
              in the variable {}",
             database.variable
         ))
-    })?;
-    let applied = migrations::apply(&mut client, database).await?;
+    })
+}
+
+async fn one(
+    client: &mut Client,
+    database: &Database,
+    with_demo: bool,
+    phase: &Phase,
+) -> Result<Outcome, Failure> {
+    let applied = migrations::apply(client, database, phase).await?;
     let demo = match database.demo.as_deref().filter(|_| with_demo) {
-        Some(file) => demo::load(&mut client, file).await?,
+        Some(file) => demo::load(client, file).await?,
         None => false,
     };
     Ok(Outcome { applied, demo })

@@ -1,6 +1,9 @@
 //! SIGINT, SIGTERM and SIGHUP (the terminal was closed): the first asks for an orderly stop, a
 //! second ends the process at once. A terminal that closes may send SIGHUP several times, so that
-//! only asks.
+//! only asks; and signals that come together are one order: a Ctrl-C goes to all of a terminal's
+//! processes, and a supervisor among them passes it on as its own.
+
+use std::time::{Duration, Instant};
 
 use futures::future::select_all;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -10,6 +13,10 @@ use crate::failure::Failure;
 
 /// What the shell reports for a process that Ctrl-C ended.
 const CODE_AT_ONCE: i32 = 130;
+
+/// How long after the first a signal is still a part of it: longer than programs take to pass one
+/// on, and shorter than anybody takes to make up their mind.
+const TOGETHER: Duration = Duration::from_millis(300);
 
 /// Knows whether a stop was asked for.
 #[derive(Clone)]
@@ -33,16 +40,27 @@ impl Stop {
                 _ = hangup.recv(), if is_ours => {}
             }
             request.send_replace(true);
-            any(&mut pressing).await;
+            let first = Instant::now();
+            loop {
+                any(&mut pressing).await;
+                if is_another(first.elapsed()) {
+                    break;
+                }
+            }
             tracing::warn!("second signal: stopping at once");
             std::process::exit(CODE_AT_ONCE);
         });
         Ok(Self { requested })
     }
 
+    /// One that nobody asks for: signals do what they do.
+    pub(crate) fn never() -> Self {
+        Self { requested: watch::channel(false).1 }
+    }
+
     /// Waits until a stop is asked for.
     pub(crate) async fn requested(mut self) {
-        // The sender lives as long as the process; if it did not, nobody could ask any more.
+        // Without a sender nobody can ask.
         if self.requested.wait_for(|requested| *requested).await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -51,6 +69,11 @@ impl Stop {
 
 async fn any(signals: &mut [Signal]) {
     select_all(signals.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
+}
+
+/// Whether a signal that comes so long after the first is an order of its own.
+fn is_another(after: Duration) -> bool {
+    after > TOGETHER
 }
 
 /// Whether ward was started to outlive its terminal, as `nohup` does it. Linux says so; elsewhere a
@@ -69,7 +92,15 @@ fn ignores_hangup(status: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::ignores_hangup;
+    use std::time::Duration;
+
+    use super::{ignores_hangup, is_another};
+
+    #[test]
+    fn signals_that_come_together_are_one_order() {
+        assert!(!is_another(Duration::ZERO) && !is_another(Duration::from_millis(300)));
+        assert!(is_another(Duration::from_millis(301)));
+    }
 
     #[test]
     fn the_mask_of_ignored_signals_is_read() {

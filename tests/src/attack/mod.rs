@@ -7,6 +7,7 @@ mod honest;
 mod http2;
 mod meter;
 mod sockets;
+mod timing;
 mod verdict;
 
 use std::net::Ipv4Addr;
@@ -24,6 +25,7 @@ use deeds::Wanted;
 pub use deeds::{ATTACKS, Attack};
 use honest::{Honest, Tally};
 use meter::{Cost, Meter};
+pub use timing::timing;
 pub use verdict::Row;
 
 /// How much of an attack there is to be, and for how long.

@@ -8,10 +8,14 @@
 
 use std::process::ExitCode;
 
-use ward_tests::attack::{ATTACKS, Scale, lock, raise_descriptors, ward};
+use ward_tests::attack::{ATTACKS, Scale, lock, raise_descriptors, timing, ward};
 
 /// The attack that has no honest clients beside it.
 const LOCK: &str = "lock";
+/// And the one in which nobody is to be told by the clock who has an account.
+const TIMING: &str = "timing";
+/// Logins of users there are, and as many of names that nobody has.
+const TIMED: usize = 2_000;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -23,7 +27,9 @@ async fn main() -> ExitCode {
                 let number = arguments.next().and_then(|number| number.parse().ok());
                 smaller = number.filter(|number| *number > 0).expect("--smaller NUMBER");
             }
-            name if name == LOCK || ATTACKS.iter().any(|attack| attack.name == name) => {
+            name if [LOCK, TIMING].contains(&name)
+                || ATTACKS.iter().any(|attack| attack.name == name) =>
+            {
                 names.push(argument);
             }
             other => panic!("there is no {other:?}; there are: {}", known()),
@@ -46,10 +52,15 @@ async fn main() -> ExitCode {
         println!("{:<4} {LOCK:<12} flock by another user", if started { "ok" } else { "FAIL" });
         right &= started;
     }
+    if wanted(TIMING) {
+        let timing = timing(&ward, TIMED / smaller / 2).await;
+        println!("{timing}");
+        right &= timing.is_right();
+    }
     if right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn known() -> String {
-    let names = ATTACKS.iter().map(|attack| attack.name).chain([LOCK]);
+    let names = ATTACKS.iter().map(|attack| attack.name).chain([LOCK, TIMING]);
     names.collect::<Vec<_>>().join(", ")
 }

@@ -108,7 +108,11 @@ impl Client {
     async fn update(&mut self, turn: u64) {
         let Some((id, version)) = self.pick(turn) else { return };
         let path = format!("/api/patients/{id}");
-        let request = self.api().request("PUT", &path).json(&Patient::unique().json());
+        let request = self
+            .api()
+            .request("PUT", &path)
+            .header("if-match", "*")
+            .json(&Patient::unique().json());
         // Whoever was not answered does not know the version any more, and leaves the patient be.
         let Some(answer) = ask(request).await.filter(|answer| answer.status == 200) else { return };
         let tag = answer.headers.get("etag").and_then(|tag| tag.to_str().ok());
@@ -121,6 +125,7 @@ impl Client {
     async fn delete(&mut self, turn: u64) {
         let Some((id, version)) = self.pick(turn) else { return };
         let request = self.api().request("DELETE", &format!("/api/patients/{id}"));
+        let request = request.header("if-match", "*");
         if ask(request).await.is_some_and(|answer| answer.status == 204) {
             self.told.entry(id).or_default().push(version + 1);
         }

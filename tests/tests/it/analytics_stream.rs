@@ -13,23 +13,25 @@ use crate::analytics::{Event, apply};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A client of the stream.
-struct Listener {
+pub(crate) struct Listener {
     response: reqwest::Response,
     unread: String,
 }
 
 /// What a stream says next.
 #[derive(Debug, PartialEq)]
-enum Said {
+pub(crate) enum Said {
     /// An event's id and data.
     Event(String, Value),
+    /// Why it ends.
+    Ended(Value),
     Comment,
     Retry,
     End,
 }
 
 impl Listener {
-    async fn open(api: &Api, last: Option<&str>) -> Listener {
+    pub(crate) async fn open(api: &Api, last: Option<&str>) -> Listener {
         let mut request = api.request("GET", "/api/analytics/stream");
         if let Some(last) = last {
             request = request.header("last-event-id", last);
@@ -43,7 +45,7 @@ impl Listener {
         listener
     }
 
-    async fn next(&mut self) -> Said {
+    pub(crate) async fn next(&mut self) -> Said {
         loop {
             if let Some((block, rest)) = self.unread.split_once("\n\n") {
                 let said = read(block);
@@ -54,6 +56,16 @@ impl Listener {
             match chunk.expect("something is said").expect("an end, if any, is in order") {
                 Some(chunk) => self.unread += std::str::from_utf8(&chunk).expect("text"),
                 None => return Said::End,
+            }
+        }
+    }
+
+    /// What it says when it says something other than what has happened.
+    pub(crate) async fn last(&mut self) -> Said {
+        loop {
+            match self.next().await {
+                Said::Event(..) | Said::Comment | Said::Retry => {}
+                other => return other,
             }
         }
     }
@@ -78,9 +90,15 @@ fn read(block: &str) -> Said {
         return Said::Retry;
     }
     let (id, data) = block.split_once('\n').expect("two lines");
+    let json = |data: &str| {
+        let data = data.strip_prefix("data: ").expect("data");
+        serde_json::from_str(data).expect("JSON")
+    };
+    if id == "event: end" {
+        return Said::Ended(json(data));
+    }
     let id = id.strip_prefix("id: ").expect("an id").to_owned();
-    let data = data.strip_prefix("data: ").expect("data");
-    Said::Event(id, serde_json::from_str(data).expect("JSON"))
+    Said::Event(id, json(data))
 }
 
 #[tokio::test]

@@ -12,8 +12,8 @@ async fn each_change_leaves_one_event() {
     let id = create(&api, &first).await;
     let path = format!("/api/patients/{id}");
     let second = Patient::unique();
-    api.send_json("PUT", &path, &second.json()).await;
-    api.send("DELETE", &path).await;
+    api.replace(&path, &second.json()).await;
+    api.delete(&path).await;
     let events = events(&database, &id).await;
     let seen: Vec<(&str, i64)> = events.iter().map(kind_and_version).collect();
     let expected = [("PATIENT_CREATED", 1), ("PATIENT_UPDATED", 2), ("PATIENT_DELETED", 3)];
@@ -34,8 +34,8 @@ async fn what_changes_nothing_leaves_no_event() {
     let id = create(&api, &Patient::unique()).await;
     let path = format!("/api/patients/{id}");
     let conflict = Patient::unique().with("email", taken.email.clone());
-    api.send_json("PUT", &path, &conflict).await.problem(409);
-    api.send_json("PUT", &path, &json!({})).await.problem(400);
+    api.replace(&path, &conflict).await.problem(409);
+    api.replace(&path, &json!({})).await.problem(400);
     let stale = api.request("PUT", &path).header("if-match", "\"0\"");
     ward_tests::Answer::of(stale.json(&Patient::unique().json())).await.problem(412);
     assert_eq!(events(&database, &id).await.len(), 1);
@@ -51,8 +51,8 @@ async fn each_access_leaves_one_audit_row() {
     let id = create(&api, &Patient::unique()).await;
     let path = format!("/api/patients/{id}");
     api.get(&path).await;
-    api.send_json("PUT", &path, &Patient::unique().json()).await;
-    api.send("DELETE", &path).await;
+    api.replace(&path, &Patient::unique().json()).await;
+    api.delete(&path).await;
     api.get(&path).await.problem(404);
     api.get("/api/patients?limit=1").await;
     let rows = audit(&ward.database("patients").await, &actor).await;
@@ -78,7 +78,7 @@ async fn a_refused_change_is_audited_too() {
     create(&api, &taken).await;
     api.create(&taken.json()).await.problem(409);
     let id = "00000000-0000-0000-0000-0000000000aa";
-    api.send("DELETE", &format!("/api/patients/{id}")).await.problem(404);
+    api.delete(&format!("/api/patients/{id}")).await.problem(404);
     let rows = audit(&ward.database("patients").await, &actor).await;
     assert_eq!(rows.len(), 3, "{rows:?}");
 }

@@ -51,7 +51,7 @@ async fn a_consumer_without_an_inbox_is_found_out() {
     wait(&ward, &told, Ledger::is_balanced).await;
     let plant = "ALTER TABLE events DROP CONSTRAINT events_pkey, \
                  DROP CONSTRAINT events_patient_id_version_key";
-    assert!(ward.database("analytics").await.run(plant, &[]).await.is_ok());
+    assert!(ward.administrator("analytics").await.run(plant, &[]).await.is_ok());
     assert!(ward.stop().success(), "{}", ward.log());
     replay(&ward);
     ward.start_again();

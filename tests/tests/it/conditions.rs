@@ -12,8 +12,33 @@ async fn created(api: &Api) -> (String, Value) {
 }
 
 async fn send(api: &Api, method: &str, path: &str, (name, value): (&str, &str)) -> Answer {
-    let request = api.request(method, path).header(name, value);
+    let mut request = api.request(method, path).header(name, value);
+    if name != "if-match" {
+        request = request.header("if-match", "*");
+    }
     Answer::of(request.json(&Patient::unique().json())).await
+}
+
+#[tokio::test]
+async fn a_change_says_which_version_it_is_of() {
+    let api = Ward::shared().user().await;
+    let (path, before) = created(&api).await;
+    let nobody = format!("/api/patients/{}", uuid::Uuid::new_v4());
+    for method in ["PUT", "DELETE"] {
+        let bare = |path: &str| api.request(method, path).json(&Patient::unique().json());
+        for path in [&path, &nobody] {
+            let problem = Answer::of(bare(path)).await.problem(428);
+            assert_eq!(problem["type"], "urn:ward:problem:precondition-required");
+            assert!(problem["detail"].as_str().is_some_and(|text| text.contains("If-Match")));
+            // Which version it is not says nothing of the one that it is.
+            Answer::of(bare(path).header("if-none-match", "\"7\"")).await.problem(428);
+        }
+        Answer::of(bare(&path).header("if-none-match", "*")).await.problem(412);
+        Answer::of(bare(&nobody).header("if-none-match", "*")).await.problem(404);
+    }
+    assert_eq!(api.get(&path).await.json(), before);
+    assert_eq!(send(&api, "PUT", &path, ("if-match", "\"1\"")).await.status, 200);
+    assert_eq!(send(&api, "DELETE", &path, ("if-match", "*")).await.status, 204);
 }
 
 #[tokio::test]
@@ -38,10 +63,9 @@ async fn what_must_not_be_there_is_not_overwritten() {
 #[tokio::test]
 async fn nor_is_anything_booked() {
     let api = Ward::shared().user().await;
-    let patient = uuid::Uuid::new_v4().to_string();
-    let opening = json!({"patientId": patient, "name": "Ann", "email": unique_email("pat")});
-    let account = api.send_json("POST", "/api/billing/accounts", &opening).await.json();
-    let account = format!("/api/billing/accounts/{}", account["id"].as_str().expect("an id"));
+    let created = api.create(&Patient::unique().json()).await.json();
+    let account = created["billing"]["accountId"].as_str().expect("an id");
+    let account = format!("/api/billing/accounts/{account}");
     let book = async |(name, value): (&str, &str)| {
         let body = json!({"id": uuid::Uuid::new_v4().to_string(), "description": "x",
             "amount": {"minorUnits": 100, "currency": "EUR"}});
@@ -78,13 +102,13 @@ async fn what_was_read_can_be_written_back() {
     let api = Ward::shared().user().await;
     let (path, mut patient) = created(&api).await;
     patient["address"] = "Elsewhere".into();
-    let answer = api.send_json("PUT", &path, &patient).await;
+    let answer = api.replace(&path, &patient).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.json()["address"], "Elsewhere");
     assert_eq!(answer.json()["version"], 2);
     // A copy from before is not taken, whatever the headers say.
     let stale = async |document: &Value| {
-        let answer = api.send_json("PUT", &path, document).await;
+        let answer = api.replace(&path, document).await;
         let detail = answer.problem(412)["detail"].as_str().expect("a detail").to_owned();
         assert!(detail.contains("has changed since what was sent was read"), "{detail}");
     };
@@ -100,7 +124,7 @@ async fn what_was_read_can_be_written_back() {
     ] {
         let mut changed = api.get(&path).await.json();
         changed[field] = other;
-        let answer = api.send_json("PUT", &path, &changed).await;
+        let answer = api.replace(&path, &changed).await;
         assert_eq!(answer.failing_fields(), [format!("/{field}")]);
     }
     assert_eq!(api.get(&path).await.json()["version"], 2);
@@ -113,7 +137,7 @@ async fn what_a_registration_answered_can_be_written_back() {
     let (mut document, path) = (created.json(), created.header("location").to_owned());
     assert!(document.get("billing").is_some());
     document["earlierIds"] = json!([]);
-    let answer = api.send_json("PUT", &path, &document).await;
+    let answer = api.replace(&path, &document).await;
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 

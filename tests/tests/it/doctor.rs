@@ -1,7 +1,9 @@
 //! `ward doctor` tries what it talks about: servers are connected to, files are read, ports are
 //! opened; and no finding has a secret in it.
 
+use std::fs::Permissions;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 
@@ -63,6 +65,7 @@ fn databases_that_were_given_are_connected_to() {
     for (given, named) in [
         (["--database-url", url], "--database-url"),
         (["--event-log-url", url], "--event-log-url"),
+        (["--key-value-url", url], "--key-value-url"),
         (["--variable", &variable], "`patients_db_url`"),
     ] {
         let (fine, text) = here("postgresql", &given);
@@ -111,6 +114,32 @@ fn the_state_directory_is_looked_into() {
     let (fine, text) = doctor(directory.path(), "state", &[]);
     assert!(fine && text.contains("elsewhere"), "{text}");
     assert!(text.contains("warning state") && text.contains("postmaster.pid"), "{text}");
+}
+
+/// What `ward doctor` says of a state directory that is another user's than the one who asks.
+fn as_a_stranger(directory: &Path, state: &str) -> (bool, String) {
+    let arguments = ["doctor", "--only", "state", "--state-dir", state];
+    said(&Ward::run_as_nobody(&arguments, directory))
+}
+
+#[test]
+fn another_users_state_is_its_owners_to_look_into() {
+    let directory = application("", "");
+    let passable = Permissions::from_mode(0o755);
+    std::fs::set_permissions(directory.path(), passable.clone()).expect("permissions");
+    // Root's, whoever runs the tests; and one that is behind a door.
+    let (fine, text) = as_a_stranger(directory.path(), "/usr");
+    assert!(!fine && text.matches("state ").count() == 1, "{text}");
+    assert!(text.contains("belongs to user id 0") && text.contains("help: run ward as"), "{text}");
+    let (fine, text) = as_a_stranger(directory.path(), "/usr/ward/state");
+    assert!(!fine && text.contains("making /usr/ward/state: Permission denied"), "{text}");
+    let closed = directory.path().join("closed");
+    std::fs::create_dir_all(closed.join("state")).expect("a directory");
+    std::fs::set_permissions(&closed, Permissions::from_mode(0o000)).expect("permissions");
+    let (fine, text) = as_a_stranger(directory.path(), "closed/state");
+    std::fs::set_permissions(&closed, passable).expect("permissions");
+    assert!(!fine && text.matches("state ").count() == 1, "{text}");
+    assert!(text.contains("Permission denied") && text.contains("help: "), "{text}");
 }
 
 #[test]

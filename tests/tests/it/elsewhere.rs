@@ -34,18 +34,7 @@ async fn a_server_that_already_runs_is_used_and_left_running() {
 
 /// A second ward over the same databases and keys keeps no state of its own.
 async fn replica_serves_the_same(first: &Ward, location: &str) {
-    let mut arguments = Vec::new();
-    for service in ["analytics", "auth", "billing", "patients"] {
-        let url = first.database_url(service);
-        arguments.extend(["--variable".to_owned(), format!("{service}_db_url={url}")]);
-    }
-    for name in ["private", "public"] {
-        let file = first.key_file(name);
-        let value = format!("jwt_{name}_key=@{}", file.display());
-        arguments.extend(["--variable".to_owned(), value]);
-    }
-    let options = Options { arguments, own_keys: true, ..Options::default() };
-    let mut replica = Ward::start(options);
+    let mut replica = Ward::start(first.replica());
     let token = first.user().await.token().to_owned();
     let user = replica.api().with_token(&token);
     assert_eq!(user.get(location).await.status, 200);

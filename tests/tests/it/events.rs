@@ -20,7 +20,7 @@ async fn a_change_reaches_the_topic_and_is_shown_without_the_patient() {
     let id = created["id"].as_str().expect("an id");
     published(&ward.database("patients").await, id, 1).await;
     let path = format!("/api/patients/{id}");
-    api.send("DELETE", &path).await;
+    api.delete(&path).await;
     published(&ward.database("patients").await, id, 2).await;
 
     let masked = tail(&ward.state(), ("patient", id), &[]);
@@ -97,8 +97,8 @@ async fn what_billing_books_reaches_a_topic_of_its_own() {
     let request = |method: &str| api.request(method, &path).header("traceparent", trace);
     let body = Patient::unique().json().to_string();
     let put = request("PUT").header("content-type", "application/json").body(body);
-    assert_eq!(Answer::of(put).await.status, 200);
-    assert_eq!(Answer::of(request("DELETE")).await.status, 204);
+    assert_eq!(Answer::of(put.header("if-match", "*")).await.status, 200);
+    assert_eq!(Answer::of(request("DELETE").header("if-match", "*")).await.status, 204);
     published(&ward.database("patients").await, patient, 3).await;
     published(&ward.database("billing").await, account, 4).await;
     for (key, count) in [(("patient", patient), 3), (("billing-account", account), 4)] {
@@ -133,7 +133,7 @@ async fn a_patient_created_right_after_the_first_start_is_counted_at_once() {
 async fn a_ward_that_stands_still_delays_the_events_of_others_and_does_not_stop_them() {
     let mut ward = Ward::start(Options::demo());
     let user = ward.user().await;
-    let mut second = Ward::start(replica_of(&ward));
+    let mut second = Ward::start(ward.replica());
     let patients = ward.database("patients").await;
     let log = ward.event_log().await;
     let shared = "SELECT relay FROM outbox_lane WHERE relay IS NOT NULL GROUP BY relay";
@@ -184,21 +184,6 @@ fn signal(name: &str, pid: u32) {
     assert!(sent.expect("kill runs").success());
 }
 
-/// How a second ward over the same databases, keys and event log is started.
-fn replica_of(ward: &Ward) -> Options {
-    let mut arguments = Vec::new();
-    for service in ["analytics", "auth", "billing", "patients"] {
-        let url = ward.database_url(service);
-        arguments.extend(["--variable".to_owned(), format!("{service}_db_url={url}")]);
-    }
-    for name in ["private", "public"] {
-        let value = format!("jwt_{name}_key=@{}", ward.key_file(name).display());
-        arguments.extend(["--variable".to_owned(), value]);
-    }
-    arguments.extend(["--event-log-url".to_owned(), ward.database_url("events")]);
-    Options { arguments, own_keys: true, ..Options::default() }
-}
-
 #[tokio::test]
 async fn those_who_run_it_can_read_how_much_came_through() {
     let arguments = ["--metrics", "127.0.0.1:0"].map(str::to_owned).into();
@@ -245,11 +230,11 @@ async fn a_group_is_moved_while_no_ward_runs_and_reads_again_what_it_has_read() 
     // Until the event was consumed it would come by itself.
     consumed(&ward.event_log().await).await;
     let forget = "DELETE FROM accounts WHERE patient_id = $1::text::uuid";
-    let billing = ward.database("billing").await;
+    let billing = ward.administrator("billing").await;
     let guard = |does| format!("ALTER TABLE accounts {does} TRIGGER accounts_stay");
-    billing.run(&guard("DISABLE"), &[]).await.expect("the role owns the table");
+    billing.run(&guard("DISABLE"), &[]).await.expect("a superuser may");
     assert_eq!(billing.run(forget, &[&id]).await, Ok(1));
-    billing.run(&guard("ENABLE"), &[]).await.expect("the role owns the table");
+    billing.run(&guard("ENABLE"), &[]).await.expect("a superuser may");
     assert!(ward.stop().success(), "{}", ward.log());
 
     let moved = replay(&ward.state());
@@ -347,7 +332,29 @@ async fn dead_letters_are_listed_and_sent_again() {
     let failed = run_events(&state, &one);
     let text = String::from_utf8(failed.stderr).expect("UTF-8");
     assert!(text.contains(&format!("there is no dead letter {place}")), "{text}");
+    another_tools_letter(&ward).await;
     assert!(ward.stop().success(), "{}", ward.log());
+}
+
+/// A tool that is not ward's sets a record aside, with what it was about in its own headers.
+async fn another_tools_letter(ward: &Ward) {
+    let part = |text: &[u8]| {
+        let length = u32::try_from(text.len()).expect("a length").to_be_bytes();
+        [length.as_slice(), text].concat()
+    };
+    let headers = [part(b"x-exception"), part(b"cannot read {\"name\": \"Jane Doe\"}")].concat();
+    let insert = "WITH taken AS (UPDATE part SET next = next + 1 \
+        WHERE topic = 'patient.dead-letter' AND number = 0 RETURNING id, next - 1 AS position) \
+        INSERT INTO record (part, position, at, headers) \
+        SELECT id, position, now(), $1 FROM taken";
+    ward.event_log().await.run(insert, &[&headers]).await.expect("a record");
+    let letters = dead_letters(&ward.state(), 3).await;
+    let foreign = letters.iter().find(|letter| letter["headers"]["x-exception"] != Value::Null);
+    assert_eq!(foreign.expect("its letter")["headers"]["x-exception"], "…", "{letters:?}");
+    let revealed = events(&ward.state(), &["dead-letters", "--reveal"]);
+    assert!(revealed.contains("Jane Doe"), "{revealed}");
+    let sent = events(&ward.state(), &["dead-letters", "--resend"]);
+    assert!(sent.contains("another tool's") && !sent.contains("Jane"), "{sent}");
 }
 
 /// The dead letters, once there are so many.

@@ -2,7 +2,7 @@
 //! patients who were deleted and come again.
 
 use serde_json::{Value, json};
-use ward_tests::{Api, Options, Patient, Ward, unique_email};
+use ward_tests::{Api, Options, Patient, Repository, Ward, unique_email};
 
 async fn optional() -> Ward {
     let options = Options {
@@ -25,6 +25,8 @@ async fn with_email(api: &Api, email: &Value) -> Value {
 async fn addresses_are_a_familys_or_nobodys_where_the_application_says_so() {
     let ward = optional().await;
     let api = ward.user().await;
+    // Whoever has an address alone is named by nobody.
+    with_email(&api, &json!(unique_email("alone"))).await;
     let family = unique_email("miller");
     let first = with_email(&api, &json!(family)).await;
     let second = with_email(&api, &json!(family.to_uppercase())).await;
@@ -41,7 +43,7 @@ async fn addresses_are_a_familys_or_nobodys_where_the_application_says_so() {
     for email in [Value::Null, json!(family), Value::Null] {
         let mut changed = api.get(&path(&read)).await.json();
         changed["email"] = email.clone();
-        let answer = api.send_json("PUT", &path(&read), &changed).await;
+        let answer = api.replace(&path(&read), &changed).await;
         assert_eq!((answer.status, answer.json()["email"].clone()), (200, email), "{answer:?}");
     }
     let answer = api.create(&Patient::unique().with("email", "half@")).await;
@@ -54,6 +56,7 @@ async fn addresses_are_a_familys_or_nobodys_where_the_application_says_so() {
     assert_eq!(rows[0]["email"], family.to_uppercase());
     assert_ne!(first["id"], second["id"]);
     filters_in_urls(&api).await;
+    found_by_the_operator(&ward, &family, [&first, &second]).await;
     back_to_unique(ward, &family).await;
 }
 
@@ -88,6 +91,20 @@ async fn filters_in_urls(api: &Api) {
     assert_eq!(api.get(&next).await.json().as_array().map(Vec::len), Some(1));
 }
 
+/// README's query names those who cannot have what a change of mind would ask of them.
+async fn found_by_the_operator(ward: &Ward, family: &str, members: [&Value; 2]) {
+    let readme = std::fs::read_to_string(Repository::here().root().join("README.md"));
+    let readme = readme.expect("README.md");
+    let query = readme.split("```sql\n").nth(1).and_then(|rest| rest.split("```").next());
+    let rows = ward.database("patients").await.rows(query.expect("a query"), &[]).await;
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    let of = |address: Value| rows.iter().find(|row| row["e_mail"] == address).expect("a row");
+    let ids = |row: &Value| row["patients"].as_array().cloned().expect("an array");
+    let shared = ids(of(json!(family)));
+    assert!(shared.len() == 2 && members.iter().all(|own| shared.contains(&own["id"])), "{rows:?}");
+    assert_eq!(ids(of(Value::Null)).len(), 4, "{rows:?}");
+}
+
 /// The application changes its mind: what is there stays, and what comes has an address of its own.
 async fn back_to_unique(mut ward: Ward, family: &str) {
     ward = tokio::task::spawn_blocking(move || {
@@ -106,9 +123,9 @@ async fn back_to_unique(mut ward: Ward, family: &str) {
     let path = format!("/api/patients/{id}");
     let mut shared = found[0].clone();
     shared["address"] = "Elsewhere".into();
-    api.send_json("PUT", &path, &shared).await.problem(409);
+    api.replace(&path, &shared).await.problem(409);
     shared["email"] = unique_email("own").into();
-    assert_eq!(api.send_json("PUT", &path, &shared).await.status, 200);
+    assert_eq!(api.replace(&path, &shared).await.status, 200);
     tokio::task::spawn_blocking(move || drop(ward)).await.expect("a stop");
 }
 
@@ -138,7 +155,7 @@ async fn the_debt_of_who_was_deleted_and_comes_again_is_found() {
         api.send_json("POST", &path, &body).await.status
     };
     assert_eq!(book("charges", 10_000).await, 201);
-    assert_eq!(api.send("DELETE", created.header("location")).await.status, 204);
+    assert_eq!(api.delete(created.header("location")).await.status, 204);
     let other = Patient { name: "Somebody Else".into(), ..Patient::unique() };
     assert!(api.create(&other.json()).await.json().get("earlierIds").is_none());
     // By the address, and by the name and the date of birth.

@@ -46,6 +46,9 @@ fn manifest_text() -> String {
         component = "clerk"
         interface = "pms:billing/billing-service@1.0.0"
         package = ""
+        [trigger.grpc.scopes]
+        create-billing-account = "billing.write"
+        close-billing-account = "billing.write"
         [[trigger.grpc]]
         component = "brief"
         interface = "pms:billing/billing-service"
@@ -115,7 +118,7 @@ async fn without_a_good_token_nobody_is_let_in() {
     let tokens = [
         forge.sign(&expired),
         forge.sign_hs256_with_public_key(&claims()),
-        ward_tests::Forge::unsigned("none", &claims()),
+        forge.unsigned("none", &claims()),
         ward_tests::Forge::new().sign(&claims()),
     ];
     for token in tokens {

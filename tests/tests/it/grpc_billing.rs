@@ -102,6 +102,48 @@ async fn an_account_from_its_opening_to_a_statement() {
 }
 
 #[tokio::test]
+async fn accounts_follow_patients_whatever_clients_say() {
+    let ward = Ward::shared();
+    let (client, user) = (client(ward).await, ward.user().await);
+    let open = async |patient: &str| {
+        let message = json!({"patientId": patient, "name": "A", "email": "a@example.com"});
+        client.call("BillingService/CreateBillingAccount", &message).await
+    };
+    let close = async |patient: &str| {
+        let message = json!({"patientId": patient});
+        client.call("BillingService/CloseBillingAccount", &message).await
+    };
+    let nobody = Uuid::new_v4().to_string();
+    assert_eq!(open(&nobody).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(close(&nobody).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(open(&nobody).await.unwrap_err().code(), Code::NotFound, "none was made");
+
+    let created = user.create(&Patient::unique().json()).await;
+    let patient = created.json()["id"].as_str().unwrap().to_owned();
+    let opened = open(&patient).await.unwrap();
+    let status = close(&patient).await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}");
+    assert_eq!(open(&patient).await.unwrap(), opened, "it is as it was");
+    let query = "SELECT outcome FROM audit_log WHERE patient_id = $1::text::uuid \
+                 AND action = 'CLOSE' ORDER BY seq";
+    let noted = ward.database("billing").await.rows(query, &[&patient]).await;
+    assert_eq!(noted, [json!({"outcome": "REFUSED"})]);
+
+    assert_eq!(user.delete(created.header("location")).await.status, 204);
+    let closed = close(&patient).await.unwrap();
+    assert_eq!(closed, json!({"accountId": opened["accountId"], "status": "CLOSED"}));
+    assert_eq!(open(&patient).await.unwrap(), closed, "and it stays closed");
+}
+
+/// It is for components that `spin.toml` links to billing: whoever calls it is believed.
+#[tokio::test]
+async fn what_the_patients_service_calls_is_served_to_nobody() {
+    let client = client(Ward::shared()).await;
+    let services = client.services();
+    assert!(!services.iter().any(|service| service.contains("PatientAccounts")), "{services:?}");
+}
+
+#[tokio::test]
 async fn without_a_token_nobody_is_let_in() {
     let client = Grpc::connect(Ward::shared().listener("grpc").unwrap()).await;
     for service in ["BillingService", ACCOUNTS] {

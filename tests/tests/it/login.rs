@@ -12,7 +12,7 @@ async fn the_right_password_buys_a_token() {
     assert_eq!(body["tokenType"], "Bearer");
     assert_eq!(body["expiresIn"], 900);
     assert_eq!(body["token"].as_str().map(|token| token.split('.').count()), Some(3));
-    assert_eq!(body.as_object().map(|members| members.len()), Some(3), "{body}");
+    assert_eq!(body.as_object().map(|members| members.len()), Some(5), "{body}");
     assert_eq!(answer.header("cache-control"), "no-store");
 }
 
@@ -118,7 +118,8 @@ async fn other_media_types_are_refused() {
 
 #[tokio::test]
 async fn other_methods_are_refused_with_those_allowed() {
-    let api = Ward::shared().api();
+    let api = Ward::shared().user().await;
+    Ward::shared().api().get("/auth/login").await.problem(401);
     for method in ["GET", "PUT", "DELETE", "PATCH"] {
         let answer = api.send(method, "/auth/login").await;
         answer.problem(405);
@@ -137,10 +138,11 @@ async fn a_password_of_any_content_is_only_wrong() {
 }
 
 #[tokio::test]
-async fn unknown_paths_under_auth_do_not_exist() {
-    let api = Ward::shared().api();
+async fn unknown_paths_under_auth_do_not_exist_and_strangers_are_not_told() {
+    let (stranger, user) = (Ward::shared().api(), Ward::shared().user().await);
     for path in ["/auth", "/auth/", "/auth/nothing", "/auth/login/more"] {
-        api.get(path).await.problem(404);
+        stranger.get(path).await.problem(401);
+        user.get(path).await.problem(404);
     }
 }
 

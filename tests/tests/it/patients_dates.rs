@@ -50,10 +50,10 @@ async fn nobody_comes_to_be_born_after_registration() {
     let path = created.header("location");
     let mut later = Patient::unique().without("registeredDate");
     later["dateOfBirth"] = "2024-01-11".into();
-    let answer = api.send_json("PUT", path, &later).await;
+    let answer = api.replace(path, &later).await;
     assert_eq!(answer.failing_fields(), ["/dateOfBirth"]);
     later["dateOfBirth"] = "2024-01-10".into();
-    assert_eq!(api.send_json("PUT", path, &later).await.status, 200);
+    assert_eq!(api.replace(path, &later).await.status, 200);
 }
 
 /// Rows with dates that are refused today can still be corrected, a bit at a time.
@@ -67,5 +67,5 @@ async fn who_was_registered_before_birth_can_be_changed() {
     let older = "UPDATE patients SET registered_date = '1980-01-01' WHERE id = $1::text::uuid";
     assert_eq!(database.run(older, &[&id]).await, Ok(1));
     let body = api.get(path).await.json();
-    assert_eq!(api.send_json("PUT", path, &body).await.status, 200);
+    assert_eq!(api.replace(path, &body).await.status, 200);
 }

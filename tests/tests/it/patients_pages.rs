@@ -125,7 +125,7 @@ impl Model {
             registered_date: row.registered.clone(),
             ..Patient::unique()
         };
-        let answer = api.send_json("PUT", &format!("/api/patients/{id}"), &patient.json()).await;
+        let answer = api.replace(&format!("/api/patients/{id}"), &patient.json()).await;
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 
@@ -144,7 +144,7 @@ impl Model {
         match random.below(4) {
             0 => self.insert_any(api, random).await,
             1 if self.rows.len() > 3 => {
-                let answer = api.send("DELETE", &format!("/api/patients/{id}")).await;
+                let answer = api.delete(&format!("/api/patients/{id}")).await;
                 assert_eq!(answer.status, 204, "{answer:?}");
                 self.rows.retain(|row| row.id != id);
             }

@@ -36,7 +36,7 @@ async fn a_changed_patient_is_read_again() {
     let api = Ward::shared().user().await;
     let location = created(&api).await;
     let first = api.get(&location).await;
-    let changed = api.send_json("PUT", &location, &Patient::unique().json()).await;
+    let changed = api.replace(&location, &Patient::unique().json()).await;
     assert_eq!(changed.status, 200, "{changed:?}");
     let request = api.request("GET", &location).header("if-none-match", first.header("etag"));
     let second = Answer::of(request).await;
@@ -68,9 +68,9 @@ async fn a_malformed_id_is_400() {
         "%00",
     ] {
         api.get(&format!("/api/patients/{id}")).await.problem(400);
-        api.send("DELETE", &format!("/api/patients/{id}")).await.problem(400);
+        api.delete(&format!("/api/patients/{id}")).await.problem(400);
         let body = Patient::unique().json();
-        api.send_json("PUT", &format!("/api/patients/{id}"), &body).await.problem(400);
+        api.replace(&format!("/api/patients/{id}"), &body).await.problem(400);
     }
 }
 

@@ -7,7 +7,7 @@ use ward_tests::{Answer, Api, Patient, Ward};
 async fn a_patient_is_replaced_whole() {
     let (api, location, before) = created().await;
     let new = Patient::unique();
-    let answer = api.send_json("PUT", &location, &new.json()).await;
+    let answer = api.replace(&location, &new.json()).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let body = answer.json();
     for (member, value) in new.json().as_object().expect("an object") {
@@ -69,7 +69,7 @@ async fn the_same_rules_hold_as_for_create() {
         "registeredDate": "none",
         "extra": 1,
     });
-    let answer = api.send_json("PUT", &location, &body).await;
+    let answer = api.replace(&location, &body).await;
     let expected = ["/address", "/dateOfBirth", "/email", "/extra", "/name", "/registeredDate"];
     assert_eq!(answer.failing_fields(), expected);
     assert_eq!(api.get(&location).await.json(), before);
@@ -79,7 +79,7 @@ async fn the_same_rules_hold_as_for_create() {
 async fn an_unknown_patient_is_404_and_not_created() {
     let api = Ward::shared().user().await;
     let path = "/api/patients/00000000-0000-0000-0000-00000000abcd";
-    api.send_json("PUT", path, &Patient::unique().json()).await.problem(404);
+    api.replace(path, &Patient::unique().json()).await.problem(404);
     let request = api.request("PUT", path).header("if-match", "\"1\"");
     let answer = Answer::of(request.json(&Patient::unique().json())).await;
     assert!(matches!(answer.status, 404 | 412), "{answer:?}");
@@ -89,8 +89,8 @@ async fn an_unknown_patient_is_404_and_not_created() {
 #[tokio::test]
 async fn a_deleted_patient_is_404() {
     let (api, location, _) = created().await;
-    assert_eq!(api.send("DELETE", &location).await.status, 204);
-    api.send_json("PUT", &location, &Patient::unique().json()).await.problem(404);
+    assert_eq!(api.delete(&location).await.status, 204);
+    api.replace(&location, &Patient::unique().json()).await.problem(404);
 }
 
 #[tokio::test]
@@ -99,12 +99,12 @@ async fn anothers_email_is_409_and_ones_own_is_fine() {
     let other = Patient::unique();
     api.created(&other.json()).await;
     let taken = Patient::unique().with("email", other.email.to_uppercase());
-    let answer = api.send_json("PUT", &location, &taken).await;
+    let answer = api.replace(&location, &taken).await;
     answer.problem(409);
     assert!(!answer.body.to_lowercase().contains(&other.email), "{answer:?}");
     assert_eq!(api.get(&location).await.json(), before);
     let own = before["email"].as_str().expect("an e-mail").to_uppercase();
-    let answer = api.send_json("PUT", &location, &Patient::unique().with("email", own)).await;
+    let answer = api.replace(&location, &Patient::unique().with("email", own)).await;
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
@@ -112,10 +112,10 @@ async fn anothers_email_is_409_and_ones_own_is_fine() {
 async fn the_registered_date_is_kept() {
     let (api, location, before) = created().await;
     let changed = Patient::unique().with("registeredDate", "2020-01-01");
-    let answer = api.send_json("PUT", &location, &changed).await;
+    let answer = api.replace(&location, &changed).await;
     assert_eq!(answer.failing_fields(), ["/registeredDate"]);
     let left_out = Patient::unique().without("registeredDate");
-    let answer = api.send_json("PUT", &location, &left_out).await;
+    let answer = api.replace(&location, &left_out).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.json()["registeredDate"], before["registeredDate"]);
 }
@@ -124,6 +124,7 @@ async fn the_registered_date_is_kept() {
 async fn other_media_types_are_refused() {
     let (api, location, _) = created().await;
     let request = api.request("PUT", &location).header("content-type", "text/plain");
+    let request = request.header("if-match", "*");
     Answer::of(request.body(Patient::unique().json().to_string())).await.problem(415);
 }
 

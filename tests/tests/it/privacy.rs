@@ -19,23 +19,53 @@ async fn check(level: &str) {
     let options =
         Options { environment: vec![("RUST_LOG".into(), level.into())], ..Options::demo() };
     let mut ward = Ward::start(options);
+    has_its_errors_logged(&mut ward).await;
     let mut seeded = Seeded::default();
     walk_patients(&ward, &mut seeded).await;
     walk_billing(&ward, &mut seeded).await;
     walk_login(&ward, &mut seeded).await;
+    walk_users(&ward, &mut seeded).await;
     seeded.add("private key", ward.forge().private_pem().lines().nth(1).expect("a line"));
     for service in ["analytics", "auth", "billing", "patients"] {
         seeded.add("database password", &ward.database_password(service));
     }
     assert!(ward.stop().success(), "{}", ward.log());
     let log = ward.log();
+    let database_log = ward.state().join("postgres.log");
+    let database_log = std::fs::read_to_string(database_log).expect("PostgreSQL's log");
+    assert!(database_log.contains(ERROR), "a log without errors proves nothing");
     for (what, value) in &seeded.values {
-        if let Some(line) = log.lines().find(|line| leaks(line, value)) {
+        let mut lines = log.lines().chain(database_log.lines());
+        if let Some(line) = lines.find(|line| leaks(line, value)) {
             panic!("{what} in a log line: {line}");
         }
     }
     assert!(log.lines().count() > 20, "a ward that says nothing proves nothing: {log}");
 }
+
+/// Has PostgreSQL write its errors with their statements and values, as a server that is not ward's
+/// own does.
+async fn has_its_errors_logged(ward: &mut Ward) {
+    let database = ward.administrator("patients").await;
+    for role in ["analytics", "auth", "billing", "patients"] {
+        for setting in [
+            "log_min_messages = error",
+            "log_min_error_statement = error",
+            "log_error_verbosity = default",
+        ] {
+            let sql = format!("ALTER ROLE {role} SET {setting}");
+            database.run(&sql, &[]).await.expect("a superuser may");
+        }
+    }
+    drop(database);
+    assert!(ward.stop().success(), "{}", ward.log());
+    ward.start_again();
+    let wrong = format!("SELECT '{ERROR}'::integer");
+    ward.database("patients").await.run(&wrong, &[]).await.expect_err("that is no number");
+}
+
+/// What has to be in a log that has errors.
+const ERROR: &str = "this-is-no-number";
 
 /// Values that must not appear anywhere.
 #[derive(Default)]
@@ -94,7 +124,7 @@ async fn walk_patients(ward: &Ward, seeded: &mut Seeded) {
     }
     let page = user.get("/api/patients?limit=1&sort=name").await;
     user.get(&page.next_link().expect("a next page")).await;
-    assert_eq!(user.send("DELETE", &location).await.status, 204);
+    assert_eq!(user.delete(&location).await.status, 204);
 }
 
 async fn failing_requests(user: &Api, patient: &Patient, location: &str) -> Vec<(u16, Answer)> {
@@ -107,7 +137,7 @@ async fn failing_requests(user: &Api, patient: &Patient, location: &str) -> Vec<
     let cursor = user.request("GET", "/api/patients").query(&[("after", &patient.name)]);
     vec![
         (409, user.create(&patient.json()).await),
-        (409, user.send_json("PUT", &other, &patient.json()).await),
+        (409, user.replace(&other, &patient.json()).await),
         (400, user.create(&patient.with("name", long)).await),
         (400, user.create(&patient.with("email", patient.name.clone())).await),
         (400, user.create(&patient.with("dateOfBirth", patient.name.clone())).await),
@@ -122,14 +152,15 @@ async fn failing_requests(user: &Api, patient: &Patient, location: &str) -> Vec<
 
 async fn walk_billing(ward: &Ward, seeded: &mut Seeded) {
     let user = ward.user().await;
+    let patient = user.created(&Patient::unique().json()).await;
     let opening = json!({
-        "patientId": uuid::Uuid::new_v4().to_string(),
+        "patientId": patient["id"],
         "name": seeded.add("name", &unique_name("Seed")),
         "email": seeded.add("e-mail", &unique_email("seed")),
     });
     let opened = user.send_json("POST", "/api/billing/accounts", &opening).await;
-    assert_eq!(opened.status, 201, "{opened:?}");
-    let account = opened.header("location").to_owned();
+    assert_eq!(opened.status, 200, "{opened:?}");
+    let account = opened.header("content-location").to_owned();
     let charge = json!({
         "id": uuid::Uuid::new_v4().to_string(),
         "amount": {"minorUnits": 1250, "currency": "EUR"},
@@ -179,4 +210,41 @@ async fn walk_login(ward: &Ward, seeded: &mut Seeded) {
     let answer = api.with_token(&token).get("/api/patients").await;
     answer.problem(401);
     seeded.absent_from(&answer);
+}
+
+async fn walk_users(ward: &Ward, seeded: &mut Seeded) {
+    let email = seeded.add("user's e-mail", &unique_email("user"));
+    let name = seeded.add("user's name", &unique_name("Nils"));
+    let password = seeded.add("user's password", &unique_name("secret"));
+    let next = seeded.add("next password", &unique_name("secret"));
+    let admin = ward.user().await;
+    let user = json!({"email": email, "name": name, "role": "NURSE", "password": password});
+    let made = admin.send_json("POST", "/auth/users", &user).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let taken = admin.send_json("POST", "/auth/users", &user).await;
+    taken.problem(409);
+    seeded.absent_from(&taken);
+    let (nurse, refresh) = ward.api().session(&email, &password).await;
+    let refresh = seeded.add("refresh token", &refresh);
+    seeded.add("access token", nurse.token().split('.').nth(2).expect("a signature"));
+    for (old, new) in [(&next, &next), (&password, &email)] {
+        let document = json!({"oldPassword": old, "newPassword": new});
+        let answer = nurse.send_json("PUT", "/auth/me/password", &document).await;
+        answer.problem(400);
+        seeded.absent_from(&answer);
+    }
+    let document = json!({"oldPassword": password, "newPassword": next});
+    assert_eq!(nurse.send_json("PUT", "/auth/me/password", &document).await.status, 204);
+    let (_, newest) = ward.api().with_pair(&ward.api().refresh(&refresh).await);
+    seeded.add("newest refresh token", &newest);
+    let raced = ward.api().refresh(&refresh).await;
+    raced.problem(409);
+    seeded.absent_from(&raced);
+    let found = admin.get(&format!("/auth/users?email={email}&role=nurse")).await;
+    found.problem(400);
+    seeded.absent_from(&found);
+    assert_eq!(nurse.send("POST", "/auth/logout").await.status, 204);
+    let over = ward.api().refresh(&newest).await;
+    over.problem(401);
+    seeded.absent_from(&over);
 }

@@ -48,7 +48,7 @@ async fn of_many_deletes_exactly_one_deletes() {
     let api = Ward::shared().user().await;
     let created = api.create(&Patient::unique().json()).await;
     let path = created.header("location");
-    let answers = join_all((0..WRITERS).map(|_| api.send("DELETE", path))).await;
+    let answers = join_all((0..WRITERS).map(|_| api.delete(path))).await;
     check(&answers, 204, 404, 0);
 }
 
@@ -58,7 +58,7 @@ async fn unconditional_replaces_all_count() {
     let created = api.create(&Patient::unique().json()).await;
     let path = created.header("location");
     let bodies: Vec<_> = (0..WRITERS).map(|_| Patient::unique().json()).collect();
-    let answers = join_all(bodies.iter().map(|body| api.send_json("PUT", path, body))).await;
+    let answers = join_all(bodies.iter().map(|body| api.replace(path, body))).await;
     assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
     assert_eq!(api.get(path).await.json()["version"], 1 + WRITERS);
     let database = Ward::shared().database("patients").await;

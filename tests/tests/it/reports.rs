@@ -28,11 +28,11 @@ async fn reports_equal_a_recount_of_the_patients_before_and_after_a_rebuild() {
         let created = api.created(&Patient::unique().with("dateOfBirth", born)).await;
         let path = format!("/api/patients/{}", created["id"].as_str().expect("an id"));
         if turn % 2 == 0 {
-            let replaced = api.send_json("PUT", &path, &Patient::unique().json()).await;
+            let replaced = api.replace(&path, &Patient::unique().json()).await;
             assert_eq!(replaced.status, 200, "{replaced:?}");
         }
         if turn % 3 == 0 {
-            assert_eq!(api.send("DELETE", &path).await.status, 204);
+            assert_eq!(api.delete(&path).await.status, 204);
         }
     }
     let changes = json!({"created": 22, "updated": 6, "deleted": 4});

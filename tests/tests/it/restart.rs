@@ -2,11 +2,12 @@
 //! started is left behind.
 
 use futures::future::join_all;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
-use ward_tests::{Answer, Api, Options, Patient, Random, Ward};
+use std::time::{Duration, Instant};
+use ward_tests::{Answer, Api, Options, Patient, Random, Repository, Ward};
 
 /// How long a stop may take: the drain's deadline and PostgreSQL's own shutdown.
 const STOP_PATIENCE: Duration = Duration::from_secs(60);
@@ -39,7 +40,7 @@ async fn a_stopped_ward_keeps_everything() {
 fn refuses_a_second_ward_over_the_same_state(ward: &Ward) {
     let state = ward.state();
     let state = state.to_str().expect("a path of text");
-    let repository = ward_tests::Repository::here();
+    let repository = Repository::here();
     let arguments = ["up", "--listen", "127.0.0.1:0", "--state-dir", state];
     let output = Ward::run(&arguments, repository.root());
     assert!(!output.status.success(), "two wards over one state directory");
@@ -58,6 +59,55 @@ async fn a_terminal_that_closes_is_an_orderly_stop() {
     let status = ward.outcome(STOP_PATIENCE);
     assert!(status.success(), "{status}: {}", ward.log());
     assert!(postmasters(&ward.state()).is_empty(), "PostgreSQL was left running");
+}
+
+#[tokio::test]
+async fn signals_that_come_together_are_one_order_to_stop() {
+    let mut ward = Ward::start(Options { own_keys: true, ..Options::demo() });
+    let signals = "kill -TERM $0; kill -INT $0; kill -TERM $0";
+    let sent = Command::new("sh").args(["-c", signals, &ward.pid().to_string()]).status();
+    assert!(sent.expect("sh runs").success());
+    let status = ward.outcome(STOP_PATIENCE);
+    assert!(status.success(), "{status}: {}", ward.log());
+    assert!(postmasters(&ward.state()).is_empty(), "PostgreSQL was left running");
+}
+
+#[tokio::test]
+async fn a_start_that_waits_says_for_what_and_ends_in_order() {
+    let mut ward = Ward::start(Options { own_keys: true, ..Options::demo() });
+    // Its PostgreSQL goes on, and somebody in it has what a start needs.
+    ward.kill();
+    let other = ward.database("patients").await;
+    let lock = "SELECT pg_advisory_lock(hashtext('ward'), hashtext('migrations'))";
+    other.run(lock, &[]).await.expect("the lock");
+    ward.begin_again();
+    let waits = "another ward migrates the database patients; its end is waited for";
+    let began = Instant::now();
+    while !ward.last_log().contains(waits) {
+        assert!(began.elapsed() < STOP_PATIENCE, "{}", ward.last_log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    ward.terminate();
+    let status = ward.outcome(STOP_PATIENCE);
+    assert!(status.success(), "{status}: {}", ward.last_log());
+    assert_eq!(ward.last_log().matches(waits).count(), 1, "{}", ward.last_log());
+    assert!(postmasters(&ward.state()).is_empty(), "PostgreSQL was left running");
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_named_while_it_is_waited_for() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = silent.local_addr().expect("an address");
+    let url = format!("postgres://u:hunter2@{at}/d?sslmode=disable");
+    let (home, repository) = (Ward::new_home(), Repository::here());
+    let state = home.path().join("state");
+    let state = state.to_str().expect("a path of text");
+    let arguments = ["migrate", "--state-dir", state, "--database-url", &url];
+    let output = Ward::run(&arguments, repository.root());
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && !text.contains("hunter2"), "{text}");
+    let waits = format!("{at} does not answer yet; it is waited for, 10 s at most");
+    assert_eq!(text.matches(&waits).count(), 1, "{text}");
 }
 
 #[tokio::test]

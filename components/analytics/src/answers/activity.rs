@@ -68,8 +68,8 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
         }
     };
     let found = async {
-        let rows =
-            crate::database().await?.query(statement, call.caller.access().values([value])).await?;
+        let values = call.caller.access().values([value, crate::sees_restricted(call)]);
+        let rows = crate::database().await?.query(statement, values).await?;
         rows.iter().map(Activity::from_row).collect::<Result<Vec<_>, _>>()
     };
     let found = found.await.map_err(crate::failed(call))?;

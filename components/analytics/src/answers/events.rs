@@ -2,8 +2,9 @@
 
 use http::{HeaderValue, StatusCode, header::LINK};
 use kit::database;
-use kit::query::Query;
+use kit::query::{self, Query};
 use kit::route::Call;
+use kit::seal::Seal;
 use kit::{Problem, Reply, page, problem, reply};
 use spin_sdk::pg::ParameterValue;
 
@@ -18,8 +19,8 @@ pub(crate) struct Listing {
     descending: bool,
     patient: Option<String>,
     limit: u32,
-    /// The sequence of the last event of the page before.
-    after: Option<i64>,
+    /// The sealed sequence of the last event of the page before, as it was sent.
+    cursor: Option<String>,
 }
 
 impl Listing {
@@ -32,20 +33,27 @@ impl Listing {
         };
         let patient = super::patient(&mut query);
         let limit = page::limit(&mut query);
-        let after = descending.and_then(|descending| {
-            let cursor = query.take("after")?;
-            let position = page::position(&cursor, &question(descending, patient.as_deref()));
-            position.and_then(|position| position.parse().ok()).or_else(|| {
-                query.fail("after", "must come from a Link header for the same sort and patient")
-            })
-        });
-        query.take("after");
+        let cursor = query.take("after");
         query.finish()?;
         // Either is missing only after it failed, and then finish() has returned.
         let listing = descending.zip(limit);
         listing
-            .map(|(descending, limit)| Self { descending, patient, limit, after })
+            .map(|(descending, limit)| Self { descending, patient, limit, cursor })
             .ok_or_else(|| Problem::new(problem::INTERNAL))
+    }
+
+    /// The sequence after which the page begins; `None` for the first one.
+    fn after(&self, seal: &Seal) -> Result<Option<i64>, Problem> {
+        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let position = seal.position(cursor, &self.question());
+        position.and_then(|position| position.parse().ok()).map(Some).ok_or_else(|| {
+            query::wrong("after", "must come from a Link header for the same sort and patient")
+        })
+    }
+
+    /// What has to stay the same from page to page.
+    fn question(&self) -> String {
+        format!("{} {:?}", self.sort(), self.patient)
     }
 
     fn sort(&self) -> &'static str {
@@ -53,9 +61,8 @@ impl Listing {
     }
 
     /// The header that leads to the page after the one that ends with this event.
-    fn next_link(&self, last: i64) -> Option<HeaderValue> {
-        let cursor =
-            page::cursor(&last.to_string(), &question(self.descending, self.patient.as_deref()));
+    fn next_link(&self, seal: &Seal, last: i64) -> Option<HeaderValue> {
+        let cursor = seal.cursor(&last.to_string(), &self.question())?;
         let limit = self.limit.to_string();
         let mut pairs = vec![("limit", limit.as_str()), ("sort", self.sort())];
         pairs.extend(self.patient.as_deref().map(|patient| ("patient", patient)));
@@ -65,31 +72,28 @@ impl Listing {
 
     /// The statement for this order, and the values after the caller's: whose events, after which,
     /// and how many, one more than are shown, to learn whether more follow.
-    fn statement(&self) -> (&'static str, [ParameterValue; 3]) {
+    fn statement(&self, after: Option<i64>) -> (&'static str, [ParameterValue; 3]) {
         let number = ParameterValue::Int64;
         let patient = self.patient.as_deref().map_or(ParameterValue::DbNull, database::uuid);
         let wanted = number(i64::from(self.limit) + 1);
         if self.descending {
-            let after = number(self.after.unwrap_or(i64::MAX));
+            let after = number(after.unwrap_or(i64::MAX));
             return (include_str!("../store/events_descending.sql"), [patient, after, wanted]);
         }
-        let after = number(self.after.unwrap_or(0));
+        let after = number(after.unwrap_or(0));
         (include_str!("../store/events.sql"), [patient, after, wanted])
     }
-}
-
-/// What has to stay the same from page to page.
-fn question(descending: bool, patient: Option<&str>) -> String {
-    format!("{descending} {patient:?}")
 }
 
 /// Answers.
 pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     let listing = Listing::parse(call.query)?;
-    let (statement, values) = listing.statement();
+    let seal = Seal::own(crate::database()).await.map_err(crate::failed(call))?;
+    let (statement, values) = listing.statement(listing.after(&seal)?);
     let found = async {
-        let rows =
-            crate::database().await?.query(statement, call.caller.access().values(values)).await?;
+        let values = values.into_iter().chain([crate::sees_restricted(call)]);
+        let values = call.caller.access().values(values);
+        let rows = crate::database().await?.query(statement, values).await?;
         rows.iter().map(Event::from_row).collect::<Result<Vec<_>, _>>()
     };
     let mut events = found.await.map_err(crate::failed(call))?;
@@ -97,8 +101,10 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     let more = events.len() > shown;
     events.truncate(shown);
     let mut answer = reply::json(StatusCode::OK, &events);
-    let last = events.last().filter(|_| more);
-    if let Some(link) = last.and_then(|event| listing.next_link(event.sequence)) {
+    if let Some(last) = events.last().filter(|_| more) {
+        // Without the link the list would seem to end here.
+        let link = listing.next_link(&seal, last.sequence);
+        let link = link.ok_or_else(|| Problem::new(problem::INTERNAL))?;
         answer.headers_mut().insert(LINK, link);
     }
     Ok(answer)
@@ -124,14 +130,16 @@ mod tests {
         check("limit=0", false);
         check("limit=501", false);
         check("patient=me", false);
-        check("after=7", false);
-        check("sort=x&after=7", false);
         check("type=PATIENT_CREATED", false);
+    }
+
+    fn seal() -> Seal {
+        Seal::new(&[1; 32]).unwrap()
     }
 
     /// Follows the link from the page that ends with event 7.
     fn follow(listing: &Listing) -> String {
-        let link = listing.next_link(7).unwrap();
+        let link = listing.next_link(&seal(), 7).unwrap();
         let link = link.to_str().unwrap().strip_prefix("</api/analytics/events?").unwrap();
         link.strip_suffix(">; rel=\"next\"").unwrap().to_owned()
     }
@@ -141,8 +149,10 @@ mod tests {
         let next = follow(&Listing::parse(&format!("patient={ID}")).unwrap());
         let check = |from: &str, to: &str, accepted: bool| {
             let text = next.replacen(from, to, 1);
-            assert_eq!(Listing::parse(&text).is_ok(), accepted, "{text}");
+            let listing = Listing::parse(&text).unwrap();
+            assert_eq!(listing.after(&seal()).is_ok(), accepted, "{text}");
         };
+        check("after=", "after=7", false);
         check("limit=50", "limit=3", true);
         check("sort=-sequence", "sort=sequence", false);
         check(&format!("&patient={ID}"), "", false);
@@ -156,9 +166,11 @@ mod tests {
             limit in 1u32..=500,
         ) {
             let patient = patient.then(|| ID.to_owned());
-            let first = Listing { descending, patient, limit, after: None };
+            let first = Listing { descending, patient, limit, cursor: None };
+            prop_assert!(first.after(&seal()).unwrap().is_none());
             let second = Listing::parse(&follow(&first)).unwrap();
-            prop_assert_eq!(second, Listing { after: Some(7), ..first });
+            prop_assert_eq!(second.after(&seal()).unwrap(), Some(7));
+            prop_assert_eq!(Listing { cursor: None, ..second }, first);
         }
     }
 }

@@ -3,6 +3,7 @@ WITH found AS (
         last_at AT TIME ZONE 'UTC' AS last_at
     FROM patients
     WHERE generation = (SELECT generation FROM projection) AND id = $5::uuid
+        AND ($6::boolean OR NOT is_restricted(id))
 ),
 noted AS (
     INSERT INTO audit_log (actor, role, token_id, request_id, action, patient_id, outcome)

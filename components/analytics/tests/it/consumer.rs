@@ -94,6 +94,7 @@ fn delivery(event: &Event) -> Value {
         text(&event.occurred_at),
         text(born),
         text(if born.is_empty() { "" } else { "2024-01-01" }),
+        Value::Bool(false),
     ];
     Value::Record(vec![Value::Record(position), Value::Record(event)])
 }
@@ -148,7 +149,9 @@ async fn without_its_database_everything_comes_again() {
     assert_eq!(component.consume(vec![event(), event()]).await, ["retry 500"; 2]);
 
     let store = Store::new().await;
-    store.client.batch_execute("DROP FUNCTION apply_events").await.unwrap();
+    let drop = "DROP FUNCTION apply_events(text[], text[], bigint[], text[], text[], text[], \
+                text[], text[], text[], boolean[])";
+    store.client.batch_execute(drop).await.unwrap();
     let component = Component::load(store.url());
     assert_eq!(component.consume(vec![event()]).await, ["retry 5000"], "a mistake of ours");
 }

@@ -63,18 +63,18 @@ async fn the_most_active_come_first_and_one_event_is_no_activity() {
         }
     }
     let most = include_str!("../../src/store/most_active.sql");
-    let rows = ask(&store, most, &[&2_i64]).await;
+    let rows = ask(&store, most, &[&2_i64, &true]).await;
     let found: Vec<(Uuid, i64, bool)> =
         rows.iter().map(|row| (row.get(0), row.get(3), row.get(2))).collect();
     assert_eq!(found, [(patients[3], 4, true), (patients[2], 3, false)]);
     assert_eq!(noted(&store).await, ("ACTIVITY".into(), "SUCCESS".into(), None, Some(2)));
-    assert_eq!(ask(&store, most, &[&10_i64]).await.len(), 3);
+    assert_eq!(ask(&store, most, &[&10_i64, &true]).await.len(), 3);
 
     let one = include_str!("../../src/store/activity.sql");
-    assert_eq!(ask(&store, one, &[&patients[0]]).await.len(), 1);
+    assert_eq!(ask(&store, one, &[&patients[0], &true]).await.len(), 1);
     let expected = ("ACTIVITY".into(), "SUCCESS".into(), Some(patients[0]), None);
     assert_eq!(noted(&store).await, expected);
-    assert!(ask(&store, one, &[&Uuid::nil()]).await.is_empty());
+    assert!(ask(&store, one, &[&Uuid::nil(), &true]).await.is_empty());
     assert_eq!(noted(&store).await.1, "NOT_FOUND");
 }
 
@@ -121,7 +121,7 @@ async fn events_are_paged_by_their_sequence() {
         .collect();
     store.apply(&events).await;
     let check = async |statement: &str, patient: Option<Uuid>, after: i64, expected: &[i64]| {
-        let rows = ask(&store, statement, &[&patient, &after, &3_i64]).await;
+        let rows = ask(&store, statement, &[&patient, &after, &3_i64, &true]).await;
         let found: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
         assert_eq!(found, expected);
         let count = i32::try_from(expected.len()).unwrap().min(2);
@@ -152,8 +152,48 @@ async fn a_stream_begins_at_the_head_or_where_it_was() {
     assert_eq!(begin(0).await, 0);
     assert_eq!(noted(&store).await, ("STREAM".into(), "SUCCESS".into(), None, None));
     let look = include_str!("../../src/store/stream_look.sql");
-    let rows = store.rows(look, &[&1_i64, &10_i64]).await;
+    let rows = store.rows(look, &[&1_i64, &10_i64, &true]).await;
     assert_eq!(rows.iter().map(|row| row.get::<_, i64>(0)).collect::<Vec<_>>(), [2, 3]);
+}
+
+#[tokio::test]
+async fn nobody_hears_of_a_restricted_patient_who_may_not() {
+    let store = Store::new().await;
+    let (secret, other) = (Uuid::new_v4(), Uuid::new_v4());
+    let event = |patient, version, restricted| {
+        let event = Event::new(patient, version, UPDATED, "1990-01-01");
+        Event { restricted, ..event }
+    };
+    let seen = async |sees: bool| -> [usize; 5] {
+        let (one, most) = (
+            include_str!("../../src/store/activity.sql"),
+            include_str!("../../src/store/most_active.sql"),
+        );
+        let (up, down) = (
+            include_str!("../../src/store/events.sql"),
+            include_str!("../../src/store/events_descending.sql"),
+        );
+        let look = include_str!("../../src/store/stream_look.sql");
+        let all: Option<Uuid> = None;
+        [
+            ask(&store, one, &[&secret, &sees]).await.len(),
+            ask(&store, most, &[&10_i64, &sees]).await.len(),
+            ask(&store, up, &[&all, &0_i64, &10_i64, &sees]).await.len(),
+            ask(&store, down, &[&Some(secret), &i64::MAX, &10_i64, &sees]).await.len(),
+            store.rows(look, &[&0_i64, &10_i64, &sees]).await.len(),
+        ]
+    };
+    store.apply(&[event(secret, 1, false), event(other, 1, false), event(other, 2, false)]).await;
+    assert_eq!(seen(false).await, seen(true).await);
+    store.apply(&[event(secret, 2, true)]).await;
+    assert_eq!(seen(true).await, [1, 2, 4, 2, 4]);
+    assert_eq!(seen(false).await, [0, 1, 2, 0, 2]);
+    // What is known of before, again, changes nothing; nor does a deletion.
+    store.apply(&[event(secret, 1, false), Event::new(secret, 3, DELETED, "")]).await;
+    assert_eq!(seen(false).await[0], 0);
+    // In one batch the last version counts, wherever it is.
+    store.apply(&[event(other, 4, false), event(other, 3, true)]).await;
+    assert_eq!(seen(false).await[1], 1);
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ pub(crate) struct Event {
     pub(crate) kind: &'static str,
     pub(crate) occurred_at: String,
     pub(crate) born: Option<String>,
+    pub(crate) restricted: bool,
 }
 
 impl Event {
@@ -32,6 +33,7 @@ impl Event {
             kind,
             occurred_at: format!("2024-02-29T10:{:02}:00Z", version.rem_euclid(60)),
             born: (kind != DELETED).then(|| born.to_owned()),
+            restricted: false,
         }
     }
 
@@ -54,8 +56,14 @@ impl Store {
         static SERVER: OnceCell<Ephemeral> = OnceCell::const_new();
         let server = SERVER.get_or_try_init(Postgres::ephemeral).await.unwrap();
         let store = Self::at(&server.create_database().await.unwrap()).await;
-        let migration = include_str!("../../migrations/V1__analytics.sql");
-        store.client.batch_execute(migration).await.unwrap();
+        for migration in [
+            include_str!("../../migrations/V1__analytics.sql"),
+            include_str!("../../migrations/V2__page_key.sql"),
+            include_str!("../../migrations/V3__audit_chain.sql"),
+            include_str!("../../migrations/V4__restricted.sql"),
+        ] {
+            store.client.batch_execute(migration).await.unwrap();
+        }
         store
     }
 
@@ -95,6 +103,7 @@ impl Store {
                     &texts(&|event| event.text("Email")),
                     &texts(&|event| event.born.clone()),
                     &texts(&|event| event.born.as_ref().map(|_| "2024-01-01".to_owned())),
+                    &texts(&|event| Some(event.restricted.to_string())),
                 ],
             )
             .await

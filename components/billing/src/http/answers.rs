@@ -1,8 +1,8 @@
 //! How results are worded: entity tags, links, and a problem for each refusal.
 
-use ::http::header::{ETAG, HeaderName, LOCATION};
+use ::http::header::{CONTENT_LOCATION, ETAG};
 use ::http::{HeaderMap, HeaderValue, StatusCode};
-use kit::problem::{CONFLICT, FORBIDDEN, FieldError, Kind, NOT_FOUND, VALIDATION};
+use kit::problem::{CONFLICT, FieldError, Kind, NOT_FOUND, VALIDATION};
 use kit::{Problem, Reply, etag, reply};
 
 use super::ACCOUNTS;
@@ -23,25 +23,19 @@ const LIMIT: Kind =
     Kind::new("balance-limit", "The balance would pass its limit", StatusCode::CONFLICT);
 
 /// An account with its entity tag.
-pub(super) fn account(status: StatusCode, account: &Account) -> Reply {
-    let mut answer = reply::json(status, account);
+pub(super) fn account(account: &Account) -> Reply {
+    let mut answer = reply::json(StatusCode::OK, account);
     answer.headers_mut().insert(ETAG, etag::of(account.version));
     answer
 }
 
-/// Adds the account's own address under this name (`Location`, `Content-Location`).
-pub(super) fn with_address(mut answer: Reply, name: HeaderName, account: &Account) -> Reply {
-    if let Ok(address) = HeaderValue::try_from(format!("{ACCOUNTS}/{}", account.id)) {
-        answer.headers_mut().insert(name, address);
+/// An account that was asked for in another way than by its id, with its own address.
+pub(super) fn account_of(patients: &Account) -> Reply {
+    let mut answer = account(patients);
+    if let Ok(address) = HeaderValue::try_from(format!("{ACCOUNTS}/{}", patients.id)) {
+        answer.headers_mut().insert(CONTENT_LOCATION, address);
     }
     answer
-}
-
-/// An account that was opened now, or before.
-pub(super) fn opened(value: &Account, new: bool) -> Reply {
-    let status = if new { StatusCode::CREATED } else { StatusCode::OK };
-    let name = if new { LOCATION } else { ::http::header::CONTENT_LOCATION };
-    with_address(account(status, value), name, value)
 }
 
 /// The problem that a failure is. What a fault was is for the log: see [`super::handlers`].
@@ -54,7 +48,10 @@ pub(super) fn problem(failure: &Failure, request: &HeaderMap) -> Problem {
 
 fn refused(refusal: Refusal, request: &HeaderMap) -> Problem {
     match refusal {
-        Refusal::Denied => Problem::new(FORBIDDEN).detail("Booking takes the role ADMIN."),
+        Refusal::NoPatient => Problem::new(NOT_FOUND)
+            .detail("There is no account: billing has heard of no such patient, or not yet."),
+        Refusal::PatientLives => Problem::new(CONFLICT)
+            .detail("An account is closed when its patient is deleted, and this one was not."),
         Refusal::NoAccount => Problem::new(NOT_FOUND).detail("There is no such account."),
         Refusal::NoEntry => Problem::new(NOT_FOUND)
             .detail("The account has no such entry.")
@@ -90,7 +87,8 @@ mod tests {
             let problem = problem(&Failure::Refused(refusal), &HeaderMap::new());
             assert_eq!(problem.kind().status.as_u16(), status, "{refusal:?}");
         };
-        check(Refusal::Denied, 403);
+        check(Refusal::NoPatient, 404);
+        check(Refusal::PatientLives, 409);
         check(Refusal::NoAccount, 404);
         check(Refusal::NoEntry, 404);
         check(Refusal::IdUsed, 409);

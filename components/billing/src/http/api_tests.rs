@@ -6,7 +6,7 @@ use kit::etag::Expected;
 use openapi::{About, Api};
 use serde_json::{Value, json};
 
-use super::handlers::{Shown, paged};
+use super::handlers::{Shown, TRAIL, paged};
 use super::{Handler, bodies};
 use crate::limits::{AMOUNT_MAX_MINOR_UNITS, DESCRIPTION_MAX_CHARS, NAME_MAX_CHARS};
 use crate::model::{Account, Entry, Kind};
@@ -36,6 +36,10 @@ fn entry() -> Value {
 
 fn uuid(description: &str) -> Value {
     json!({ "format": "uuid", "description": description })
+}
+
+fn uuid_of(description: &str) -> Value {
+    json!({ "type": "string", "format": "uuid", "description": description })
 }
 
 fn line(max: usize, description: &str) -> Value {
@@ -107,7 +111,7 @@ fn booking(summary: &'static str, description: &'static str) -> About {
 }
 
 fn page() -> Vec<Asked> {
-    asked(|| paged("", |_| Some(())))
+    asked(|| paged(""))
 }
 
 fn api() -> Api {
@@ -119,7 +123,9 @@ fn api() -> Api {
         )
         .operation(
             "billing.open",
-            About::new("Open an account", "Or answers with the one that the patient has.").tagged(),
+            About::new("Open an account", "Answers with the one that the patient has.")
+                .tagged()
+                .refuses(&[404]),
         )
         .operation("billing.account", About::new("Read an account", "One account.").tagged())
         .operation(
@@ -142,6 +148,11 @@ fn api() -> Api {
         .operation(
             "billing.void",
             booking("Undo an entry", "Books the opposite of an entry. An entry is undone once."),
+        )
+        .trail(
+            "billing.audit",
+            &TRAIL,
+            &[("accountId", uuid_of("The account.")), ("entryId", uuid_of("The entry."))],
         )
 }
 

@@ -1,11 +1,13 @@
 //! One function for each operation: read what was sent, ask the service, word the answer.
 
 use ::http::StatusCode;
-use ::http::header::{CONTENT_LOCATION, ETAG, LINK};
+use ::http::header::{ETAG, LINK};
 use kit::body::{Document, Incoming};
 use kit::etag::Expected;
-use kit::query::Query;
+use kit::problem::INTERNAL;
+use kit::query::{self, Query};
 use kit::route::Call;
+use kit::trail::{self, Trail};
 use kit::{Problem, Reply, etag, page, reply};
 use serde::Serialize;
 
@@ -35,13 +37,14 @@ fn failed(call: &Call<'_>) -> impl Fn(Failure) -> Problem {
 
 /// `GET /api/billing/accounts`
 pub(super) async fn list(call: &Call<'_>) -> Result<Reply, Problem> {
-    let (limit, after) = paged(call.query, paging::account)?;
+    let (limit, cursor) = paged(call.query)?;
+    let seal = service::seal().await.map_err(failed(call))?;
+    let after = position(cursor, |cursor| paging::account(&seal, cursor))?;
     let page = service::list(&call.caller, limit, after.as_deref()).await;
     let page = page.map_err(failed(call))?;
     let answer = reply::json(StatusCode::OK, &page.items);
-    let last = page.items.last().filter(|_| page.more);
-    let next = last.map(|account| paging::after_account(&account.id));
-    Ok(linked(answer, ACCOUNTS, limit, next))
+    let Some(last) = page.items.last().filter(|_| page.more) else { return Ok(answer) };
+    linked(answer, ACCOUNTS, limit, paging::after_account(&seal, &last.id))
 }
 
 /// `POST /api/billing/accounts`
@@ -51,9 +54,8 @@ pub(super) async fn open<B: Incoming>(
 ) -> Result<Reply, Problem> {
     let document = document.json().await?;
     let patient_id = bodies::opening(document, service::is_email_optional().await)?;
-    let opened = service::open(&call.caller, &patient_id).await;
-    let Kept { value, new } = opened.map_err(failed(call))?;
-    Ok(answers::opened(&value, new))
+    let opened = service::opened(&call.caller, &patient_id).await;
+    Ok(answers::account_of(&opened.map_err(failed(call))?))
 }
 
 /// `GET /api/billing/accounts/{id}`
@@ -63,7 +65,7 @@ pub(super) async fn account(call: &Call<'_>) -> Result<Reply, Problem> {
     if etag::is_known(call.headers, account.version) {
         return Ok(reply::not_modified(account.version));
     }
-    Ok(answers::account(StatusCode::OK, &account))
+    Ok(answers::account(&account))
 }
 
 /// `GET /api/billing/patients/{patientId}/account`
@@ -73,8 +75,7 @@ pub(super) async fn patient_account(call: &Call<'_>) -> Result<Reply, Problem> {
     if etag::is_known(call.headers, account.version) {
         return Ok(reply::not_modified(account.version));
     }
-    let answer = answers::account(StatusCode::OK, &account);
-    Ok(answers::with_address(answer, CONTENT_LOCATION, &account))
+    Ok(answers::account_of(&account))
 }
 
 /// `POST /api/billing/accounts/{id}/charges`
@@ -131,7 +132,9 @@ pub(super) async fn void<B: Incoming>(
 /// a statement.
 pub(super) async fn statement(call: &Call<'_>) -> Result<Reply, Problem> {
     let account_id = &call.id("id")?;
-    let (limit, after) = paged(call.query, |cursor| paging::entry(account_id, cursor))?;
+    let (limit, cursor) = paged(call.query)?;
+    let seal = service::seal().await.map_err(failed(call))?;
+    let after = position(cursor, |cursor| paging::entry(&seal, account_id, cursor))?;
     let found = service::statement(&call.caller, account_id, limit, after.unwrap_or(0)).await;
     let found = found.map_err(failed(call))?;
     let version = found.account.version;
@@ -142,37 +145,57 @@ pub(super) async fn statement(call: &Call<'_>) -> Result<Reply, Problem> {
     let shown = Shown { account: &found.account, entries: &page.items };
     let mut answer = reply::json(StatusCode::OK, &shown);
     answer.headers_mut().insert(ETAG, etag::of(version));
-    let last = page.items.last().filter(|_| page.more);
-    let next = last.map(|entry| paging::after_entry(account_id, entry.account_version));
-    Ok(linked(answer, &format!("{ACCOUNTS}/{account_id}/statement"), limit, next))
+    let Some(last) = page.items.last().filter(|_| page.more) else { return Ok(answer) };
+    let next = paging::after_entry(&seal, account_id, last.account_version);
+    linked(answer, &format!("{ACCOUNTS}/{account_id}/statement"), limit, next)
 }
 
-/// Reads `limit` and `after`; `position` reads a cursor.
-pub(super) fn paged<T>(
-    query: &str,
-    position: impl FnOnce(&str) -> Option<T>,
-) -> Result<(u32, Option<T>), Problem> {
+/// What there is to be asked of the audit log.
+pub(super) const TRAIL: Trail = Trail {
+    path: "/api/audit/billing",
+    database: service::DATABASE,
+    patients: true,
+    break_glass: false,
+};
+
+/// `GET /api/audit/billing`
+pub(super) async fn audit(call: &Call<'_>) -> Result<Reply, Problem> {
+    trail::answer(call, &TRAIL).await
+}
+
+/// Reads `limit` and `after`, the latter as it was sent.
+pub(super) fn paged(query: &str) -> Result<(u32, Option<String>), Problem> {
     let mut query = Query::parse(query)?;
     let limit = page::limit(&mut query);
-    let after = query.take("after").and_then(|cursor| {
-        let found = position(&cursor);
-        found.or_else(|| query.fail("after", "must come from a Link header of the same list"))
-    });
+    let cursor = query.take("after");
     query.finish()?;
     // A limit is missing only after it failed, and then finish() has returned.
-    let limit = limit.ok_or_else(|| Problem::new(kit::problem::INTERNAL))?;
-    Ok((limit, after))
+    let limit = limit.ok_or_else(|| Problem::new(INTERNAL))?;
+    Ok((limit, cursor))
 }
 
-/// Adds the header that leads to the next page, if there is one.
-fn linked(mut answer: Reply, path: &str, limit: u32, next: Option<String>) -> Reply {
+/// Where the page begins, which `read` finds in the cursor.
+fn position<T>(
+    cursor: Option<String>,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, Problem> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let found = read(&cursor).map(Some);
+    found.ok_or_else(|| query::wrong("after", "must come from a Link header of the same list"))
+}
+
+/// Adds the header that leads to the next page, without which the list would seem to end here.
+fn linked(
+    mut answer: Reply,
+    path: &str,
+    limit: u32,
+    cursor: Option<String>,
+) -> Result<Reply, Problem> {
     let limit = limit.to_string();
     let link =
-        next.and_then(|cursor| page::next_link(path, &[("limit", &limit), ("after", &cursor)]));
-    if let Some(link) = link {
-        answer.headers_mut().insert(LINK, link);
-    }
-    answer
+        cursor.and_then(|cursor| page::next_link(path, &[("limit", &limit), ("after", &cursor)]));
+    answer.headers_mut().insert(LINK, link.ok_or_else(|| Problem::new(INTERNAL))?);
+    Ok(answer)
 }
 
 fn kept(entry: &Kept<Entry>) -> Reply {

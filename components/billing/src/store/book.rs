@@ -1,10 +1,10 @@
 //! Booking: charges, payments, refunds, and reversals of any of them.
 
-use kit::audit::Access;
 use kit::database::{self, Database};
 use kit::etag::Expected;
 use spin_sdk::pg::ParameterValue;
 
+use super::Viewer;
 use super::refusal::{self, Attempt};
 use crate::failure::Failure;
 use crate::limits::BALANCE_MAX_MINOR_UNITS;
@@ -51,12 +51,12 @@ impl Booking {
 /// booking.
 pub(crate) async fn book(
     database: &Database,
-    access: &Access<'_>,
+    viewer: &Viewer<'_>,
     booking: &Booking,
 ) -> Result<Kept<Entry>, Failure> {
     let amount = ParameterValue::Int64(booking.signed());
     let [among, besides] = database::versions(&booking.expected);
-    let values = access.values([
+    let values = viewer.values([
         database::uuid(&booking.account_id),
         database::uuid(&booking.entry_id),
         database::text(booking.kind.name()),
@@ -65,7 +65,7 @@ pub(crate) async fn book(
         database::text(&booking.description),
         among,
         ParameterValue::Int64(BALANCE_MAX_MINOR_UNITS),
-        access.trace(),
+        viewer.access.trace(),
         besides,
     ]);
     let rows = database.query(include_str!("book.sql"), values).await?;
@@ -82,24 +82,24 @@ pub(crate) async fn book(
         expected: &booking.expected,
         reverses: ParameterValue::DbNull,
     };
-    refusal::find_out(database, access, attempt).await
+    refusal::find_out(database, viewer, attempt).await
 }
 
 /// Undoes an entry, once.
 pub(crate) async fn void(
     database: &Database,
-    access: &Access<'_>,
+    viewer: &Viewer<'_>,
     void: &Void,
 ) -> Result<Kept<Entry>, Failure> {
     let [among, besides] = database::versions(&void.expected);
-    let values = access.values([
+    let values = viewer.values([
         database::uuid(&void.account_id),
         database::uuid(&void.entry_id),
         database::uuid(&void.reverses),
         database::text(&void.description),
         among,
         ParameterValue::Int64(BALANCE_MAX_MINOR_UNITS),
-        access.trace(),
+        viewer.access.trace(),
         besides,
     ]);
     let rows = database.query(include_str!("void.sql"), values).await?;
@@ -117,7 +117,7 @@ pub(crate) async fn void(
         expected: &void.expected,
         reverses: database::uuid(&void.reverses),
     };
-    refusal::find_out(database, access, attempt).await
+    refusal::find_out(database, viewer, attempt).await
 }
 
 #[cfg(test)]

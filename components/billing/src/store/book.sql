@@ -4,6 +4,7 @@ WITH account AS MATERIALIZED (
     SELECT id, patient_id, status, currency, balance, version
     FROM accounts
     WHERE id = $5::uuid
+        AND ($15::boolean OR NOT is_restricted(patient_id))
     FOR NO KEY UPDATE
 ),
 made AS (

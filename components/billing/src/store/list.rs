@@ -1,9 +1,9 @@
 //! Listing accounts by keyset: a page begins after an id, found in the primary key's index.
 
-use kit::audit::Access;
 use kit::database::{self, Database, Fault};
 use spin_sdk::pg::ParameterValue;
 
+use super::Viewer;
 use crate::model::Account;
 
 /// The id before all others, which no account has.
@@ -30,12 +30,12 @@ impl<T> Page<T> {
 /// Accounts in order of their ids. `limit` is at most [`kit::page::LIMIT_MAX`].
 pub(crate) async fn list(
     database: &Database,
-    access: &Access<'_>,
+    viewer: &Viewer<'_>,
     limit: u32,
     after: Option<&str>,
 ) -> Result<Page<Account>, Fault> {
     let after = database::uuid(after.unwrap_or(BEFORE_ALL));
-    let values = access.values([wanted(limit), after]);
+    let values = viewer.values([wanted(limit), after]);
     let rows = database.query(include_str!("list.sql"), values).await?;
     let accounts = rows.iter().map(Account::from_row).collect::<Result<_, _>>()?;
     Ok(Page::of(accounts, limit))

@@ -7,22 +7,26 @@
 //! that. The texts are the `.sql` files beside the functions.
 //!
 //! In every statement that an audit row comes of, `$1` to `$4` are the caller, as
-//! [`kit::audit::Access`] gives them, and `$5` is what is asked for. Parameters are cast, as the
-//! portability rules ask.
+//! [`kit::audit::Access`] gives them, and `$5` is what is asked for. Where the accounts of
+//! restricted patients may not be there for the caller, the last one says whether they are.
+//! Parameters are cast, as the portability rules ask.
 
 mod book;
 mod list;
 mod open;
 mod read;
 mod refusal;
+mod restrict;
 mod statement;
+mod viewer;
 
 pub(crate) use book::{Booking, Void, book, void};
 pub(crate) use list::{Page, list};
-pub(crate) use open::{Wish, close, close_all, known, open, open_all};
+pub(crate) use open::{Wish, close, close_all, existing, known, open, open_all};
 pub(crate) use read::{read, read_of_patient};
-pub(crate) use refusal::note_denied;
+pub(crate) use restrict::{Restriction, restrict_all};
 pub(crate) use statement::{Statement, statement};
+pub(crate) use viewer::Viewer;
 
 use kit::database::{Fault, Row};
 

@@ -7,9 +7,8 @@ use kit::audit::Access;
 use kit::database::{self, Database, Fault, Row};
 use spin_sdk::pg::ParameterValue;
 
-use super::first;
+use super::Viewer;
 use crate::model::Account;
-use crate::service::Kept;
 
 /// What is asked for about one patient's account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,14 +29,11 @@ pub(crate) async fn open(
     access: &Access<'_>,
     patient_id: &str,
     currency: &str,
-) -> Result<Kept<Account>, Fault> {
+) -> Result<Account, Fault> {
     let made = open_all(database, access, &[Wish::of(patient_id, access)], currency).await?;
     match made.first() {
-        Some(row) => Ok(Kept { value: Account::from_row(row)?, new: true }),
-        None => {
-            let value = existing(database, access, patient_id, "OPEN").await?;
-            Ok(Kept { value, new: false })
-        }
+        Some(row) => Account::from_row(row),
+        None => in_the_way(database, access, patient_id, "OPEN").await,
     }
 }
 
@@ -51,7 +47,7 @@ pub(crate) async fn close(
     let made = close_all(database, access, &[Wish::of(patient_id, access)], currency).await?;
     match made.first() {
         Some(row) => Account::from_row(row),
-        None => existing(database, access, patient_id, "CLOSE").await,
+        None => in_the_way(database, access, patient_id, "CLOSE").await,
     }
 }
 
@@ -109,13 +105,26 @@ impl Wish {
 }
 
 /// The account that was in the way. Accounts are never removed, so there is one.
-async fn existing(
+async fn in_the_way(
     database: &Database,
     access: &Access<'_>,
     patient_id: &str,
     action: &str,
 ) -> Result<Account, Fault> {
-    let values = access.values([database::uuid(patient_id), database::text(action)]);
+    let viewer = Viewer { access: *access, sees_restricted: true };
+    let found = existing(database, &viewer, patient_id, action).await?;
+    found.ok_or_else(|| Fault::Other("no-row".to_owned()))
+}
+
+/// The account that the patient has, for an action (`OPEN`, `CLOSE`) that changes nothing. Asking
+/// for one that is not there, or to close one that is open, leaves its audit row too.
+pub(crate) async fn existing(
+    database: &Database,
+    viewer: &Viewer<'_>,
+    patient_id: &str,
+    action: &str,
+) -> Result<Option<Account>, Fault> {
+    let values = viewer.values([database::uuid(patient_id), database::text(action)]);
     let rows = database.query(include_str!("existing.sql"), values).await?;
-    Account::from_row(first(&rows)?)
+    rows.first().map(Account::from_row).transpose()
 }

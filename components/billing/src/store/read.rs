@@ -1,17 +1,17 @@
 //! Reading one account. Looking for one that is not there leaves its audit row too.
 
-use kit::audit::Access;
 use kit::database::{self, Database, Fault};
 
+use super::Viewer;
 use crate::model::Account;
 
 /// The account with this id.
 pub(crate) async fn read(
     database: &Database,
-    access: &Access<'_>,
+    viewer: &Viewer<'_>,
     id: &str,
 ) -> Result<Option<Account>, Fault> {
-    let values = access.values([database::uuid(id)]);
+    let values = viewer.values([database::uuid(id)]);
     let rows = database.query(include_str!("read.sql"), values).await?;
     rows.first().map(Account::from_row).transpose()
 }
@@ -19,10 +19,10 @@ pub(crate) async fn read(
 /// The account of this patient.
 pub(crate) async fn read_of_patient(
     database: &Database,
-    access: &Access<'_>,
+    viewer: &Viewer<'_>,
     patient_id: &str,
 ) -> Result<Option<Account>, Fault> {
-    let values = access.values([database::uuid(patient_id)]);
+    let values = viewer.values([database::uuid(patient_id)]);
     let rows = database.query(include_str!("read_patient.sql"), values).await?;
     rows.first().map(Account::from_row).transpose()
 }

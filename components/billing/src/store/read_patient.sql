@@ -3,6 +3,7 @@ WITH found AS (
         created_at AT TIME ZONE 'UTC' AS created, updated_at AT TIME ZONE 'UTC' AS updated
     FROM accounts
     WHERE patient_id = $5::uuid
+        AND ($6::boolean OR NOT is_restricted(patient_id))
 ),
 noted AS (
     INSERT INTO audit_log

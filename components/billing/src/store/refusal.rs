@@ -1,11 +1,10 @@
 //! What is written down when nothing was booked, and why it was not.
 
-use kit::audit::Access;
 use kit::database::{self, Database, Fault};
 use kit::etag::Expected;
 use spin_sdk::pg::ParameterValue;
 
-use super::first;
+use super::{Viewer, first};
 use crate::failure::{Failure, Refusal};
 use crate::limits::BALANCE_MAX_MINOR_UNITS;
 use crate::model::{Entry, Kind};
@@ -33,11 +32,11 @@ pub(super) struct Attempt<'a> {
 /// booked, the same request may simply be made again.
 pub(super) async fn find_out(
     database: &Database,
-    access: &Access<'_>,
+    viewer: &Viewer<'_>,
     attempt: Attempt<'_>,
 ) -> Result<Kept<Entry>, Failure> {
     let [among, besides] = database::versions(attempt.expected);
-    let values = access.values([
+    let values = viewer.values([
         database::uuid(attempt.account_id),
         database::uuid(attempt.entry_id),
         database::text(attempt.kind.name()),
@@ -74,24 +73,6 @@ fn failure(verdict: &str) -> Failure {
         _ => return Fault::Other("verdict".to_owned()).into(),
     };
     refusal.into()
-}
-
-/// Notes a booking that the caller may not make.
-pub(crate) async fn note_denied(
-    database: &Database,
-    access: &Access<'_>,
-    kind: Kind,
-    account_id: &str,
-    entry_id: &str,
-) -> Result<(), Fault> {
-    let action = if kind == Kind::Reversal { "VOID" } else { kind.name() };
-    let values = access.values([
-        database::text(action),
-        database::uuid(account_id),
-        database::uuid(entry_id),
-    ]);
-    database.execute(include_str!("denied.sql"), values).await?;
-    Ok(())
 }
 
 #[cfg(test)]

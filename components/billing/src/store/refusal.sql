@@ -2,6 +2,7 @@ WITH account AS (
     SELECT id, patient_id, status, currency, balance, version
     FROM accounts
     WHERE id = $5::uuid
+        AND ($15::boolean OR NOT is_restricted(patient_id))
 ),
 existing AS (
     SELECT id, account_id, kind, amount, currency, description, reverses, balance_after,

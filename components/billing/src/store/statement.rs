@@ -1,9 +1,9 @@
 //! An account with its ledger, oldest entry first.
 
-use kit::audit::Access;
 use kit::database::{self, Database, Fault};
 use spin_sdk::pg::ParameterValue;
 
+use super::Viewer;
 use super::list::{Page, wanted};
 use crate::model::{Account, Entry};
 
@@ -24,13 +24,13 @@ pub(crate) struct Statement {
 /// before a place that somebody has read past.
 pub(crate) async fn statement(
     database: &Database,
-    access: &Access<'_>,
+    viewer: &Viewer<'_>,
     account_id: &str,
     limit: u32,
     after_version: i64,
 ) -> Result<Option<Statement>, Fault> {
     let from = ParameterValue::Int64(after_version);
-    let values = access.values([database::uuid(account_id), wanted(limit), from]);
+    let values = viewer.values([database::uuid(account_id), wanted(limit), from]);
     let rows = database.query(include_str!("statement.sql"), values).await?;
     let Some(account) = rows.first().map(Account::from_row).transpose()? else { return Ok(None) };
     let mut items = Vec::new();

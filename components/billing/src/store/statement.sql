@@ -4,6 +4,7 @@ WITH account AS MATERIALIZED (
         created_at AT TIME ZONE 'UTC' AS created, updated_at AT TIME ZONE 'UTC' AS updated
     FROM accounts
     WHERE id = $5::uuid
+        AND ($8::boolean OR NOT is_restricted(patient_id))
 ),
 page AS MATERIALIZED (
     SELECT * FROM (

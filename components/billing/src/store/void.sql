@@ -3,6 +3,7 @@ WITH account AS MATERIALIZED (
     SELECT id, patient_id, currency, balance, version
     FROM accounts
     WHERE id = $5::uuid
+        AND ($13::boolean OR NOT is_restricted(patient_id))
     FOR NO KEY UPDATE
 ),
 original AS MATERIALIZED (

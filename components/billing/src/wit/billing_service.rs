@@ -1,4 +1,7 @@
-//! `pms:billing/billing-service`: opening and closing accounts.
+//! `pms:billing/billing-service`: what clients of the original system call. It answers with what is
+//! there and changes nothing: accounts follow patients.
+
+use policy::grpc::BILLING_SERVICE;
 
 use super::violations::Violations;
 use super::{Component, caller, failed};
@@ -14,7 +17,7 @@ impl Guest for Component {
         by: Caller,
         request: BillingRequest,
     ) -> Result<BillingResponse, Error> {
-        let caller = caller(&by)?;
+        let caller = caller(&by, BILLING_SERVICE, "create-billing-account")?;
         let mut violations = Violations::default();
         let patient_id = violations.take("patient-id", check::id(&request.patient_id));
         violations.take("name", check::name(&request.name));
@@ -22,19 +25,17 @@ impl Guest for Component {
             violations.take("email", check::email(&request.email));
         }
         let patient_id = violations.whole(patient_id)?;
-        let opened = service::open(&caller, &patient_id).await;
-        Ok(response(opened.map_err(failed(&caller, "billing.open"))?.value))
+        let opened = service::opened(&caller, &patient_id).await;
+        Ok(response(opened.map_err(failed(&caller, "billing.open"))?))
     }
 
     async fn close_billing_account(
         by: Caller,
         request: CloseRequest,
     ) -> Result<BillingResponse, Error> {
-        let caller = caller(&by)?;
-        let mut violations = Violations::default();
-        let patient_id = violations.take("patient-id", check::id(&request.patient_id));
-        let patient_id = violations.whole(patient_id)?;
-        let closed = service::close(&caller, &patient_id).await;
+        let caller = caller(&by, BILLING_SERVICE, "close-billing-account")?;
+        let patient_id = Violations::single("patient-id", check::id(&request.patient_id))?;
+        let closed = service::closed(&caller, &patient_id).await;
         Ok(response(closed.map_err(failed(&caller, "billing.close"))?))
     }
 }

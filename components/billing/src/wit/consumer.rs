@@ -12,9 +12,10 @@ use kit::{identity, log};
 use super::Component;
 use crate::bindings::exports::pms::patients::consumer::{Delivery, Guest, Outcome};
 use crate::bindings::pms::patients::events::PatientEvent;
+use crate::check;
 use crate::limits::{RETRY_AWAY_MS, RETRY_BROKEN_MS};
 use crate::service::{self, Wishes};
-use crate::{check, store::Wish};
+use crate::store::{Restriction, Wish};
 
 impl Guest for Component {
     async fn consume(deliveries: Vec<Delivery>) -> Vec<Outcome> {
@@ -38,6 +39,7 @@ fn read(event: &PatientEvent, traceparent: Option<&str>, wishes: &mut Wishes) ->
     let wanted = match event.event_type.as_str() {
         "PATIENT_CREATED" => &mut wishes.open,
         "PATIENT_DELETED" => &mut wishes.close,
+        "PATIENT_UPDATED" => return restriction(event, wishes),
         "" => return Outcome::Reject("event-type is missing".to_owned()),
         _ => return Outcome::Done,
     };
@@ -51,6 +53,16 @@ fn read(event: &PatientEvent, traceparent: Option<&str>, wishes: &mut Wishes) ->
         (Err(_), _) => Outcome::Reject("patient-id is no UUID".to_owned()),
         (_, Err(_)) => Outcome::Reject("event-id is no UUID".to_owned()),
     }
+}
+
+/// Takes up what a change says of who may learn of the patient.
+fn restriction(event: &PatientEvent, wishes: &mut Wishes) -> Outcome {
+    let Ok(patient_id) = check::id(&event.patient_id) else {
+        return Outcome::Reject("patient-id is no UUID".to_owned());
+    };
+    let (version, restricted) = (event.version, event.restricted);
+    wishes.restrict.push(Restriction { patient_id, version, restricted });
+    Outcome::Done
 }
 
 /// The trace that an event belongs to: what comes of the event belongs to it as well.
@@ -84,6 +96,7 @@ mod tests {
             occurred_at: "2024-02-29T01:02:03Z".to_owned(),
             date_of_birth: String::new(),
             registered_date: String::new(),
+            restricted: false,
         }
     }
 
@@ -115,6 +128,18 @@ mod tests {
         assert_eq!(wishes.open[0].traceparent.as_deref(), Some(sent));
         assert_eq!(trace(&header("Jane Roe")), None);
         assert_eq!(trace(&[]), None);
+    }
+
+    #[test]
+    fn a_change_says_who_may_learn_of_the_patient() {
+        let mut wishes = Wishes::default();
+        let mut changed = event("PATIENT_UPDATED", PATIENT, EVENT);
+        (changed.version, changed.restricted) = (7, true);
+        assert!(matches!(read(&changed, None, &mut wishes), Outcome::Done));
+        let patient_id = PATIENT.to_lowercase();
+        assert_eq!(wishes.restrict, [Restriction { patient_id, version: 7, restricted: true }]);
+        changed.patient_id = "7".to_owned();
+        assert!(matches!(read(&changed, None, &mut wishes), Outcome::Reject(_)));
     }
 
     #[test]

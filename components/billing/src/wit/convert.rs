@@ -4,7 +4,6 @@ use crate::bindings::exports::pms::billing::accounts as wit;
 use crate::bindings::pms::common::types::{Error, FieldViolation};
 use crate::failure::{Failure, Refusal};
 use crate::model::{Account, Entry, Kind, Money, Status};
-use crate::paging;
 use crate::store::Statement;
 
 pub(super) fn account(account: Account) -> wit::Account {
@@ -39,13 +38,11 @@ pub(super) fn entry(entry: Entry) -> wit::Entry {
     }
 }
 
-pub(super) fn statement(statement: Statement) -> wit::Statement {
+pub(super) fn statement(statement: Statement, next: String) -> wit::Statement {
     let Statement { account: of, entries } = statement;
-    let last = entries.items.last().filter(|_| entries.more);
-    let next = last.map(|entry| paging::after_entry(&of.id, entry.account_version));
     wit::Statement {
         account: account(of),
-        next: next.unwrap_or_default(),
+        next,
         entries: entries.items.into_iter().map(entry).collect(),
     }
 }
@@ -68,7 +65,12 @@ pub(super) fn error(failure: &Failure) -> Error {
 fn refused(refusal: Refusal) -> Error {
     let say = str::to_owned;
     match refusal {
-        Refusal::Denied => Error::PermissionDenied(say("Booking takes the role ADMIN.")),
+        Refusal::NoPatient => Error::NotFound(say(
+            "There is no account: billing has heard of no such patient, or not yet.",
+        )),
+        Refusal::PatientLives => Error::FailedPrecondition(say(
+            "An account is closed when its patient is deleted, and this one was not.",
+        )),
         Refusal::NoAccount => Error::NotFound(say("There is no such account.")),
         Refusal::NoEntry => Error::NotFound(say("The account has no such entry.")),
         Refusal::IdUsed => {

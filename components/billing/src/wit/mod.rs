@@ -2,16 +2,19 @@
 //! one for events of patients, `pms:patients/consumer`.
 //!
 //! The caller comes as a value here, put in by a trigger that verified it or by a component that
-//! passes it on. Texts of errors are for the caller; a fault's cause goes to the log.
+//! passes it on. A link brings no token, so what the caller's role may call is looked up here, in
+//! the same policy. Texts of errors are for the caller; a fault's cause goes to the log.
 
 mod accounts;
 mod billing_service;
 mod consumer;
 mod convert;
+mod patient_accounts;
 mod violations;
 
 use kit::caller::Caller;
 use kit::log;
+use policy::grpc::Interface;
 
 use crate::bindings::pms::common::types;
 use crate::failure::Failure;
@@ -19,11 +22,21 @@ use crate::failure::Failure;
 /// What exports the interfaces.
 pub(crate) struct Component;
 
-/// The caller, if it is one.
-fn caller(given: &types::Caller) -> Result<Caller, types::Error> {
+/// The caller, if it is one who may call this function.
+fn caller(
+    given: &types::Caller,
+    interface: Interface,
+    function: &'static str,
+) -> Result<Caller, types::Error> {
+    let denied = |why: &str| types::Error::PermissionDenied(why.to_owned());
     let who = [&*given.user_id, &*given.role, &*given.token_id];
-    Caller::from_parts(who, &given.request_id, &given.traceparent)
-        .ok_or_else(|| types::Error::PermissionDenied("The caller is not known.".to_owned()))
+    let caller = Caller::from_parts(who, &given.request_id, &given.traceparent);
+    let caller = caller.ok_or_else(|| denied("The caller is not known."))?;
+    if interface.allows(&caller.role, function) {
+        return Ok(caller);
+    }
+    log::failure_in(function, "role-may-not", caller.request_id.as_deref());
+    Err(denied("The caller's role may not do this."))
 }
 
 /// Logs a fault and words a failure; `action` is for the log only.

@@ -20,6 +20,13 @@ impl Violations {
         }
     }
 
+    /// The value of the only field there is.
+    pub(super) fn single<T>(field: &str, value: Result<T, String>) -> Result<T, Error> {
+        let mut violations = Self::default();
+        let value = violations.take(field, value);
+        violations.whole(value)
+    }
+
     fn note(&mut self, field: &str, description: String) {
         self.0.push(FieldViolation { field: field.to_owned(), description });
     }

@@ -2,18 +2,19 @@
 
 /// Makes the type `$handlers`, one variant for each operation, with its `TABLE` and its `answer`.
 ///
-/// A line is `Variant = Verb "pattern" as "name", scope, [takes document,] answers [those] =>
-/// handler;`. The
-/// handler is an async function of `&Call`, and of a [`Document`](crate::body::Document) if the
+/// `$rules` are the service's lines of the policy, which has the scopes.
+///
+/// A line is `Variant = Verb "pattern" as "name", [takes document,] answers [those] => handler;`.
+/// The handler is an async function of `&Call`, and of a [`Document`](crate::body::Document) if the
 /// operation takes one, and returns `Result<_, Problem>` of what becomes the component's answer.
 #[macro_export]
 macro_rules! operations {
     (
         $(#[$about:meta])*
-        $handlers:ident -> $answer:ty;
+        $handlers:ident -> $answer:ty, ruled by $rules:expr;
         $(
             $variant:ident = $verb:ident $pattern:literal as $name:literal,
-            $scope:expr, $(takes $takes:expr,)? answers $answers:expr => $handler:path;
+            $(takes $takes:expr,)? answers $answers:expr => $handler:path;
         )+
     ) => {
         $(#[$about])*
@@ -31,12 +32,14 @@ macro_rules! operations {
                         name: $name,
                         verb: $crate::route::Verb::$verb,
                         pattern: $pattern,
-                        scope: $scope,
+                        scope: $crate::route::scope(
+                            $rules, $name, $crate::route::Verb::$verb, $pattern,
+                        ),
                         takes: $crate::operations!(@takes $($takes)?),
                         answers: $answers,
                     },
                 },)+
-            ]);
+            ], $rules);
 
             /// Answers a request.
             pub(crate) async fn answer<B: $crate::body::Incoming>(

@@ -16,7 +16,7 @@ pub(super) fn segment<'a>(pattern: &str, path: &'a str, name: &str) -> Option<&'
 }
 
 /// The names in the pattern's holes, in order.
-pub(super) fn holes(pattern: &'static str) -> impl Iterator<Item = &'static str> {
+pub(super) fn holes(pattern: &str) -> impl Iterator<Item = &str> {
     let names = pattern.split('/').filter(|part| is_hole(part));
     names.map(|part| part.trim_matches(['{', '}']))
 }

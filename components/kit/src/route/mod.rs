@@ -1,23 +1,30 @@
 //! The operation table: what a component answers, said once. The router is made from it (404, 405
 //! with `Allow`, OPTIONS, HEAD, who must be known), and so is whatever else has to know every
-//! operation: authorization by scope, API documents, tests that walk all of them.
+//! operation: API documents, tests that walk all of them. Who may is said in `components/policy`:
+//! a table that differs from it, or has an operation more or less, does not compile.
 //!
 //! [`crate::operations!`] takes one line for an operation and makes the table and its dispatch.
 //! Finding an operation allocates nothing. A table in which two lines could mean the same request
 //! does not compile. It must never look at a body or a role: the first is the handler's, the second
-//! is for whoever reads `scope`.
+//! guard's, which finds operations by the same [`ask`].
 
+mod asked;
 mod call;
 mod macros;
 mod matching;
 mod operation;
+mod rules;
 
 use http::{HeaderMap, Method, Uri};
 
 use crate::caller::Caller;
-use crate::{Problem, Reply, problem, reply};
+use crate::{Problem, Reply, reply};
+pub use asked::{Addressed, Asked, ask};
 pub use call::Call;
-pub use operation::{Answers, Content, Operation, Scope, Takes, Verb};
+pub use operation::{Answers, Content, Operation, Takes};
+pub use policy::{Scope, Verb};
+#[doc(hidden)]
+pub use rules::scope;
 
 /// The operations of a component; `H` says which handler each has.
 #[derive(Debug)]
@@ -46,13 +53,21 @@ pub enum Found<'a, H> {
 }
 
 impl<H: Copy> Table<H> {
-    /// The table. Fails to compile where two operations could mean the same request.
+    /// The table. Fails to compile where two operations could mean the same request, and where it
+    /// has not all the operations for which there are `rules`. That it has no other is known
+    /// already: their scopes come out of the rules.
     #[expect(clippy::panic, reason = "evaluated by the compiler only: a const table")]
-    pub const fn new(routes: &'static [Route<H>]) -> Self {
+    pub const fn new(routes: &'static [Route<H>], rules: &[policy::Operation]) -> Self {
+        if routes.len() != rules.len() {
+            panic!("the policy has operations that the table has not");
+        }
         let mut open = true;
         let mut left = routes;
         while let [first, rest @ ..] = left {
             open = open && matches!(first.operation.scope, Scope::Public);
+            if !first.operation.streams_as_it_says() {
+                panic!("what streams is watched, and what is watched streams");
+            }
             let mut others = rest;
             while let [other, more @ ..] = others {
                 if first.operation.is_ambiguous_with(&other.operation) {
@@ -80,32 +95,30 @@ impl<H: Copy> Table<H> {
         uri: &'a Uri,
         headers: &'a HeaderMap,
     ) -> Result<Found<'a, H>, Problem> {
-        let path = uri.path();
-        let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
-        let all = self.operations().filter(|operation| operation.is_at(path));
-        let resource =
-            all.map(|operation| operation.pattern).min_by_key(|it| matching::holes(it).count());
-        let mut here = self.routes.iter().filter(|it| Some(it.operation.pattern) == resource);
-        let route = here.find(|route| route.operation.answers_method(method));
-        let public = route.map_or(self.open, |it| matches!(it.operation.scope, Scope::Public));
+        let path = asked::path(uri.path());
+        let asked = ask(self.routes.iter(), method, uri.path());
+        let public = match &asked {
+            Asked::Operation(route) => matches!(route.operation.scope, Scope::Public),
+            Asked::Options(_) | Asked::Nothing(_) => self.open,
+        };
         let caller = if public { Caller::nobody(headers) } else { Caller::from_headers(headers)? };
-        let resource = resource.ok_or_else(|| Problem::new(problem::NOT_FOUND))?;
-        match route {
-            Some(Route { handler, operation }) => {
+        match asked {
+            Asked::Operation(Route { handler, operation }) => {
                 Ok(Found::Operation(*handler, Call::new(caller, headers, uri, path, operation)))
             }
-            None if *method == Method::OPTIONS => {
-                Ok(Found::Options(reply::options(&self.allow(resource))))
-            }
-            None => Err(Problem::method_not_allowed(&self.allow(resource))),
+            Asked::Options(reply) => Ok(Found::Options(reply)),
+            Asked::Nothing(problem) => Err(problem),
         }
     }
+}
 
-    /// The value of `Allow`, e.g. `GET, HEAD, POST, OPTIONS`: the table's order, OPTIONS last.
-    fn allow(&self, pattern: &str) -> String {
-        let here = self.operations().filter(|operation| operation.pattern == pattern);
-        let methods = here.flat_map(Operation::methods);
-        methods.chain(["OPTIONS"]).collect::<Vec<_>>().join(", ")
+impl<H> Addressed for Route<H> {
+    fn verb(&self) -> Verb {
+        self.operation.verb
+    }
+
+    fn pattern(&self) -> &'static str {
+        self.operation.pattern
     }
 }
 

@@ -1,13 +1,13 @@
 //! What one line of the table says of an operation.
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 
-use super::matching;
+use super::{Addressed, Scope, Verb, matching};
 
 /// One thing that can be asked of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operation {
-    /// Its name, e.g. `patients.list`: for log lines, and one day for API documents.
+    /// Its name, e.g. `patients.list`: for log lines and API documents.
     pub name: &'static str,
     /// The method it has.
     pub verb: Verb,
@@ -19,28 +19,6 @@ pub struct Operation {
     pub takes: Takes,
     /// What it answers when it does what was asked.
     pub answers: &'static [Answers],
-}
-
-/// The methods that operations have. HEAD comes with GET, and OPTIONS with every path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
-    /// Reads, and changes nothing.
-    Get,
-    /// Adds, or does.
-    Post,
-    /// Replaces.
-    Put,
-    /// Removes.
-    Delete,
-}
-
-/// Who may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// Everybody, known or not.
-    Public,
-    /// Known callers who have this, e.g. `patients:read`.
-    Needs(&'static str),
 }
 
 /// What an operation reads from the body.
@@ -116,18 +94,6 @@ impl Takes {
     }
 }
 
-impl Verb {
-    /// The method's name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Delete => "DELETE",
-        }
-    }
-}
-
 impl Operation {
     /// The first part of its name, which operations about one thing have in common.
     pub fn tag(&self) -> &'static str {
@@ -139,31 +105,36 @@ impl Operation {
         matching::holes(self.pattern)
     }
 
-    /// Whether the path (without a slash at its end) is one of this operation's.
-    pub(super) fn is_at(&self, path: &str) -> bool {
-        matching::matches(self.pattern, path)
-    }
-
-    /// Whether the operation answers this method: its own, and HEAD with GET. Streams have no HEAD:
-    /// there would be nothing to say before there is something to stream.
-    pub(super) fn answers_method(&self, method: &Method) -> bool {
-        self.methods().any(|name| name == method.as_str())
-    }
-
-    pub(super) fn methods(&self) -> impl Iterator<Item = &'static str> + use<> {
-        let streams = self.answers.iter().any(|it| matches!(it.content, Content::Events(_)));
-        let head = (self.verb == Verb::Get && !streams).then_some("HEAD");
-        [self.verb.as_str()].into_iter().chain(head)
-    }
-
     /// Whether a request could be for either: one pattern with one method twice, or patterns that
     /// share a path without one being the other's special case.
     pub(super) const fn is_ambiguous_with(&self, other: &Self) -> bool {
         let (one, two) = (self.pattern.as_bytes(), other.pattern.as_bytes());
         if matching::equal(one, two) {
-            return self.verb as u8 == other.verb as u8;
+            let verbs = (self.verb.as_str().as_bytes(), other.verb.as_str().as_bytes());
+            return matching::equal(verbs.0, verbs.1);
         }
         let nested = matching::covers(one, two) != matching::covers(two, one);
         matching::overlap(one, two) && !nested
+    }
+
+    /// Whether it is a stream exactly if its verb says so.
+    pub(super) const fn streams_as_it_says(&self) -> bool {
+        let mut streams = false;
+        let mut left = self.answers;
+        while let [answer, rest @ ..] = left {
+            streams = streams || matches!(answer.content, Content::Events(_));
+            left = rest;
+        }
+        streams == matches!(self.verb, Verb::Watch)
+    }
+}
+
+impl Addressed for Operation {
+    fn verb(&self) -> Verb {
+        self.verb
+    }
+
+    fn pattern(&self) -> &'static str {
+        self.pattern
     }
 }

@@ -3,30 +3,46 @@
 use http::header::ALLOW;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
-use super::{Answers, Found, Scope, Table, Takes};
+use policy::Operation as Rule;
+
+use super::{Answers, Found, Scope, Table, Takes, Verb};
 use crate::body::{DOCUMENT_BYTES_MAX, Document, Incoming};
 use crate::{Problem, Reply, identity, reply};
 
 const ID: &str = "123e4567-e89b-12d3-a456-426614174000";
-const READ: Scope = Scope::Needs("things:read");
-const WRITE: Scope = Scope::Needs("things:write");
+const READ: Scope = Scope::Needs("thing.read");
+const WRITE: Scope = Scope::Needs("thing.write");
+
+const fn rule(name: &'static str, verb: Verb, pattern: &'static str, scope: Scope) -> Rule {
+    Rule { name, verb, pattern, scope }
+}
+
+const RULES: &[Rule] = &[
+    rule("things.list", Verb::Get, "/things", READ),
+    rule("things.create", Verb::Post, "/things", WRITE),
+    rule("things.one", Verb::Get, "/things/{id}", READ),
+    rule("things.find", Verb::Post, "/things/search", READ),
+    rule("things.remove", Verb::Delete, "/things/{id}", WRITE),
+    rule("things.watch", Verb::Watch, "/things/{id}/changes", READ),
+    rule("door.enter", Verb::Post, "/door", Scope::Public),
+];
 
 crate::operations! {
     /// Things, and a door that is open.
-    Handler -> Reply;
-    List = Get "/things" as "things.list", READ,
+    Handler -> Reply, ruled by RULES;
+    List = Get "/things" as "things.list",
         answers &[Answers::json(StatusCode::OK, "Things")] => shown;
-    Create = Post "/things" as "things.create", WRITE, takes Takes::json("Thing"),
+    Create = Post "/things" as "things.create", takes Takes::json("Thing"),
         answers &[Answers::json(StatusCode::CREATED, "Thing")] => read;
-    One = Get "/things/{id}" as "things.one", READ,
+    One = Get "/things/{id}" as "things.one",
         answers &[Answers::json(StatusCode::OK, "Thing")] => one;
-    Find = Post "/things/search" as "things.find", READ,
+    Find = Post "/things/search" as "things.find",
         answers &[Answers::json(StatusCode::OK, "Things")] => shown;
-    Remove = Delete "/things/{id}" as "things.remove", WRITE,
+    Remove = Delete "/things/{id}" as "things.remove",
         answers &[Answers::nothing(StatusCode::NO_CONTENT)] => one;
-    Watch = Get "/things/{id}/changes" as "things.watch", READ,
+    Watch = Watch "/things/{id}/changes" as "things.watch",
         answers &[Answers::events("Thing")] => shown;
-    Enter = Post "/door" as "door.enter", Scope::Public,
+    Enter = Post "/door" as "door.enter",
         answers &[Answers::nothing(StatusCode::OK)] => shown;
 }
 
@@ -113,7 +129,7 @@ fn a_table_that_is_all_public_knows_no_strangers() {
     struct Door;
     let operation = Handler::TABLE.operations().last().copied().unwrap();
     const fn open(routes: &'static [super::Route<Door>]) -> Table<Door> {
-        Table::new(routes)
+        Table::new(routes, &[rule("door.enter", Verb::Post, "/door", Scope::Public)])
     }
     let table = open(Box::leak(Box::new([super::Route { handler: Door, operation }])));
     let headers = HeaderMap::new();

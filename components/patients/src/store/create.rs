@@ -21,7 +21,7 @@ pub(crate) struct Made {
 impl Made {
     /// Reads a row of the statement: a patient's columns, and the ids with commas between.
     fn from_row(row: &Row) -> Result<Self, Fault> {
-        let ids = row.text(9)?;
+        let ids = row.text(10)?;
         let earlier = ids.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect();
         Ok(Self { patient: Patient::from_row(row)?, earlier })
     }

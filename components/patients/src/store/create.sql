@@ -26,13 +26,13 @@ noted AS (
 -- Patients who were deleted and look like this one: what they owe is on their own accounts.
 earlier AS (
     SELECT old.id, old.deleted_at
-    FROM made JOIN patients old ON old.deleted_at IS NOT NULL
+    FROM made JOIN patients old ON old.deleted_at IS NOT NULL AND NOT old.restricted
         AND (lower(old.email COLLATE "C") = lower(made.email COLLATE "C")
             OR (old.search_key = made.search_key AND old.date_of_birth = made.date_of_birth))
     ORDER BY old.deleted_at DESC
     LIMIT 10
 )
 SELECT id, name, coalesce(email, shared_email), address, date_of_birth, registered_date, version,
-    created_at AT TIME ZONE 'UTC', updated_at AT TIME ZONE 'UTC',
+    created_at AT TIME ZONE 'UTC', updated_at AT TIME ZONE 'UTC', restricted,
     (SELECT coalesce(string_agg(id::text, ',' ORDER BY deleted_at DESC), '') FROM earlier)
 FROM made

@@ -2,21 +2,20 @@
 
 use kit::audit::Access;
 use kit::database::{self, Database, Fault};
-use kit::etag::Expected;
 use spin_sdk::pg::ParameterValue;
 
-use super::Outcome;
 use super::refusal::{self, Attempt};
+use super::{Change, Outcome};
 
 /// Deletes the patient if its version is one that is expected.
 pub(crate) async fn delete(
     database: &Database,
     access: &Access<'_>,
-    id: &str,
-    expected: &Expected,
+    change: Change<'_>,
 ) -> Result<Outcome<()>, Fault> {
-    let [among, besides] = database::versions(expected);
-    let values = access.values([database::uuid(id), among, besides, access.trace()]);
+    let [among, besides] = database::versions(change.expected);
+    let (id, sight) = (database::uuid(change.id), change.sight.restricted());
+    let values = access.values([id, among, besides, access.trace(), sight]);
     let rows = database.query(include_str!("delete.sql"), values).await?;
     if !rows.is_empty() {
         return Ok(Ok(()));
@@ -24,8 +23,7 @@ pub(crate) async fn delete(
     let nothing = [ParameterValue::DbNull, ParameterValue::DbNull];
     let attempt = Attempt {
         action: "DELETE",
-        id,
-        expected,
+        change,
         dates: nothing,
         kept: None,
         email: ParameterValue::DbNull,

@@ -1,7 +1,7 @@
 WITH gone AS (
     UPDATE patients
     SET deleted_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1
-    WHERE id = $5::uuid AND deleted_at IS NULL
+    WHERE id = $5::uuid AND deleted_at IS NULL AND (NOT restricted OR $9::boolean)
         AND ($6::bigint[] IS NULL OR version = ANY ($6::bigint[]))
         AND version <> ALL ($7::bigint[])
     RETURNING id, version, updated_at

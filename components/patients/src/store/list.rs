@@ -13,6 +13,7 @@ use spin_sdk::pg::ParameterValue;
 
 use crate::model::{Patient, fold_name};
 use crate::query::{Listing, SortKey};
+use crate::sight::Sight;
 
 /// A place in an order: what patients are sorted by, as text, and the id that decides between
 /// equals.
@@ -25,7 +26,7 @@ pub(crate) struct Position {
 impl Position {
     /// Reads a row of the statement below: after a patient's columns comes the key.
     fn from_row(row: &Row) -> Result<Self, Fault> {
-        Ok(Self { key: row.text(9)?, id: row.uuid(0)? })
+        Ok(Self { key: row.text(10)?, id: row.uuid(0)? })
     }
 }
 
@@ -37,14 +38,16 @@ pub(crate) struct Page {
     pub(crate) next: Option<Position>,
 }
 
-/// The patients of a page. The audit row says how many were shown, not which were looked for.
+/// The patients of a page, of those who are seen. The audit row says who was shown, not who was
+/// looked for.
 pub(crate) async fn list(
     database: &Database,
     access: &Access<'_>,
     listing: &Listing,
     after: Option<&Position>,
+    sight: Sight,
 ) -> Result<Page, Fault> {
-    let statement = Statement::of(listing, after);
+    let statement = Statement::of(listing, after, sight);
     let rows = database.query(&statement.text(listing), access.values(statement.values)).await?;
     let shown = usize::try_from(listing.limit).unwrap_or(usize::MAX);
     let patients = rows.iter().take(shown).map(Patient::from_row).collect::<Result<_, _>>()?;
@@ -56,14 +59,25 @@ pub(crate) async fn list(
 /// The conditions of a listing and the values for their parameters, from `$5` on.
 struct Statement {
     conditions: String,
+    /// What the audit row says of why restricted patients were shown.
+    reason: String,
     values: Vec<ParameterValue>,
 }
 
 impl Statement {
-    fn of(listing: &Listing, after: Option<&Position>) -> Self {
+    fn of(listing: &Listing, after: Option<&Position>, sight: Sight) -> Self {
         // $5 is the number of rows wanted: one more than are shown, to learn whether more follow.
         let wanted = ParameterValue::Int64(i64::from(listing.limit) + 1);
-        let mut statement = Self { conditions: String::new(), values: vec![wanted] };
+        let (conditions, reason) = (String::new(), "NULL".to_owned());
+        let mut statement = Self { conditions, reason, values: vec![wanted] };
+        match sight {
+            Sight::Plain => statement.conditions.push_str(" AND NOT restricted"),
+            Sight::Full => {}
+            Sight::Broken(_) => {
+                let reason = statement.parameter(sight.reason());
+                statement.reason = format!("CASE WHEN bool_or(restricted) THEN {reason}::text END");
+            }
+        }
         let filters = &listing.filters;
         if let Some(name) = &filters.name {
             let prefix = statement.parameter(database::text(&fold_name(name)));
@@ -112,19 +126,20 @@ impl Statement {
     fn text(&self, listing: &Listing) -> String {
         let (key, _) = column(listing.sort.key);
         let direction = if listing.sort.descending { "DESC" } else { "ASC" };
-        let (conditions, most) = (&self.conditions, LIMIT_MAX + 1);
+        let (conditions, reason, most) = (&self.conditions, &self.reason, LIMIT_MAX + 1);
         let columns = "id, name, email, address, date_of_birth, registered_date, version";
         let read = columns.replace("email", "coalesce(email, shared_email) AS email");
         format!(
             "WITH page AS MATERIALIZED (SELECT * FROM (SELECT {read}, \
              created_at AT TIME ZONE 'UTC' AS created, updated_at AT TIME ZONE 'UTC' AS updated, \
-             {key} AS key FROM patients WHERE deleted_at IS NULL{conditions} \
+             restricted, {key} AS key FROM patients WHERE deleted_at IS NULL{conditions} \
              ORDER BY {key} {direction}, id {direction} LIMIT {most}) ordered LIMIT $5::bigint), \
              noted AS (INSERT INTO audit_log \
-             (actor, role, token_id, request_id, action, row_count, outcome) \
+             (actor, role, token_id, request_id, action, row_count, shown, outcome, break_glass) \
              SELECT $1::uuid, $2::text, $3::text, $4::text, 'LIST', \
-             least(count(*), $5::bigint - 1), 'SUCCESS' FROM page) \
-             SELECT {columns}, created, updated, key::text AS position FROM page \
+             least(count(*), $5::bigint - 1), (array_agg(id ORDER BY page.key {direction}, \
+             id {direction}))[:($5::bigint - 1)::integer], 'SUCCESS', {reason} FROM page) \
+             SELECT {columns}, created, updated, restricted, key::text AS position FROM page \
              ORDER BY page.key {direction}, id {direction}"
         )
     }
@@ -152,7 +167,7 @@ mod tests {
     /// The conditions of a query string's statement, and how many values go with them.
     fn check(query: &str, conditions: &str, values: usize) {
         let listing = listing(query);
-        let statement = Statement::of(&listing, None);
+        let statement = Statement::of(&listing, None, Sight::Full);
         assert_eq!((statement.conditions.as_str(), statement.values.len()), (conditions, values));
         let text = statement.text(&listing);
         let largest = (1..20).rev().find(|n| text.contains(&format!("${n}::"))).unwrap();
@@ -182,11 +197,28 @@ mod tests {
     }
 
     #[test]
+    fn who_is_restricted_is_in_nobodys_list_without_a_reason() {
+        let listing = listing("");
+        let check = |sight: Sight, condition: &str, noted: &str| {
+            let statement = Statement::of(&listing, None, sight);
+            assert_eq!(statement.conditions, condition);
+            assert!(statement.text(&listing).contains(noted), "{sight:?}");
+        };
+        check(Sight::Plain, " AND NOT restricted", "'SUCCESS', NULL FROM page");
+        check(Sight::Full, "", "'SUCCESS', NULL FROM page");
+        check(
+            Sight::Broken("ETREAT"),
+            "",
+            "CASE WHEN bool_or(restricted) THEN $6::text END FROM page",
+        );
+    }
+
+    #[test]
     fn pages_begin_after_a_position() {
         let after = Position { key: "k".to_owned(), id: "i".to_owned() };
         let check = |sort: &str, condition: &str, order: &str| {
             let listing = listing(&format!("sort={sort}"));
-            let statement = Statement::of(&listing, Some(&after));
+            let statement = Statement::of(&listing, Some(&after), Sight::Full);
             assert_eq!(statement.conditions, condition);
             assert!(statement.text(&listing).contains(order));
         };

@@ -13,16 +13,19 @@ mod list;
 mod read;
 mod refusal;
 mod replace;
-mod seal;
+mod restrict;
 
 pub(crate) use create::{Made, create};
 pub(crate) use delete::delete;
 pub(crate) use list::{Position, list};
 pub(crate) use read::read;
 pub(crate) use replace::replace;
-pub(crate) use seal::seal;
+pub(crate) use restrict::restrict;
 
 use kit::database::Fault;
+use kit::etag::Expected;
+
+use crate::sight::Sight;
 
 /// The unique index that two living patients with one e-mail address would break.
 const EMAIL_INDEX: &str = "patients_email_key";
@@ -40,6 +43,15 @@ pub(crate) enum Refusal {
     Fixed(&'static str),
     /// The date of birth is after the registration.
     BornLater,
+}
+
+/// Whom a change is about, as far as the caller sees them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Change<'a> {
+    pub(crate) id: &'a str,
+    /// The versions that are expected.
+    pub(crate) expected: &'a Expected,
+    pub(crate) sight: Sight,
 }
 
 /// A change, made or refused.

@@ -2,17 +2,15 @@
 
 use kit::audit::Access;
 use kit::database::{self, Database, Fault};
-use kit::etag::Expected;
 use spin_sdk::pg::ParameterValue;
 
-use super::Refusal;
+use super::{Change, Refusal};
 use crate::validate::Kept;
 
 /// A change that matched no row.
 pub(super) struct Attempt<'a> {
     pub(super) action: &'a str,
-    pub(super) id: &'a str,
-    pub(super) expected: &'a Expected,
+    pub(super) change: Change<'a>,
     /// The dates of birth and of registration that were sent; NULL for none.
     pub(super) dates: [ParameterValue; 2],
     /// What a replacement repeated of what it cannot change.
@@ -30,11 +28,12 @@ pub(super) async fn find_out(
     access: &Access<'_>,
     attempt: Attempt<'_>,
 ) -> Result<Refusal, Fault> {
-    let what = [database::uuid(attempt.id), database::text(attempt.action)];
+    let change = attempt.change;
+    let what = [database::uuid(change.id), database::text(attempt.action)];
     let kept = attempt.kept.map_or_else(|| Kept::default().parameters(), Kept::parameters);
-    let conditions = database::versions(attempt.expected).into_iter().chain(attempt.dates);
-    let values =
-        access.values(what.into_iter().chain(conditions).chain(kept).chain([attempt.email]));
+    let conditions = database::versions(change.expected).into_iter().chain(attempt.dates);
+    let last = [attempt.email, change.sight.restricted()];
+    let values = access.values(what.into_iter().chain(conditions).chain(kept).chain(last));
     let rows = database.query(include_str!("refusal.sql"), values).await?;
     let row = rows.first().ok_or_else(|| Fault::Other("no-row".to_owned()))?;
     refusal(&row.text(0)?).ok_or_else(|| Fault::Other("verdict".to_owned()))

@@ -1,7 +1,7 @@
 WITH found AS (
     SELECT version, registered_date, date_of_birth, created_at, updated_at
     FROM patients
-    WHERE id = $5::uuid AND deleted_at IS NULL
+    WHERE id = $5::uuid AND deleted_at IS NULL AND (NOT restricted OR $15::boolean)
 ),
 verdict AS (
     SELECT CASE
@@ -21,7 +21,8 @@ verdict AS (
         WHEN EXISTS (
             SELECT FROM patients
             WHERE deleted_at IS NULL AND id <> $5::uuid
-                AND lower(shared_email COLLATE "C") = lower($14::text COLLATE "C")
+                AND (lower(shared_email COLLATE "C") = lower($14::text COLLATE "C")
+                    OR lower(email COLLATE "C") = lower($14::text COLLATE "C"))
         ) THEN 'CONFLICT'
         ELSE 'STALE'
     END AS word

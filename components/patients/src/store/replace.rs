@@ -3,12 +3,11 @@
 use kit::audit::Access;
 use kit::database::{self, Database, Fault};
 use kit::email::Rule;
-use kit::etag::Expected;
 use spin_sdk::pg::ParameterValue;
 
 use super::address;
 use super::refusal::{self, Attempt};
-use super::{Outcome, Refusal, is_email_taken};
+use super::{Change, Outcome, Refusal, is_email_taken};
 use crate::model::{Patient, fold_name};
 use crate::validate::Replacement;
 
@@ -20,19 +19,18 @@ use crate::validate::Replacement;
 pub(crate) async fn replace(
     database: &Database,
     access: &Access<'_>,
-    id: &str,
+    change: Change<'_>,
     replacement: &Replacement,
     rule: Rule,
-    expected: &Expected,
 ) -> Result<Outcome<Patient>, Fault> {
     let Replacement { draft, kept } = replacement;
     let [email, shared_email] = address::columns(rule, draft.email.as_deref());
-    let [among, besides] = database::versions(expected);
+    let [among, besides] = database::versions(change.expected);
     let registered = draft.registered_date.map_or(ParameterValue::DbNull, ParameterValue::from);
     let born = ParameterValue::from(draft.date_of_birth);
     let values = access.values(
         [
-            database::uuid(id),
+            database::uuid(change.id),
             database::text(&draft.name),
             database::text(&fold_name(&draft.name)),
             email.clone(),
@@ -45,11 +43,11 @@ pub(crate) async fn replace(
         ]
         .into_iter()
         .chain(kept.parameters())
-        .chain([shared_email]),
+        .chain([shared_email, change.sight.restricted()]),
     );
     let rows = match database.query(include_str!("replace.sql"), values).await {
         Err(fault) if is_email_taken(&fault) => {
-            refusal::note_conflict(database, access, id).await?;
+            refusal::note_conflict(database, access, change.id).await?;
             return Ok(Err(Refusal::EmailTaken));
         }
         other => other?,
@@ -58,8 +56,7 @@ pub(crate) async fn replace(
         Some(row) => Ok(Ok(Patient::from_row(row)?)),
         None => {
             let dates = [born, registered];
-            let attempt =
-                Attempt { action: "UPDATE", id, expected, dates, kept: Some(kept), email };
+            let attempt = Attempt { action: "UPDATE", change, dates, kept: Some(kept), email };
             refusal::find_out(database, access, attempt).await.map(Err)
         }
     }

@@ -4,13 +4,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::error::SqlState;
-use ward_embedded::{ClusterState, EmbeddedError, Options, Origin, Postgres, quiet};
+use ward_embedded::{ClusterState, EmbeddedError, Options, Origin, Postgres, quiet, wanted};
 
 use crate::{connect, start, value};
 
@@ -64,27 +65,56 @@ async fn a_service_comes_into_no_database_but_its_own() {
     server.stop().await.unwrap();
 }
 
-/// As when a ward and its server are killed in a recovery: what is left of it goes after a while.
-#[tokio::test]
-async fn what_is_left_of_a_killed_server_is_waited_for() {
-    let (_directory, state) = state();
-    let mut owner = spawn_owner(&state);
-    let first = postmaster(&state);
+/// As when a ward and its server are killed in a recovery: a process of the server's that is left,
+/// and goes only when it is told to go on.
+fn leave_behind(state: &Path) -> Pid {
+    let mut owner = spawn_owner(state);
+    let first = postmaster(state);
     let child = children(first).into_iter().next().expect("a process of the server's");
     kill_process(child, Signal::STOP).unwrap();
     owner.kill().unwrap();
     owner.wait().unwrap();
     kill_process(first, Signal::KILL).unwrap();
+    child
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_killed_server_is_waited_for() {
+    let (_directory, state) = state();
+    let child = leave_behind(&state);
     let going_on = tokio::spawn(async move {
         sleep(Duration::from_secs(3)).await;
         kill_process(child, Signal::CONT).unwrap();
     });
-    let began = std::time::Instant::now();
-    let server = start(&state).await;
+    let began = Instant::now();
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let lines = said.clone();
+    let progress = Arc::new(move |line: &str| lines.lock().unwrap().push(line.to_owned()));
+    let options = Options { state: state.clone(), install: false, progress, unwanted: wanted() };
+    let server = Postgres::start(options).await.unwrap();
     assert!(began.elapsed() > Duration::from_secs(2), "nothing was in its way");
     going_on.await.unwrap();
+    let said = said.lock().unwrap().join("\n");
+    assert_eq!(said.matches("their end is waited for, 60 s at most").count(), 1, "{said}");
     let client = connect(&server.admin_url()).await.unwrap();
     assert_eq!(value::<i32>(&client, "SELECT 1").await, 1);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_start_that_waits_is_given_up_when_it_is_not_wanted_any_more() {
+    let (_directory, state) = state();
+    let child = leave_behind(&state);
+    let unwanted = Box::pin(sleep(Duration::from_secs(2)));
+    let options = Options { state: state.clone(), install: false, progress: quiet(), unwanted };
+    let began = Instant::now();
+    let error = Postgres::start(options).await.err().unwrap();
+    assert!(matches!(error, EmbeddedError::Unwanted), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(20), "it was waited for to the end");
+    kill_process(child, Signal::CONT).unwrap();
+    // Nothing is left that the next start would find.
+    let server = start(&state).await;
+    assert_eq!(server.origin(), Origin::Started);
     server.stop().await.unwrap();
 }
 
@@ -135,7 +165,8 @@ async fn a_crashed_server_is_started_again() {
 async fn the_second_ward_is_refused() {
     let (_directory, state) = state();
     let server = start(&state).await;
-    let options = Options { state: state.clone(), install: false, progress: quiet() };
+    let options =
+        Options { state: state.clone(), install: false, progress: quiet(), unwanted: wanted() };
     let error = Postgres::start(options).await.err().unwrap();
     assert!(matches!(error, EmbeddedError::Locked { .. }), "{error}");
     assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
@@ -190,11 +221,32 @@ async fn a_pid_file_that_cannot_be_read_is_no_obstacle() {
 }
 
 #[tokio::test]
+async fn a_server_that_its_pid_file_does_not_name_is_found() {
+    let (_directory, state) = state();
+    let server = start(&state).await;
+    let (file, own) = (state.join("postgres/postmaster.pid"), postmaster(&state));
+    let text = fs::read(&file).unwrap();
+    for broken in [Some("garbage\n"), Some(""), None] {
+        match broken {
+            Some(broken) => fs::write(&file, broken).unwrap(),
+            None => fs::remove_file(&file).unwrap(),
+        }
+        let error = Postgres::look(&state).unwrap_err();
+        let (said, help) = (error.to_string(), error.help().unwrap());
+        assert!(said.contains(&format!("process {own}")), "{said}");
+        assert!(help.contains(&format!("kill -INT {own}")), "{help}");
+    }
+    fs::write(&file, text).unwrap();
+    assert!(matches!(Postgres::look(&state).unwrap(), Some(ClusterState::Running(..))));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_lost_password_is_said_to_be_lost() {
     let (_directory, state) = state();
     start(&state).await.stop().await.unwrap();
     fs::remove_file(state.join("postgres.password")).unwrap();
-    let options = Options { state, install: false, progress: quiet() };
+    let options = Options { state, install: false, progress: quiet(), unwanted: wanted() };
     let error = Postgres::start(options).await.err().unwrap();
     assert!(matches!(error, EmbeddedError::PasswordLost(_)), "{error}");
     assert!(error.help().is_some());

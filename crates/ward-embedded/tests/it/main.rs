@@ -16,11 +16,12 @@ mod roles;
 use std::path::Path;
 
 use tokio_postgres::{Client, NoTls};
-use ward_embedded::{Options, Postgres, quiet};
+use ward_embedded::{Options, Postgres, quiet, wanted};
 
 /// Starts the server of a state directory, which must work.
 async fn start(state: &Path) -> Postgres {
-    let options = Options { state: state.to_owned(), install: true, progress: quiet() };
+    let options =
+        Options { state: state.to_owned(), install: true, progress: quiet(), unwanted: wanted() };
     Postgres::start(options).await.unwrap()
 }
 

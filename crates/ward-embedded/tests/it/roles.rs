@@ -1,9 +1,19 @@
 //! One database and role per service, closed to the others.
 
+use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
-use ward_embedded::{EmbeddedError, ExistingRole, Postgres, ensure_database};
+use ward_embedded::ExistingRole::{KeepPassword, SetPassword};
+use ward_embedded::{EmbeddedError, ExistingRole, Owner, Postgres, ensure_database};
 
 use crate::{connect, value};
+
+async fn ensure(
+    admin: &Client,
+    password: &str,
+    existing: ExistingRole,
+) -> Result<(), EmbeddedError> {
+    ensure_database(admin, "auth", password, existing, Owner::Apart).await
+}
 
 #[tokio::test]
 async fn services_are_kept_apart() {
@@ -29,12 +39,19 @@ async fn ensuring_twice_and_at_once_is_safe() {
     let admin = server.admin_url();
     let one = async || {
         let client = connect(&admin).await.unwrap();
-        ensure_database(&client, "auth", "secret", ExistingRole::KeepPassword).await
+        ensure(&client, "secret", KeepPassword).await
     };
     let (first, second, third) = tokio::join!(one(), one(), one());
     first.and(second).and(third).unwrap();
     let url = format!("postgres://auth:secret@{}/auth", server.host());
-    connect(&url).await.unwrap();
+    let serving = connect(&url).await.unwrap();
+    // The role that serves is not the one that owns, and cannot become it.
+    let owner = "SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = 'auth'";
+    assert_eq!(value::<String>(&serving, owner).await, "auth_owner");
+    for sql in ["CREATE TABLE t (n int)", "SET ROLE auth_owner", "ALTER ROLE auth SUPERUSER"] {
+        let error = serving.batch_execute(sql).await.unwrap_err();
+        assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{sql}");
+    }
 }
 
 #[tokio::test]
@@ -46,12 +63,12 @@ async fn who_holds_the_lock_is_named_and_not_waited_for() {
     let stranger = connect(&url).await.unwrap();
     let lock = "SELECT pg_advisory_lock(hashtext('ward'), hashtext('auth'))";
     stranger.batch_execute(lock).await.unwrap();
-    let ensured = ensure_database(&admin, "auth", "secret", ExistingRole::KeepPassword).await;
+    let ensured = ensure(&admin, "secret", KeepPassword).await;
     let error = ensured.unwrap_err();
     assert!(matches!(error, EmbeddedError::Provisioning(..)), "{error}");
     assert!(error.to_string().contains("the role stranger"), "{error}");
     drop(stranger);
-    ensure_database(&admin, "auth", "secret", ExistingRole::KeepPassword).await.unwrap();
+    ensure(&admin, "secret", KeepPassword).await.unwrap();
 }
 
 #[tokio::test]
@@ -59,10 +76,10 @@ async fn a_kept_password_is_kept_and_a_set_one_is_set() {
     let server = Postgres::ephemeral().await.unwrap();
     let client = connect(&server.admin_url()).await.unwrap();
     let url = |password: &str| format!("postgres://auth:{password}@{}/auth", server.host());
-    ensure_database(&client, "auth", "first", ExistingRole::KeepPassword).await.unwrap();
-    ensure_database(&client, "auth", "second", ExistingRole::KeepPassword).await.unwrap();
+    ensure(&client, "first", KeepPassword).await.unwrap();
+    ensure(&client, "second", KeepPassword).await.unwrap();
     connect(&url("first")).await.unwrap();
-    ensure_database(&client, "auth", "third", ExistingRole::SetPassword).await.unwrap();
+    ensure(&client, "third", SetPassword).await.unwrap();
     connect(&url("third")).await.unwrap();
     let error = connect(&url("first")).await.err().unwrap();
     assert_eq!(error.code(), Some(&SqlState::INVALID_PASSWORD));
@@ -76,8 +93,8 @@ async fn an_administrator_need_not_be_superuser() {
     client.batch_execute(sql).await.unwrap();
     let url = format!("postgres://chief:chief@{}/postgres", server.host());
     let chief = connect(&url).await.unwrap();
-    ensure_database(&chief, "auth", "secret", ExistingRole::KeepPassword).await.unwrap();
-    ensure_database(&chief, "auth", "secret", ExistingRole::KeepPassword).await.unwrap();
+    ensure(&chief, "secret", KeepPassword).await.unwrap();
+    ensure(&chief, "secret", KeepPassword).await.unwrap();
     let url = format!("postgres://auth:secret@{}/auth", server.host());
     connect(&url).await.unwrap();
 }

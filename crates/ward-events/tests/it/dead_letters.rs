@@ -18,6 +18,7 @@ use crate::system::{
 on_each_log!(
     a_letter_goes_to_its_group_and_to_no_other,
     a_letter_is_sent_once_wherever_a_command_is_interrupted,
+    of_two_commands_at_once_one_sends_a_letter,
     one_letter_can_be_chosen_and_others_letters_stay,
     records_without_a_value_are_passed_over,
 );
@@ -42,9 +43,16 @@ async fn letters(log: &dyn Log, topic: &str, count: usize) -> Vec<Letter> {
     .await
 }
 
+async fn open<'l>(log: &'l dyn Log, topic: &str) -> DeadLetters<'l> {
+    DeadLetters::open(log, &dead(topic)).await.unwrap()
+}
+
 /// Sends all that can be; what became of each.
 async fn resend(log: &dyn Log, topic: &str) -> Result<Vec<Resent>, ToolError> {
-    let mut dead = DeadLetters::open(log, &dead(topic)).await?;
+    resend_all(&mut open(log, topic).await, topic).await
+}
+
+async fn resend_all(dead: &mut DeadLetters<'_>, topic: &str) -> Result<Vec<Resent>, ToolError> {
     let mut became = Vec::new();
     for letter in dead.letters().to_vec() {
         became.push(dead.resend(&letter, |_, own| own == topic).await?);
@@ -165,6 +173,43 @@ async fn a_letter_is_sent_once_wherever_a_command_is_interrupted(system: &System
     }
 }
 
+async fn of_two_commands_at_once_one_sends_a_letter(system: &System) {
+    const LETTERS: usize = 6;
+    let (topic, logs) = (system.topic(2).await, [system.log(), system.another_log()]);
+    let trigger = consume(system, (&topic, &unique("group")), &refusing());
+    for key in 0..LETTERS - 1 {
+        send_raw(system, &topic, &key.to_string(), EVENT).await;
+    }
+    let without_key = Outgoing { key: None, value: Some(EVENT.to_vec()), headers: Vec::new() };
+    deliver(&*logs[0], &topic, &without_key).await.unwrap();
+    letters(&*logs[0], &topic, LETTERS).await;
+    // What comes back from now on stays on the topic.
+    trigger.stop().await;
+    // The second has read the letters when the first begins with one, and is interrupted.
+    let interrupted = Interrupted { log: system.log(), left: AtomicI32::new(1), arrives: false };
+    let (mut first, mut second) = (open(&interrupted, &topic).await, open(&*logs[1], &topic).await);
+    let began = first.letters()[0].clone();
+    first.resend(&began, |_, _| true).await.unwrap_err();
+    let kept = Resent::Kept(Kept::BeingSent);
+    assert_eq!(second.resend(&began, |_, _| true).await.unwrap(), kept);
+    // The next find that out at once, and share the letters however they run.
+    let (mut third, mut fourth) = (open(&*logs[0], &topic).await, open(&*logs[1], &topic).await);
+    let (third, fourth) =
+        tokio::join!(resend_all(&mut third, &topic), resend_all(&mut fourth, &topic));
+    let both = [third.unwrap(), fourth.unwrap()].concat();
+    let became = |what| both.iter().filter(|became| **became == what).count();
+    assert_eq!((became(Resent::Sent), became(kept)), (LETTERS, LETTERS), "{both:?}");
+    // One that has read the letters before they were sent leaves all of them.
+    assert_eq!(resend_all(&mut second, &topic).await.unwrap(), [kept; LETTERS]);
+    assert_eq!(resend(&*logs[0], &topic).await.unwrap(), []);
+    send_raw(system, &topic, "k", b"last").await;
+    let all = |seen: &[crate::system::Seen]| {
+        seen.len() > 2 * LETTERS && seen.iter().any(|seen| seen.value == b"last")
+    };
+    let seen = read(system, &topic, all).await;
+    assert_eq!(seen.len(), 2 * LETTERS + 1, "{seen:?}");
+}
+
 async fn one_letter_can_be_chosen_and_others_letters_stay(system: &System) {
     let (log, topic) = (system.log(), system.topic(1).await);
     let foreign = Outgoing {
@@ -179,11 +224,11 @@ async fn one_letter_can_be_chosen_and_others_letters_stay(system: &System) {
     }
     letters(&*log, &topic, 4).await;
     trigger.stop().await;
-    let mut open = DeadLetters::open(&*log, &dead(&topic)).await.unwrap();
-    let chosen = open.letters().iter().find(|letter| letter.is_at(0, 2)).unwrap().clone();
-    let nobody = open.resend(&chosen, |_, _| false).await.unwrap();
+    let mut dead_letters = open(&*log, &topic).await;
+    let chosen = dead_letters.letters().iter().find(|letter| letter.is_at(0, 2)).unwrap().clone();
+    let nobody = dead_letters.resend(&chosen, |_, _| false).await.unwrap();
     assert_eq!(nobody, Resent::Kept(Kept::NotConsumed));
-    assert_eq!(open.resend(&chosen, |_, _| true).await.unwrap(), Resent::Sent);
+    assert_eq!(dead_letters.resend(&chosen, |_, _| true).await.unwrap(), Resent::Sent);
     let left = letters(&*log, &topic, 3).await;
     assert!(!left.iter().any(|letter| letter.is_at(0, 2)));
     // A letter without its value says so.

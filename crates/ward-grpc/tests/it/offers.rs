@@ -30,6 +30,14 @@ fn two_triggers_of_one_name() {
 }
 
 #[test]
+fn a_scope_of_a_function_there_is_not() {
+    let errors = check(&MANIFEST.replace("ask = ", "aks = ")).unwrap_err();
+    let expected = "trigger `desk-grpc-trigger`: `scopes` names `aks`, and \
+                    `test:clinic/desk@1.0.0` has no such function";
+    assert_eq!(errors, [expected]);
+}
+
+#[test]
 fn what_is_not_there() {
     let manifest = MANIFEST
         .replace("interface = \"test:clinic/desk@1.0.0\"", "interface = \"test:clinic/table\"")

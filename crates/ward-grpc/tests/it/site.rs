@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use token::{Role, Settings, Signer, Trust};
+use token::{Grant, Role, Scopes, Settings, Signer, Trust};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tonic::codec::CompressionEncoding;
@@ -35,6 +35,7 @@ pub(crate) const ASK_BRIEFLY: &str = "/brief.Desk/Ask";
 /// Who the test tokens speak for.
 pub(crate) const SUBJECT: Uuid = Uuid::from_u128(7);
 pub(crate) const TOKEN_ID: Uuid = Uuid::from_u128(9);
+pub(crate) const SESSION: Uuid = Uuid::from_u128(10);
 
 pub(crate) const ISSUER: &str = "https://ward.local/auth";
 pub(crate) const AUDIENCE: &str = "ward";
@@ -57,6 +58,7 @@ pub(crate) const MANIFEST: &str = r#"
     [[trigger.grpc]]
     component = "desk"
     interface = "test:clinic/desk@1.0.0"
+    scopes = { ask = "desk.ask" }
     [[trigger.grpc]]
     component = "desk"
     interface = "test:clinic/desk"
@@ -137,6 +139,7 @@ pub(crate) fn options() -> Options {
         address: "127.0.0.1:0".parse().unwrap(),
         limits: Limits::default(),
         trust: Some(Arc::new(Trust::new(settings).unwrap())),
+        revoked: None,
         tls: None,
         proxies: Proxies::default(),
         reflection: true,
@@ -164,8 +167,17 @@ impl Site {
     }
 
     pub(crate) async fn start(options: Options) -> Self {
+        Self::launch(MANIFEST, options).await
+    }
+
+    /// One of another application.
+    pub(crate) async fn serving_manifest(manifest: &str) -> Self {
+        Self::launch(manifest, options()).await
+    }
+
+    async fn launch(manifest: &str, options: Options) -> Self {
         let probe = Probe { gate: Arc::new(Semaphore::new(0)), calls: Arc::default() };
-        let offer = offer(MANIFEST, &probe).expect("a valid contract");
+        let offer = offer(manifest, &probe).expect("a valid contract");
         let server = Server::bind(offer, options).await.expect("a free port");
         let address = server.address();
         let (stop, stopped) = oneshot::channel();
@@ -263,11 +275,22 @@ pub(crate) fn authorized(what: &str, authorization: &str) -> Request<Question> {
     request
 }
 
-/// Signs a token with the key the server trusts (0) or with another (1).
+/// Signs a token with the key the server trusts (0) or with another (1). It allows what there is.
 pub(crate) fn token(key: usize, issuer: &str, audience: &str, issued_at: u64) -> String {
+    token_for("desk.ask desk.close", key, issuer, audience, issued_at)
+}
+
+/// A token that is good and allows this.
+pub(crate) fn token_allowing(scopes: &str) -> String {
+    token_for(scopes, 0, ISSUER, AUDIENCE, now())
+}
+
+fn token_for(scopes: &str, key: usize, issuer: &str, audience: &str, issued_at: u64) -> String {
     let signer = Signer::new(&pem("PRIVATE", PRIVATE[key]), issuer, audience).unwrap();
     let role = Role::parse("ADMIN").unwrap();
-    signer.sign(SUBJECT, role, TOKEN_ID, issued_at).unwrap().0
+    let (scopes, session) = (Scopes::parse(scopes).unwrap(), SESSION);
+    let grant = Grant { subject: SUBJECT, role, scopes, session, token_id: TOKEN_ID };
+    signer.sign(grant, issued_at).unwrap().0
 }
 
 /// A token that is good.

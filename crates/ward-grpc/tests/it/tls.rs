@@ -27,8 +27,10 @@ fn with(setting: &str) -> String {
         "interface = \"test:clinic/desk@1.0.0\"",
         "public = true\n    interface = \"test:clinic/desk@1.0.0\"",
     );
+    // Who needs no token needs no scope.
     let lines = public
         .lines()
+        .filter(|line| !line.trim_start().starts_with("scopes = "))
         .map(|line| if line.trim_start().starts_with("token = ") { setting } else { line });
     lines.collect::<Vec<_>>().join("\n")
 }

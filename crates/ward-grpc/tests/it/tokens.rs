@@ -1,13 +1,16 @@
 //! Who may call: whoever comes with a good token, and anybody where the trigger says so. Which
 //! tokens are good is for the token library's tests; here it is that the server asks it.
 
+use std::sync::{Arc, Mutex};
+
 use token::LIFETIME_SECONDS;
 use tonic::{Code, Request};
+use ward_grpc::{Look, Options, Revoked};
 
 use crate::raw::{Raw, request_to};
 use crate::site::{
-    ASK, ASK_OPENLY, AUDIENCE, ISSUER, Question, SUBJECT, Site, TOKEN_ID, authorized, good_token,
-    now, question, token,
+    ASK, ASK_OPENLY, AUDIENCE, ISSUER, MANIFEST, Question, SESSION, SUBJECT, Site, TOKEN_ID,
+    authorized, good_token, now, options, question, token, token_allowing,
 };
 
 const SENT_ID: &str = "0198a3c0-7e1b-7c3a-9d52-0123456789ab";
@@ -94,6 +97,73 @@ async fn without_a_good_token_nobody_is_let_in() {
     for _ in 0..2 {
         client.call(ASK, authorized("echo", &format!("bearer {good}"))).await.unwrap();
     }
+}
+
+/// A site whose store says this of each key that it is asked for, and the keys.
+async fn looked_up(found: Result<bool, String>) -> (Site, Arc<Mutex<Vec<String>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let keys = asked.clone();
+    let look: Look = Arc::new(move |key| {
+        keys.lock().unwrap().push(key);
+        let found = found.clone();
+        Box::pin(async move { found })
+    });
+    let revoked = Some(Revoked::new("ended/", look));
+    (Site::start(Options { revoked, ..options() }).await, asked)
+}
+
+#[tokio::test]
+async fn a_token_is_as_good_as_its_session() {
+    let invalid = (Code::Unauthenticated, "the token is not valid");
+    let unknown = (Code::Unavailable, "the token cannot be checked now; try again");
+    let value = format!("Bearer {}", good_token());
+    for (found, refused) in
+        [(Ok(false), None), (Ok(true), Some(invalid)), (Err("Jane Roe".to_owned()), Some(unknown))]
+    {
+        let (site, asked) = looked_up(found).await;
+        let outcome = site.client().await.call(ASK, authorized("echo", &value)).await;
+        let told = outcome.as_ref().err().map(|status| (status.code(), status.message()));
+        assert_eq!(told, refused);
+        assert_eq!(site.reached(), usize::from(refused.is_none()));
+        assert_eq!(*asked.lock().unwrap(), [format!("ended/{SESSION}")]);
+    }
+}
+
+#[tokio::test]
+async fn nobody_looks_for_the_session_of_a_token_that_is_none() {
+    let (site, asked) = looked_up(Ok(true)).await;
+    let client = site.client().await;
+    let forged = format!("Bearer {}", token(1, ISSUER, AUDIENCE, now()));
+    assert!(client.call(ASK, authorized("echo", &forged)).await.is_err());
+    client.call(ASK_OPENLY, authorized("echo", &forged)).await.unwrap();
+    assert!(asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn who_may_not_call_is_told_which_scope_it_takes_and_reaches_nothing() {
+    let site = Site::new().await;
+    let client = site.client().await;
+    for scopes in ["", "desk.close", "desk.asks desk", "DESK.ASK"] {
+        let bearer = format!("Bearer {}", token_allowing(scopes));
+        let status = client.call(ASK, authorized("echo", &bearer)).await.unwrap_err();
+        let expected = (Code::PermissionDenied, "this takes the scope desk.ask");
+        assert_eq!((status.code(), status.message()), expected, "{scopes}");
+        // A public method looks at no token.
+        client.call(ASK_OPENLY, authorized("echo", &bearer)).await.unwrap();
+    }
+    let bearer = format!("Bearer {}", token_allowing("desk.close desk.ask"));
+    let reached = site.reached();
+    client.call(ASK, authorized("echo", &bearer)).await.unwrap();
+    assert_eq!((reached, site.reached()), (4, 5));
+}
+
+#[tokio::test]
+async fn a_method_without_a_scope_is_nobodys() {
+    let site = Site::serving_manifest(&MANIFEST.replace("{ ask = \"desk.ask\" }", "{}")).await;
+    let bearer = format!("Bearer {}", good_token());
+    let status = site.client().await.call(ASK, authorized("echo", &bearer)).await.unwrap_err();
+    let expected = (Code::PermissionDenied, "nobody may call this");
+    assert_eq!((status.code(), status.message(), site.reached()), (expected.0, expected.1, 0));
 }
 
 #[tokio::test]

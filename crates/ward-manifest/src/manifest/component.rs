@@ -246,13 +246,10 @@ fn read_files(section: &Section<'_>, directory: &Path) -> Vec<FileMount> {
 
 fn read_file<'a>(section: &Section<'a>, item: Value<'a>, directory: &Path) -> Option<FileMount> {
     if let Some(glob) = item.get_ref().as_str() {
-        let climbs = glob.split('/').any(|part| part == "..");
-        let is_dot = glob.rsplit('/').next() == Some(".");
-        if glob.is_empty() || is_dot || climbs || Path::new(glob).is_absolute() {
-            let problem = format!("{glob:?} is not a pattern of files of the application");
+        if let Some(flaw) = pattern_flaw(glob) {
             let help = "write a relative glob such as \"assets/**/*\", or \
                         { source = \"dir\", destination = \"/dir\" }";
-            section.report.error_help(&item.span(), problem, help.to_owned());
+            section.report.error_help(&item.span(), format!("{glob:?} {flaw}"), help.to_owned());
         }
         return Some(FileMount::Glob(glob.to_owned()));
     }
@@ -260,8 +257,7 @@ fn read_file<'a>(section: &Section<'a>, item: Value<'a>, directory: &Path) -> Op
     table.only(&["source", "destination"]);
     let source = table.required_text("source");
     let destination = table.required_text("destination")?;
-    let inside = !destination.value.split('/').any(|part| part == "..");
-    if destination.value.is_empty() || !inside {
+    if destination.value.is_empty() || climbs(destination.value) || has_nul(destination.value) {
         let problem = format!("{:?} is not a path of the guest", destination.value);
         table.report.error_help(&destination.span, problem, "write \"/dir\"".to_owned());
     }
@@ -269,6 +265,30 @@ fn read_file<'a>(section: &Section<'a>, item: Value<'a>, directory: &Path) -> Op
         source: directory.join(source?.value),
         destination: format!("/{}", destination.value.trim_start_matches('/')),
     })
+}
+
+/// Why a text can be no pattern of the application's files, whatever files there are.
+fn pattern_flaw(glob: &str) -> Option<&'static str> {
+    match glob {
+        "" => Some("is empty"),
+        _ if has_nul(glob) => Some("has the character U+0000, which no file's name can have"),
+        _ if Path::new(glob).is_absolute() => {
+            Some("is an absolute path, and a pattern is of files of the application")
+        }
+        _ if climbs(glob) => Some("leads out of the application's directory"),
+        _ if glob.rsplit('/').next() == Some(".") => {
+            Some("is a whole directory, and a pattern is of files")
+        }
+        _ => None,
+    }
+}
+
+fn climbs(path: &str) -> bool {
+    path.split('/').any(|part| part == "..")
+}
+
+fn has_nul(path: &str) -> bool {
+    path.contains('\0')
 }
 
 fn read_build(section: &Section<'_>, directory: &Path) -> Option<Build> {

@@ -1,12 +1,13 @@
 //! `[[trigger.grpc]]` and `[application.trigger.grpc]`: which interfaces are served over gRPC and
 //! how. Real Spin passes keys of such a trigger to its plugin unread, so they are Ward's to choose.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use crate::grpc::{CallerRecord, GrpcSettings, GrpcTrigger, TokenSettings};
-use crate::names::kebab_flaw;
+use crate::grpc::{CallerRecord, GrpcSettings, GrpcTrigger, RevokedSettings, TokenSettings};
+use crate::names::{kebab_flaw, label_flaw};
 use crate::toml_file::{Section, Span, Text};
 
 use super::dependency::is_interface_name;
@@ -97,17 +98,34 @@ fn read_settings<'a>(section: &Section<'a>, directory: &Path, draft: &mut GrpcDr
     settings.reflection = section.flag("reflection").unwrap_or(true);
     settings.tls = section.section("tls").and_then(|tls| read_tls(&tls, directory));
     if let Some(token) = section.section("token") {
-        token.only(&["public_key", "issuer", "audience"]);
-        let keys = ["public_key", "issuer", "audience"].map(|key| token.required_text(key));
-        draft.templates = keys.iter().flatten().cloned().collect();
-        if let [Some(public_key), Some(issuer), Some(audience)] = keys {
-            settings.token = Some(TokenSettings {
-                public_key: public_key.value.to_owned(),
-                issuer: issuer.value.to_owned(),
-                audience: audience.value.to_owned(),
-            });
-        }
+        read_token(&token, draft);
     }
+}
+
+fn read_token<'a>(token: &Section<'a>, draft: &mut GrpcDraft<'a>) {
+    token.only(&["public_key", "issuer", "audience", "revoked"]);
+    let keys = ["public_key", "issuer", "audience"].map(|key| token.required_text(key));
+    draft.templates = keys.iter().flatten().cloned().collect();
+    let revoked = token.section("revoked").and_then(|revoked| read_revoked(&revoked));
+    if let [Some(public_key), Some(issuer), Some(audience)] = keys {
+        draft.settings.token = Some(TokenSettings {
+            public_key: public_key.value.to_owned(),
+            issuer: issuer.value.to_owned(),
+            audience: audience.value.to_owned(),
+            revoked,
+        });
+    }
+}
+
+/// Where sessions that have ended are written down.
+fn read_revoked(revoked: &Section<'_>) -> Option<RevokedSettings> {
+    revoked.only(&["store", "prefix"]);
+    let (store, prefix) = (revoked.required_text("store"), revoked.required_text("prefix"));
+    let store = store?;
+    if let Some(flaw) = label_flaw(store.value) {
+        revoked.error(&store.span, format!("{:?} is no label: {flaw}", store.value));
+    }
+    Some(RevokedSettings { store: store.value.to_owned(), prefix: prefix?.value.to_owned() })
 }
 
 fn read_caller(section: &Section<'_>, text: &Text<'_>) -> Option<CallerRecord> {
@@ -131,7 +149,7 @@ fn ask_for_token(trigger: &Section<'_>) {
 }
 
 fn read_trigger<'a>(section: &Section<'a>) -> GrpcTriggerDraft<'a> {
-    section.only(&["id", "component", "interface", "package", "service", "public"]);
+    section.only(&["id", "component", "interface", "package", "service", "public", "scopes"]);
     let component = read_component(section);
     let interface = section.required_text("interface");
     if let Some(name) = interface.as_ref().filter(|name| !is_interface_name(name.value)) {
@@ -153,6 +171,7 @@ fn read_trigger<'a>(section: &Section<'a>) -> GrpcTriggerDraft<'a> {
     }
     let owned = |text: &Text<'_>| text.value.to_owned();
     let public = section.flag("public").unwrap_or(false);
+    let scopes = read_scopes(section, public);
     let trigger = interface.map(|interface| GrpcTrigger {
         id: String::new(),
         component: String::new(),
@@ -160,9 +179,49 @@ fn read_trigger<'a>(section: &Section<'a>) -> GrpcTriggerDraft<'a> {
         package: package.as_ref().map(owned),
         service: service.as_ref().map(owned),
         public,
+        scopes,
     });
     let id = section.text("id").filter(|id| !id.value.is_empty());
     GrpcTriggerDraft { id, component, trigger }
+}
+
+/// What a token needs for each function. A trigger that asks for tokens and has none of it would
+/// refuse everybody.
+fn read_scopes(section: &Section<'_>, public: bool) -> BTreeMap<String, String> {
+    let report = section.report;
+    let given = section.has("scopes");
+    if !public && !given {
+        let problem = "this trigger asks for a token, and no `scopes` say what it has to allow";
+        let help = "add scopes = { get-order = \"order.read\" } with the interface's functions, of \
+                    which those that are not named are refused; or public = true";
+        report.error_help(&section.span, problem, help.to_owned());
+    }
+    if public && given {
+        let problem = "nobody needs a token here, so that no scope is looked at";
+        let help = "leave away either `scopes` or public = true";
+        report.error_help(&section.key_span("scopes"), problem, help.to_owned());
+    }
+    let mut scopes = BTreeMap::new();
+    for (function, scope) in section.text_map("scopes") {
+        if kebab_flaw(function.value).is_some() {
+            let problem = format!("{:?} is not the name of a function", function.value);
+            let help = "write it as in WIT, with hyphens between words: get-order";
+            report.error_help(&function.span, problem, help.to_owned());
+        }
+        if !is_scope(scope.value) {
+            let problem = format!("{:?} is not a scope", scope.value);
+            let help = "write one name, without blanks, quotes and backslashes: \"order.read\"";
+            report.error_help(&scope.span, problem, help.to_owned());
+        }
+        scopes.insert(function.value.to_owned(), scope.value.to_owned());
+    }
+    scopes
+}
+
+/// Whether it can be a name in a token's list of scopes (RFC 6749, 3.3).
+fn is_scope(text: &str) -> bool {
+    let in_name = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    !text.is_empty() && text.bytes().all(in_name)
 }
 
 fn read_component<'a>(section: &Section<'a>) -> Option<Text<'a>> {

@@ -47,6 +47,7 @@ pub(super) fn settle(mut parts: Parts<'_>) -> Option<App> {
     parts.kafka.templates.iter().for_each(|template| linker.check_template(template));
     rings::refuse(parts.report, &linker.links(&parts.components));
     warn_of_duplicate_routes(&parts, &ids);
+    check_users(&parts, &ids);
     let origin = origin(&parts);
     let triggers = parts.triggers.iter().zip(&ids).map(|(draft, id)| linker.trigger(draft, id));
     // Collected twice, so that one bad trigger does not end the search for others.
@@ -80,6 +81,19 @@ pub(super) fn settle(mut parts: Parts<'_>) -> Option<App> {
         variables: linker.variables,
         root: parts.directory,
     })
+}
+
+/// Users are behind a trigger that nobody reaches from outside: what stands in front of others is
+/// not in front of this one.
+fn check_users(parts: &Parts<'_>, ids: &[String]) {
+    let Some(named) = &parts.application.settings.users_trigger else { return };
+    let own = parts.triggers.iter().zip(ids).find(|(_, id)| *id == named.value);
+    let is_private = |draft: &TriggerDraft<'_>| matches!(draft.route, Some((Route::Private, _)));
+    if !own.is_some_and(|(draft, _)| is_private(draft)) {
+        let problem = format!("`{}` is no HTTP trigger with a private route", named.value);
+        let help = "add one with `route = { private = true }` for the component that keeps them";
+        parts.report.error_help(&named.span, problem, help.to_owned());
+    }
 }
 
 /// Gives every trigger its id, with Spin's names for those that have none.

@@ -7,9 +7,10 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::app::{ComponentSettings, Database, InheritedOnly, Settings};
+use crate::app::{ComponentSettings, Database, InheritedOnly, KeyValueKind, Settings};
 use crate::grpc::TlsFiles;
 use crate::listen::listen_address;
+use crate::names::{advice, label_flaw};
 use crate::networks::read_network;
 use crate::origin::read_origin;
 use crate::toml_file::{Section, Span, Text};
@@ -17,6 +18,7 @@ use crate::units::{duration, size_bytes};
 
 use super::application::tool_ward;
 use super::start::{self, StartDraft};
+use super::users;
 
 /// `[application.tool.ward]`, with what it refers to not looked up yet.
 #[derive(Default)]
@@ -25,6 +27,8 @@ pub(super) struct SettingsDraft<'a> {
     pub(super) settings: Settings,
     pub(super) listeners: Vec<(Text<'a>, SocketAddr)>,
     pub(super) start: StartDraft<'a>,
+    /// The trigger behind which users are.
+    pub(super) users_trigger: Option<Text<'a>>,
 }
 
 impl Default for Settings {
@@ -41,7 +45,9 @@ impl Default for Settings {
             one_of: BTreeMap::new(),
             guide: None,
             demo_guide: None,
+            users: None,
             guest_memory_bytes: None,
+            key_value: BTreeMap::new(),
         }
     }
 }
@@ -86,22 +92,25 @@ impl Default for ComponentSettings {
     }
 }
 
+/// The keys of `[application.tool.ward]` that are read here.
+const KEYS: [&str; 8] = [
+    "listen",
+    "listeners",
+    "tls",
+    "trusted_proxies",
+    "cors_origins",
+    "peer_share_percent",
+    "guest_memory",
+    "key_value",
+];
+
 pub(super) fn read_application_settings<'a>(
     application: &Section<'a>,
     root: &Path,
 ) -> SettingsDraft<'a> {
     let mut draft = SettingsDraft::default();
     let Some(ward) = tool_ward(application) else { return draft };
-    let keys = [
-        "listen",
-        "listeners",
-        "tls",
-        "trusted_proxies",
-        "cors_origins",
-        "peer_share_percent",
-        "guest_memory",
-    ];
-    ward.only(&[&keys[..], &start::KEYS].concat());
+    ward.only(&[&KEYS[..], &start::KEYS, &["users"]].concat());
     if let Some(text) = ward.text("listen") {
         draft.settings.listen = address(&ward, &text).unwrap_or(LISTEN);
     }
@@ -121,9 +130,36 @@ pub(super) fn read_application_settings<'a>(
         draft.settings.peer_share_percent = percent;
     }
     draft.start = start::read(&ward, root, &mut draft.settings);
+    if let Some((users, trigger)) = users::read(&ward) {
+        draft.settings.users = Some(users);
+        draft.users_trigger = Some(trigger);
+    }
+    draft.settings.key_value = read_stores(&ward);
     let memory = GUEST_MEMORY_BYTES_MIN..=GUEST_MEMORY_BYTES_MAX;
     draft.settings.guest_memory_bytes = size_at(&ward, "guest_memory", memory, "1MiB and 1024GiB");
     draft
+}
+
+/// `key_value`: where stores are kept, by label.
+fn read_stores(ward: &Section<'_>) -> BTreeMap<String, KeyValueKind> {
+    let mut stores = BTreeMap::new();
+    for (label, kind) in ward.text_map("key_value") {
+        if let Some(flaw) = label_flaw(label.value) {
+            ward.error(&label.span, format!("{:?} is no label: {flaw}", label.value));
+        }
+        let known = match kind.value {
+            "file" => KeyValueKind::File,
+            "postgres" => KeyValueKind::Postgres,
+            other => {
+                let problem = format!("key-value stores are not kept in {other:?}");
+                let help = advice(other, ["file", "postgres"]);
+                ward.report.error_help(&kind.span, problem, help);
+                continue;
+            }
+        };
+        stores.insert(label.value.to_owned(), known);
+    }
+    stores
 }
 
 /// How a network is written where there are no names for some.
@@ -283,14 +319,14 @@ fn read_database(
     variable: Option<&Text<'_>>,
     root: &Path,
 ) -> Option<Database> {
-    section.only(&["name", "variable", "migrations", "demo"]);
+    section.only(&["name", "variable", "migrations", "demo", "append_only", "read_only"]);
     let name = section.required_text("name");
     let migrations = section.required_text("migrations");
     let demo = section.text("demo").map(|demo| root.join(demo.value));
     let name = name?;
     if !is_database_name(name.value) {
         let problem = format!("{:?} cannot name a database and a role", name.value);
-        let help = "use lower-case letters, digits and underscores, a letter first, 63 at most";
+        let help = "use lower-case letters, digits and underscores, a letter first, 57 at most";
         section.report.error_help(&name.span, problem, help.to_owned());
     }
     Some(Database {
@@ -298,13 +334,29 @@ fn read_database(
         variable: variable?.value.to_owned(),
         migrations: root.join(migrations?.value),
         demo,
+        append_only: tables(section, "append_only"),
+        read_only: tables(section, "read_only"),
     })
 }
 
-/// Names that need no quotes in SQL: PostgreSQL cuts identifiers at 63 bytes.
+/// Names of tables.
+fn tables(section: &Section<'_>, key: &str) -> Vec<String> {
+    let named = |text: &Text<'_>| {
+        if !is_database_name(text.value) {
+            let problem = format!("{:?} cannot name a table in `{key}`", text.value);
+            let help = "write the names of tables in the schema public, without quotes";
+            section.report.error_help(&text.span, problem, help.to_owned());
+        }
+        text.value.to_owned()
+    };
+    section.texts(key).iter().map(named).collect()
+}
+
+/// Names that need no quotes in SQL: PostgreSQL cuts identifiers at 63 bytes, and the role that
+/// owns a database has six more.
 fn is_database_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    name.len() <= 63
+    name.len() <= 57
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(allowed)
 }

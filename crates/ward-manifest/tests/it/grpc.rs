@@ -42,7 +42,8 @@ fn a_trigger_with_everything_and_one_with_the_least() {
              [[trigger.grpc]]\nid = 'billing'\ncomponent = 'billing'\n\
              interface = 'pms:billing/billing-service@1.0.0'\n\
              package = ''\nservice = 'BillingService'\npublic = true\n\
-             [[trigger.grpc]]\ncomponent = 'billing'\ninterface = 'pms:billing/accounts'\n"
+             [[trigger.grpc]]\ncomponent = 'billing'\ninterface = 'pms:billing/accounts'\n\
+             scopes = {{ get-account = 'billing.read', post-charge = 'billing.write' }}\n"
         ),
         expect![[r#"
             GrpcTrigger { id: "billing", component: "billing", interface:
@@ -55,6 +56,18 @@ fn a_trigger_with_everything_and_one_with_the_least() {
             … message_bytes_max: 65536, tls: Some(TlsFiles { cert: "dir/tls/cert.pem", key:
             … "dir/tls/key.pem" }), reflection: false }"#]],
     );
+}
+
+#[test]
+fn sessions_that_end_are_looked_for_in_a_store() {
+    let token = |revoked: &str| {
+        format!(
+            "[application.trigger.grpc.token]\npublic_key = 'k'\nissuer = 'us'\n\
+             audience = 'ward'\nrevoked = {revoked}\n"
+        )
+    };
+    check(&token("{ store = 'default', prefix = 'over/' }"), expect![[""]]);
+    check(&token("{ store = 'De fault', prefx = 'over/' }"), expect![[""]]);
 }
 
 #[test]
@@ -75,7 +88,7 @@ fn triggers_without_ids_get_those_of_spin() {
 #[test]
 fn a_trigger_that_asks_for_a_token_needs_to_know_how() {
     check(
-        "[[trigger.grpc]]\ncomponent = 'billing'\ninterface = 'a:b/c'\n\
+        "[[trigger.grpc]]\ncomponent = 'billing'\ninterface = 'a:b/c'\nscopes = {}\n\
          [[trigger.grpc]]\ncomponent = 'billing'\ninterface = 'a:b/c'\npublic = true\n",
         expect![[r#"
             dir/spin.toml:7:1: this trigger asks for a token, and
@@ -86,7 +99,7 @@ fn a_trigger_that_asks_for_a_token_needs_to_know_how() {
     );
     check(
         "[application.trigger.grpc]\ntoken = { public_key = '{{ jwt_key', issuer = '{{ iss }}' }\n\
-         [[trigger.grpc]]\ncomponent = 'billing'\ninterface = 'a:b/c'\n",
+         [[trigger.grpc]]\ncomponent = 'billing'\ninterface = 'a:b/c'\nscopes = {}\n",
         expect![[r#"
             dir/spin.toml:8:9: `audience` is missing here; it must be a string
               8 | token = { public_key = '{{ jwt_key', issuer = '{{ iss }}' }
@@ -96,6 +109,20 @@ fn a_trigger_that_asks_for_a_token_needs_to_know_how() {
             dir/spin.toml:8:47: there is no variable `iss` in [variables]
               8 | token = { public_key = '{{ jwt_key', issuer = '{{ iss }}' }
               help: there is `jwt_public_key`"#]],
+    );
+}
+
+#[test]
+fn a_trigger_that_asks_for_a_token_says_what_it_has_to_allow() {
+    let check = |rest: &str, expected: Expect| {
+        let trigger = "[[trigger.grpc]]\ncomponent = 'billing'\ninterface = 'a:b/c'\n";
+        check(&format!("{TOKEN}{trigger}{rest}"), expected);
+    };
+    check("", expect![[""]]);
+    check("public = true\nscopes = { ask = 'desk.ask' }\n", expect![[""]]);
+    check(
+        "scopes = { Ask_Me = 'desk.ask', ask = 'desk ask', tell = '', show = 1 }\n",
+        expect![[""]],
     );
 }
 

@@ -733,18 +733,31 @@ fn ports_and_networks() {
 #[test]
 fn files_and_build() {
     check_rest(
-        "files = ['/etc/passwd', 'a/../../b', '']\nbuild = {}",
+        "files = ['/etc/passwd', '..', 'a/../../b', '', '.', \"a\\u0000\"]\nbuild = {}",
         expect![[r#"
-        spin.toml:10:10: "/etc/passwd" is not a pattern of files of the application
-          10 | files = ['/etc/passwd', 'a/../../b', '']
+        spin.toml:10:10: "/etc/passwd" is an absolute path, and a pattern is of files
+        … of the application
+          10 | files = ['/etc/passwd', '..', 'a/../../b', '', '.', "a\u0000"]
           help: write a relative glob such as "assets/**/*", or { source = "dir",
         … destination = "/dir" }
-        spin.toml:10:25: "a/../../b" is not a pattern of files of the application
-          10 | files = ['/etc/passwd', 'a/../../b', '']
+        spin.toml:10:25: ".." leads out of the application's directory
+          10 | files = ['/etc/passwd', '..', 'a/../../b', '', '.', "a\u0000"]
           help: write a relative glob such as "assets/**/*", or { source = "dir",
         … destination = "/dir" }
-        spin.toml:10:38: "" is not a pattern of files of the application
-          10 | files = ['/etc/passwd', 'a/../../b', '']
+        spin.toml:10:31: "a/../../b" leads out of the application's directory
+          10 | files = ['/etc/passwd', '..', 'a/../../b', '', '.', "a\u0000"]
+          help: write a relative glob such as "assets/**/*", or { source = "dir",
+        … destination = "/dir" }
+        spin.toml:10:44: "" is empty
+          10 | files = ['/etc/passwd', '..', 'a/../../b', '', '.', "a\u0000"]
+          help: write a relative glob such as "assets/**/*", or { source = "dir",
+        … destination = "/dir" }
+        spin.toml:10:48: "." is a whole directory, and a pattern is of files
+          10 | files = ['/etc/passwd', '..', 'a/../../b', '', '.', "a\u0000"]
+          help: write a relative glob such as "assets/**/*", or { source = "dir",
+        … destination = "/dir" }
+        spin.toml:10:53: "a\0" has the character U+0000, which no file's name can have
+          10 | files = ['/etc/passwd', '..', 'a/../../b', '', '.', "a\u0000"]
           help: write a relative glob such as "assets/**/*", or { source = "dir",
         … destination = "/dir" }
         spin.toml:11:9: `command` is missing here; it must be a shell command, or a
@@ -784,8 +797,9 @@ fn settings_of_ward() {
     check_rest(
         "[application.tool.ward]\nlisten = 'localhost'\nlisteners = { mian = '127.0.0.1:1' }\n\
          lissten = 1\ntrusted_proxies = ['10.0.0.0/8', 'proxy']\npeer_share_percent = 0\n\
-         tls = { cert = 'a.pem' }\nguest_memory = '1GB2'\n[application.tool.other]\n\
-         anything = 1",
+         tls = { cert = 'a.pem' }\nguest_memory = '1GB2'\n\
+         key_value = { 'a b' = 'file', default = 'postgress' }\n\
+         [application.tool.other]\nanything = 1",
         expect![[r#"
             spin.toml:11:10: "localhost" is not an address to listen on
               11 | listen = 'localhost'

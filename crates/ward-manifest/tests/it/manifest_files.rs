@@ -91,6 +91,30 @@ fn what_a_start_needs_is_read() {
 }
 
 #[test]
+fn where_users_are_is_read() {
+    let users = "users = { trigger = 'inside', path = '/people', headers.who = 'operator' }\n\
+                 [[trigger.http]]\nid = 'inside'\nroute = { private = true }\ncomponent = 'main'";
+    let directory = application(users).unwrap();
+    let users = App::load(&directory.path().join("app")).unwrap().settings.users.unwrap();
+    assert_eq!((users.trigger.as_str(), users.path.as_str()), ("inside", "/people"));
+    assert_eq!(users.headers["who"], "operator");
+    check_refused(
+        "users = { trigger = 'outside', path = 'people', header = {} }\n\
+         [[trigger.http]]\nid = 'outside'\nroute = '/...'\ncomponent = 'main'",
+        expect![[r#"
+            spin.toml:14:21: `outside` is no HTTP trigger with a private route
+              14 | users = { trigger = 'outside', path = 'people', header = {} }
+              help: add one with `route = { private = true }` for the component that keeps
+            … them
+            spin.toml:14:39: "people" is no path: it begins with a slash
+              14 | users = { trigger = 'outside', path = 'people', header = {} }
+            spin.toml:14:49: unknown key `header`
+              14 | users = { trigger = 'outside', path = 'people', header = {} }
+              help: did you mean `headers`?"#]],
+    );
+}
+
+#[test]
 fn what_a_start_cannot_use_is_refused_with_its_place() {
     check_refused(
         "guide = 'guides/none.txt'\ndemo_guide = 'guides/second.txt'\ndatabase_host = 'hosts'\n\

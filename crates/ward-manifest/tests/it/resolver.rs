@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use expect_test::{Expect, expect};
-use ward_manifest::{App, Findings, RuntimeConfig, Variables, read_overrides};
+use ward_manifest::{App, Findings, RuntimeConfig, Variables, VariablesProvider, read_overrides};
 
 use crate::fold::fold;
 
@@ -203,11 +203,44 @@ fn a_value_is_one_of_those_that_are_listed() -> Result<(), Failure> {
         check(
             other,
             expect![[r#"
-                spin.toml:7:1: the value of the variable `name` is none that it may have
+                spin.toml:7:1: the value of `name` (from --variable) is none that it may have
                   7 | name = { default = "from the manifest" }
                   help: it is one of me, you"#]],
         );
     }
+    let found = |config: &RuntimeConfig, environment: &[(&str, &str)]| {
+        let found = Variables::new(&app, map(&[("token", "t")]), config, &map(environment));
+        found.err().map(|findings| findings.to_string()).unwrap_or_default()
+    };
+    let given = |found: &str, how: &str| {
+        assert!(found.contains(&format!("`name` ({how}) is none")), "{found}");
+    };
+    let none = RuntimeConfig { dotenv_path: None, ..RuntimeConfig::default() };
+    given(&found(&none, &[]), "its default");
+    let environment = [("SPIN_VARIABLE_NAME", "x")];
+    let how = "from SPIN_VARIABLE_NAME in the environment or the .env file";
+    given(&found(&none, &environment), how);
+    let provider = VariablesProvider::Static { values: map(&[("name", "x")]) };
+    let config = RuntimeConfig { variables_providers: vec![provider], ..none };
+    given(&found(&config, &[]), "from [[variables_provider]] number 1");
+    Ok(())
+}
+
+#[test]
+fn a_file_that_was_named_and_is_not_there_is_a_warning() -> Result<(), Failure> {
+    let provider =
+        |path: &Path| VariablesProvider::Env { prefix: None, dotenv_path: Some(path.to_owned()) };
+    let directory = tempfile::tempdir()?;
+    let there = directory.path().join("there.env");
+    std::fs::write(&there, "A=b\n")?;
+    let warnings = |path: &Path| -> Result<Vec<String>, Failure> {
+        let variables_providers = vec![provider(path)];
+        let config = RuntimeConfig { variables_providers, ..RuntimeConfig::default() };
+        let variables = Variables::new(&app()?, map(&[("token", "t")]), &config, &map(&[]))?;
+        Ok(variables.warnings().iter().map(|warning| warning.problem.clone()).collect())
+    };
+    assert!(warnings(&there)?.is_empty());
+    assert_eq!(warnings(&directory.path().join("gone.env"))?, ["there is no such .env file"]);
     Ok(())
 }
 

@@ -1,7 +1,13 @@
 //! `spin:key-value`: what a component sees of the stores. A component opens only the labels its
 //! manifest entry lists; whether another label exists is not told. Keys and values are never
-//! logged. The files are in [`store`].
+//! logged. Stores are of two kinds: a file of this process's ([`file`]), and tables in PostgreSQL
+//! that several wards share ([`shared`]); [`store`] is either.
 
+mod file;
+#[cfg(test)]
+mod laws;
+mod limits;
+mod shared;
 mod store;
 
 use std::collections::BTreeSet;
@@ -18,9 +24,10 @@ use wasmtime::component::{
 use wasmtime::{AsContextMut, StoreContextMut};
 
 use super::bindings::key_value::{self, Error, Host, HostStore, HostStoreWithStore};
-use store::{Keys, StoreFile};
+use store::Keys;
 
-pub(crate) use store::KeyValueService;
+pub use store::KeyValueStore;
+pub(crate) use store::{KeyValueService, Place};
 
 /// Handles one instance may hold at once. A guest needs one or two; the limit keeps a loop that
 /// never closes from growing the host's table.
@@ -62,7 +69,7 @@ pub(crate) struct KeyValueView<'a> {
 
 /// A guest's `store` handle.
 #[allow(unreachable_pub, reason = "the generated bindings re-export it")]
-pub struct Store(StoreFile);
+pub struct Store(store::Store);
 
 /// Ties the linker's state type to the view.
 struct HasKeyValue;
@@ -89,10 +96,10 @@ impl HostStore for KeyValueView<'_> {
     }
 }
 
-fn file<T: Send>(
+fn opened<T: Send>(
     accessor: &Accessor<T, HasKeyValue>,
     store: &Resource<Store>,
-) -> wasmtime::Result<StoreFile> {
+) -> wasmtime::Result<store::Store> {
     accessor.with(|mut access| Ok(access.get().table.get(store)?.0.clone()))
 }
 
@@ -105,14 +112,14 @@ impl<T: Send> HostStoreWithStore<T> for HasKeyValue {
             Ok(service) => service,
             Err(error) => return Ok(Err(error)),
         };
-        let file = match service.open(&label).await {
-            Ok(Some(file)) => file,
+        let opened = match service.open(&label).await {
+            Ok(Some(opened)) => opened,
             Ok(None) => return Ok(Err(Error::NoSuchStore)),
             Err(text) => return Ok(Err(Error::Other(text))),
         };
         accessor.with(|mut access| {
             let view = access.get();
-            let store = view.table.push(Store(file))?;
+            let store = view.table.push(Store(opened))?;
             view.ctx.handles += 1;
             Ok(Ok(store))
         })
@@ -123,7 +130,7 @@ impl<T: Send> HostStoreWithStore<T> for HasKeyValue {
         store: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
-        Ok(file(accessor, &store)?.get(key).await.map_err(Error::Other))
+        Ok(opened(accessor, &store)?.get(key).await.map_err(Error::Other))
     }
 
     async fn set(
@@ -132,7 +139,7 @@ impl<T: Send> HostStoreWithStore<T> for HasKeyValue {
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        Ok(file(accessor, &store)?.set(key, value).await.map_err(Error::Other))
+        Ok(opened(accessor, &store)?.set(key, value).await.map_err(Error::Other))
     }
 
     async fn delete(
@@ -140,7 +147,7 @@ impl<T: Send> HostStoreWithStore<T> for HasKeyValue {
         store: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<(), Error>> {
-        Ok(file(accessor, &store)?.delete(key).await.map_err(Error::Other))
+        Ok(opened(accessor, &store)?.delete(key).await.map_err(Error::Other))
     }
 
     async fn exists(
@@ -148,17 +155,17 @@ impl<T: Send> HostStoreWithStore<T> for HasKeyValue {
         store: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<bool, Error>> {
-        Ok(file(accessor, &store)?.exists(key).await.map_err(Error::Other))
+        Ok(opened(accessor, &store)?.exists(key).await.map_err(Error::Other))
     }
 
     async fn get_keys(
         accessor: &Accessor<T, Self>,
         store: Resource<Store>,
     ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), Error>>)> {
-        let file = file(accessor, &store)?;
+        let opened = opened(accessor, &store)?;
         let (done, result) = oneshot::channel();
         let first: Batch = Box::pin(async move {
-            let mut keys = file.keys().await?;
+            let mut keys = opened.keys().await?;
             let batch = keys.next().await?;
             Ok((keys, batch))
         });
@@ -236,8 +243,8 @@ mod tests {
 
     #[test]
     fn a_label_that_is_not_granted_is_denied_even_if_it_exists() {
-        let paths = BTreeMap::from([("secret".to_owned(), "never opened".into())]);
-        let service = Arc::new(KeyValueService::new(paths));
+        let place = Place::File("never opened".into());
+        let service = KeyValueService::new(BTreeMap::from([("secret".to_owned(), place)]));
         let allowed = Arc::new(BTreeSet::from(["default".to_owned()]));
         let mut ctx = KeyValueCtx::new(service, allowed);
         assert!(matches!(ctx.admit("secret"), Err(Error::AccessDenied)));

@@ -7,7 +7,7 @@ use ward_embedded::{Ephemeral, Postgres};
 use super::host::{self, Host, quote};
 
 /// One server for this binary. It ends with the process.
-async fn server() -> &'static Ephemeral {
+pub(crate) async fn server() -> &'static Ephemeral {
     static SERVER: OnceCell<Ephemeral> = OnceCell::const_new();
     SERVER.get_or_init(|| async { Postgres::ephemeral().await.unwrap() }).await
 }

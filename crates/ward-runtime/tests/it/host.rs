@@ -15,6 +15,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use ward_manifest::{App, RuntimeConfig, Variables};
+use ward_postgres::Address;
 use ward_runtime::{Body, BodyError, CallContext, HandleError, LoadError, Runtime, RuntimeOptions};
 
 /// A loaded application.
@@ -80,6 +81,12 @@ impl Plan {
     /// `--env`.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.options.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The database of stores that are kept in PostgreSQL.
+    pub(crate) fn key_value(mut self, url: &str) -> Self {
+        self.options.key_value = Some(Arc::new(Address::parse(url).unwrap()));
         self
     }
 

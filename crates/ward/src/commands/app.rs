@@ -2,10 +2,11 @@
 //! component calls, and what it was granted. Names only, never a value. Nothing is started, and
 //! nothing compiled: links are read off the built files.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use serde::Serialize;
-use ward_manifest::{App, Component, Route};
+use ward_manifest::{App, Component, KeyValueKind, Route};
 use ward_runtime::{Link, LinkKind};
 
 use crate::cli::{AppArgs, AppFormat, LogFormat, OutputArgs};
@@ -19,6 +20,9 @@ struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
     components: Vec<ShownComponent>,
+    /// Where key-value stores are kept, as far as the manifest says.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    key_value_stores: BTreeMap<String, &'static str>,
 }
 
 #[derive(Serialize)]
@@ -87,7 +91,16 @@ fn show(app: &App) -> Shown {
         name: app.name.clone(),
         version: app.version.clone(),
         components: app.components.values().map(|component| show_one(app, component)).collect(),
+        key_value_stores: app.settings.key_value.iter().map(show_store).collect(),
     }
+}
+
+fn show_store((label, kind): (&String, &KeyValueKind)) -> (String, &'static str) {
+    let kind = match kind {
+        KeyValueKind::File => "file",
+        KeyValueKind::Postgres => "postgres",
+    };
+    (label.clone(), kind)
 }
 
 fn show_one(app: &App, component: &Component) -> ShownComponent {
@@ -201,11 +214,15 @@ fn grant_table(shown: &Shown) -> String {
             };
             list(&all.iter().map(mark).collect::<Vec<_>>())
         };
+        let kept = |label: &String| match shown.key_value_stores.get(label) {
+            Some(kind) => format!("{label} ({kind})"),
+            None => label.clone(),
+        };
         let inherited = &component.inherited_only;
         let granted = [
             ("variables", own(variables, &inherited.variables)),
             ("hosts", own(allowed_outbound_hosts, &inherited.allowed_outbound_hosts)),
-            ("stores", list(key_value_stores)),
+            ("stores", list(&key_value_stores.iter().map(kept).collect::<Vec<_>>())),
             ("environment", list(environment)),
             ("files", if *files == 0 { String::new() } else { format!("{files} entries") }),
         ];

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::provision::Provision;
 use crate::schema;
+use crate::signals::Stop;
 
 /// Migrates and stops what it had to start.
 pub(crate) fn run(args: &MigrateArgs) -> Result<ExitCode, Failure> {
@@ -15,12 +16,22 @@ pub(crate) fn run(args: &MigrateArgs) -> Result<ExitCode, Failure> {
     let progress = Progress::new(&args.output);
     let application = Application::load(&args.from, &args.config)?;
     super::runtime()?.block_on(async {
-        let provision = Provision::new(&application, &args.config, progress).await?;
+        let stop = Stop::on_signals()?;
+        let provision = Provision::new(&application, &args.config, progress, &stop).await?;
+        let Some(provision) = provision else { return Err(interrupted()) };
         let migrated = match application.variables(&provision.values) {
-            Ok(variables) => schema::prepare(&application, &variables, false, progress).await,
+            Ok(variables) => tokio::select! {
+                biased;
+                () = stop.requested() => Err(interrupted()),
+                migrated = schema::prepare(&application, &variables, &provision, false, progress) => migrated,
+            },
             Err(failure) => Err(failure),
         };
         migrated.and(provision.stop(progress).await)
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn interrupted() -> Failure {
+    Failure::new("interrupted before all databases were migrated").help("run it again")
 }

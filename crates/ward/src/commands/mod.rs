@@ -2,12 +2,15 @@
 
 mod app;
 mod asyncapi;
+mod audit;
 mod build;
 mod completions;
 mod doctor;
 mod events;
+mod keys;
 mod migrate;
 mod up;
+mod user;
 mod wit;
 
 use std::process::ExitCode;
@@ -20,11 +23,14 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Up(args) => up::run(&args),
         Command::Build(args) => build::run(&args),
+        Command::Audit(command) => audit::run(&command),
         Command::Migrate(args) => migrate::run(&args),
         Command::App(args) => app::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Wit(command) => wit::run(&command),
         Command::Events(args) => events::run(&args),
+        Command::User(args) => user::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -22,7 +22,7 @@ use crate::progress::{Progress, seconds};
 use crate::provision::Provision;
 use crate::serving::Serving;
 use crate::signals::Stop;
-use crate::{events, grpc, guide, output, ports, schema};
+use crate::{database, events, grpc, guide, output, ports, schema};
 
 /// How long abandoned work may hold up the end of the process.
 const LEFTOVERS_MAX: Duration = Duration::from_secs(1);
@@ -83,11 +83,12 @@ struct Ready {
 impl Up<'_> {
     async fn run(self) -> Result<(), Failure> {
         let stop = Stop::on_signals()?;
-        // Not given up when a stop is asked for: what it starts has to be stopped in order.
-        let provision = Provision::new(&self.application, &self.args.config, self.progress).await?;
+        let (config, progress) = (&self.args.config, self.progress);
+        let provision = Provision::new(&self.application, config, progress, &stop).await?;
+        let Some(provision) = provision else { return Ok(()) };
         let served = self.serve(&provision, stop).await;
         // Stopped after a failure, too; the failure is the news then.
-        let stopped = provision.stop(self.progress).await;
+        let stopped = provision.stop(progress).await;
         served.and(stopped)
     }
 
@@ -131,8 +132,14 @@ impl Up<'_> {
         let variables = Arc::new(self.application.variables(&provision.values)?);
         let written = Written::of(&self.application.app);
         let (migrated, loaded) = tokio::join!(
-            schema::prepare(&self.application, &variables, self.args.demo, self.progress),
-            self.load(variables.clone(), &written),
+            schema::prepare(
+                &self.application,
+                &variables,
+                provision,
+                self.args.demo,
+                self.progress
+            ),
+            self.load(variables.clone(), &written, provision.key_value.as_deref()),
         );
         migrated?;
         let runtime = loaded?;
@@ -161,12 +168,18 @@ impl Up<'_> {
         Ok(Ready { server, grpc, events, metrics, _runtime: runtime })
     }
 
-    async fn load(&self, variables: Arc<Variables>, written: &Written) -> Result<Runtime, Failure> {
+    async fn load(
+        &self,
+        variables: Arc<Variables>,
+        written: &Written,
+        key_value: Option<&str>,
+    ) -> Result<Runtime, Failure> {
         let phase = self.progress.phase("loading components");
         let app = self.application.app.clone();
         let options = RuntimeOptions {
             state_dir: self.application.state.clone(),
             config: self.application.config.clone(),
+            key_value: key_value.map(database::key_value).transpose()?,
             environment: self.args.env.iter().cloned().collect(),
             quiet: self.args.output.quiet,
             outbox_bell: written.bell(),

@@ -13,6 +13,7 @@ const LINKED: &str = r#"spin_manifest_version = 2
 [application]
 name = "linked"
 version = "1.2.3"
+tool.ward.key_value.default = "postgres"
 
 [variables]
 url = { default = "hunter2" }

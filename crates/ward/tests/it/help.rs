@@ -23,6 +23,8 @@ fn the_commands() {
               doctor       Check what is needed to run, and say what to do about what is missing
               wit          Check the contracts, or print what follows from them
               events       Look at events, send some, and move their consumers
+              user         Add users, list them, disable them, and set their passwords
+              keys         Rotate the keys that ward made
               completions  Print a script that completes ward's commands and options in a shell
               help         Print this message or the help of the given subcommand(s)
 
@@ -89,6 +91,9 @@ fn up() {
                   --event-log-url <URL>
                       A PostgreSQL database that several wards keep events in [default: `events`
                       beside the others] [env: WARD_EVENT_LOG_URL]
+                  --key-value-url <URL>
+                      A PostgreSQL database that several wards keep key-value stores in [default:
+                      `key_value` beside the others] [env: WARD_KEY_VALUE_URL]
               -q, --quiet
                       Say nothing but warnings and errors; drop what components print
                   --log-format <FORMAT>
@@ -165,6 +170,9 @@ fn migrate() {
                   --event-log-url <URL>
                       A PostgreSQL database that several wards keep events in [default: `events`
                       beside the others] [env: WARD_EVENT_LOG_URL]
+                  --key-value-url <URL>
+                      A PostgreSQL database that several wards keep key-value stores in [default:
+                      `key_value` beside the others] [env: WARD_KEY_VALUE_URL]
               -q, --quiet
                       Say nothing but warnings and errors; drop what components print
                   --log-format <FORMAT>
@@ -213,6 +221,9 @@ fn doctor() {
                   --event-log-url <URL>
                       A PostgreSQL database that several wards keep events in [default: `events`
                       beside the others] [env: WARD_EVENT_LOG_URL]
+                  --key-value-url <URL>
+                      A PostgreSQL database that several wards keep key-value stores in [default:
+                      `key_value` beside the others] [env: WARD_KEY_VALUE_URL]
               -h, --help
                       Print help
         "#]],

@@ -5,7 +5,7 @@ mod bindings;
 
 use std::time::Duration;
 
-use bindings::exports::pms::billing::{accounts, billing_service};
+use bindings::exports::pms::billing::{accounts, billing_service, patient_accounts};
 use bindings::exports::pms::patients::consumer;
 use bindings::pms::common::types::{Caller, Error};
 use spin_sdk::http::{IntoResponse, Request, StatusCode};
@@ -21,19 +21,29 @@ async fn handle(_request: Request) -> impl IntoResponse {
     StatusCode::SERVICE_UNAVAILABLE
 }
 
+impl patient_accounts::Guest for Failing {
+    async fn open_account(_: Caller, _: String) -> Result<patient_accounts::Standing, Error> {
+        std::process::abort()
+    }
+
+    async fn close_account(_: Caller, _: String) -> Result<patient_accounts::Standing, Error> {
+        time::sleep(FOR_EVER).await;
+        unavailable()
+    }
+}
+
 impl billing_service::Guest for Failing {
     async fn create_billing_account(
         _: Caller,
         _: billing_service::BillingRequest,
     ) -> Result<billing_service::BillingResponse, Error> {
-        std::process::abort()
+        unavailable()
     }
 
     async fn close_billing_account(
         _: Caller,
         _: billing_service::CloseRequest,
     ) -> Result<billing_service::BillingResponse, Error> {
-        time::sleep(FOR_EVER).await;
         unavailable()
     }
 }

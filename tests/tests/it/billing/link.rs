@@ -40,7 +40,7 @@ async fn reading_and_replacing_a_patient_say_nothing_of_billing() {
     let created = api.create(&Patient::unique().json()).await;
     let path = created.header("location");
     assert!(api.get(path).await.json().get("billing").is_none());
-    let replaced = api.send_json("PUT", path, &Patient::unique().json()).await;
+    let replaced = api.replace(path, &Patient::unique().json()).await;
     assert!(replaced.json().get("billing").is_none(), "{replaced:?}");
 }
 
@@ -53,7 +53,7 @@ async fn whose_patient_is_deleted_is_closed() {
     let patient = body["id"].as_str().expect("an id");
     let account = body["billing"]["accountId"].as_str().expect("an account");
     super::posted(&api, account, "charges", &booking(100)).await;
-    assert_eq!(api.send("DELETE", created.header("location")).await.status, 204);
+    assert_eq!(api.delete(created.header("location")).await.status, 204);
     let closed = account_of(&api, patient).await.json();
     assert_eq!(closed["status"], "CLOSED");
     assert_eq!(closed["balance"]["minorUnits"], 100, "a debt stays");
@@ -90,7 +90,7 @@ async fn while_billing_fails_patients_come_and_go_and_nothing_is_forgotten() {
     let short = failing.create(&Patient::unique().json()).await;
     assert_eq!(short.json()["billing"], json!({"status": "PENDING"}));
     for gone in [&before, &short] {
-        let deleted = failing.send("DELETE", gone.header("location")).await;
+        let deleted = failing.delete(gone.header("location")).await;
         assert_eq!(deleted.status, 204, "{deleted:?}");
     }
     assert!(ward.stop().success(), "{}", ward.log());
@@ -113,7 +113,7 @@ async fn while_billing_fails_patients_come_and_go_and_nothing_is_forgotten() {
 #[tokio::test]
 async fn two_wards_share_the_events_and_nobody_is_forgotten() {
     let mut ward = Ward::start(Options::demo());
-    let mut replica = Ward::start(replica_of(&ward));
+    let mut replica = Ward::start(ward.replica());
     let patients = ward.database("patients").await;
     // Straight into the database, so that only the events tell billing.
     let made = "WITH made AS (INSERT INTO patients \
@@ -138,21 +138,6 @@ async fn two_wards_share_the_events_and_nobody_is_forgotten() {
     assert_eq!(billing.rows(query, &[]).await, [json!({"n": 0})], "each names its event");
     assert!(replica.stop().success(), "{}", replica.log());
     assert!(ward.stop().success(), "{}", ward.log());
-}
-
-/// How a second ward over the same databases and keys is started.
-fn replica_of(ward: &Ward) -> Options {
-    let mut arguments = Vec::new();
-    for service in ["analytics", "auth", "billing", "patients"] {
-        let url = ward.database_url(service);
-        arguments.extend(["--variable".to_owned(), format!("{service}_db_url={url}")]);
-    }
-    for name in ["private", "public"] {
-        let value = format!("jwt_{name}_key=@{}", ward.key_file(name).display());
-        arguments.extend(["--variable".to_owned(), value]);
-    }
-    arguments.extend(["--event-log-url".to_owned(), ward.database_url("events")]);
-    Options { arguments, own_keys: true, ..Options::default() }
 }
 
 /// The application with a component in billing's place that traps or hangs.

@@ -14,10 +14,19 @@ mod voids;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
-use ward_tests::{Answer, Api, Ward, claims, unique_email, unique_name};
+use ward_tests::{Answer, Api, Patient, Ward, claims_of, unique_email, unique_name};
 
 /// Where accounts are.
 const ACCOUNTS: &str = "/api/billing/accounts";
+
+/// A new patient; the ids of the patient and of its account.
+async fn patient(api: &Api) -> (String, String) {
+    let answer = api.create(&Patient::unique().json()).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let created = answer.json();
+    let id = |value: &Value| value.as_str().expect("an id").to_owned();
+    (id(&created["id"]), id(&created["billing"]["accountId"]))
+}
 
 /// A request to open an account for this patient.
 fn opening(patient_id: &str) -> Value {
@@ -26,9 +35,7 @@ fn opening(patient_id: &str) -> Value {
 
 /// A new account of a patient nobody else has; its id.
 async fn open(api: &Api) -> String {
-    let answer = api.send_json("POST", ACCOUNTS, &opening(&unique_id())).await;
-    assert_eq!(answer.status, 201, "{answer:?}");
-    answer.json()["id"].as_str().expect("an id").to_owned()
+    patient(api).await.1
 }
 
 /// A charge, a payment or a refund with an id of its own.
@@ -74,9 +81,7 @@ async fn set_status(ward: &Ward, account: &str, status: &str) {
 
 /// A client whose token has this role, and the user's id.
 fn with_role(ward: &Ward, role: &str) -> (Api, String) {
-    let mut own = claims();
-    own["sub"] = unique_id().into();
-    own["role"] = role.into();
+    let own = claims_of(role);
     let user = own["sub"].as_str().expect("a subject").to_owned();
     (ward.api().with_token(&ward.forge().sign(&own)), user)
 }

@@ -6,24 +6,23 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use ward_tests::{Answer, Ward};
 
-use super::{ACCOUNTS, balance, booking, open, opening, post, posted, unique_id, voiding};
+use super::{ACCOUNTS, balance, booking, open, patient, post, posted, voiding};
 
 /// Writers at once; more than the connections of a small pool.
 const WRITERS: usize = 24;
 
 #[tokio::test]
-async fn of_many_openings_for_one_patient_exactly_one_opens() {
-    let api = Ward::shared().user().await;
-    for _ in 0..5 {
-        let patient = unique_id();
-        let bodies: Vec<Value> = (0..WRITERS).map(|_| opening(&patient)).collect();
-        let answers = join_all(bodies.iter().map(|body| api.send_json("POST", ACCOUNTS, body)));
-        let answers = answers.await;
-        assert_eq!(count(&answers, 201), 1, "{answers:?}");
-        assert_eq!(count(&answers, 200), WRITERS - 1, "{answers:?}");
-        let ids: BTreeSet<String> =
-            answers.iter().map(|answer| answer.json()["id"].to_string()).collect();
-        assert_eq!(ids.len(), 1);
+async fn the_link_and_the_event_open_one_account_between_them() {
+    let ward = Ward::shared();
+    let api = ward.user().await;
+    let made = join_all((0..WRITERS).map(|_| patient(&api))).await;
+    let accounts: BTreeSet<&String> = made.iter().map(|(_, account)| account).collect();
+    assert_eq!(accounts.len(), WRITERS);
+    let database = ward.database("billing").await;
+    let opened = "SELECT count(*) AS n FROM outbox WHERE type = 'ACCOUNT_OPENED' \
+                  AND payload->>'patientId' = $1";
+    for (patient, _) in &made {
+        assert_eq!(database.rows(opened, &[patient]).await, [json!({"n": 1})]);
     }
 }
 

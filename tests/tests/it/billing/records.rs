@@ -4,7 +4,9 @@
 use serde_json::{Value, json};
 use ward_tests::{Database, Ward};
 
-use super::{ACCOUNTS, booking, open, opening, post, posted, unique_id, voiding, with_role};
+use super::{
+    ACCOUNTS, booking, open, opening, patient, post, posted, unique_id, voiding, with_role,
+};
 
 #[tokio::test]
 async fn each_change_leaves_one_event() {
@@ -47,9 +49,8 @@ async fn each_change_leaves_one_event() {
 async fn each_access_leaves_one_audit_row() {
     let ward = Ward::shared();
     let (api, user) = with_role(ward, "ADMIN");
-    let patient = unique_id();
-    let account = api.send_json("POST", ACCOUNTS, &opening(&patient)).await.json();
-    let account = account["id"].as_str().expect("an id");
+    let (patient, account) = patient(&api).await;
+    let account = account.as_str();
     api.send_json("POST", ACCOUNTS, &opening(&patient)).await;
     api.get(&format!("{ACCOUNTS}/{account}")).await;
     api.get(&format!("/api/billing/patients/{patient}/account")).await;

@@ -90,11 +90,8 @@ async fn undoing_may_insist_on_a_version_and_takes_the_role() {
     let path = format!("{ACCOUNTS}/{account}/voids");
     let stale = api.request("POST", &path).header("if-match", "\"1\"").json(&voiding(&entry));
     Answer::of(stale).await.problem(412);
-    let (nurse, user) = with_role(ward, "NURSE");
+    let (nurse, _) = with_role(ward, "NURSE");
     post(&nurse, &account, "voids", &voiding(&entry)).await.problem(403);
-    let query = "SELECT action, outcome FROM audit_log WHERE actor = $1::text::uuid";
-    let denied = ward.database("billing").await.rows(query, &[&user]).await;
-    assert_eq!(denied, [json!({"action": "VOID", "outcome": "DENIED"})]);
     let fresh = api.request("POST", &path).header("if-match", "\"2\"").json(&voiding(&entry));
     assert_eq!(Answer::of(fresh).await.status, 201);
 }

@@ -5,11 +5,13 @@
 //! listened to: a session that listens would be held for as long as the stream lasts, while asking
 //! takes one look-up in an index, for all streams of the instance together ([`recent`]).
 //!
-//! A stream ends when its client leaves, when the host ends it (draining), or after
-//! [`STREAM_MAX`]; between events, so that nothing is cut in half. It waits for a database that is
-//! away.
+//! A stream ends when its client leaves, when the host ends it (draining), when the session that
+//! asked for it ends ([`session`]), or after [`STREAM_MAX`]; between events, so that nothing is cut
+//! in half. It waits for a database that is away, and tells nothing while it cannot be known
+//! whether the session goes on.
 
 mod recent;
+mod session;
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
@@ -32,7 +34,9 @@ use spin_sdk::wasip3::spawn;
 
 use super::event::Event;
 use crate::limits::{HEARTBEAT, LOOK_MAX, LOOK_PAUSE, STREAM_MAX};
+use policy::scopes::PATIENT_RESTRICT;
 use recent::{Recent, Turn};
+use session::Session;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -41,21 +45,34 @@ const BEGINNING: &str = "retry: 1000\n\n";
 /// A comment, which clients skip.
 const ALIVE: &str = ": alive\n\n";
 
+/// What is said last where the session has ended. A client that comes again is told 401.
+const ENDED: &str = "event: end\ndata: {\"reason\":\"session-ended\"}\n\n";
+
 /// What the streams of this instance share: a clock, and what they found. It has one thread.
 static CLOCK: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 thread_local! {
-    static RECENT: RefCell<Recent> = RefCell::default();
+    /// Of those who see restricted patients, and of those who do not: no event goes from the former
+    /// to the latter.
+    static RECENT: [RefCell<Recent>; 2] = Default::default();
+}
+
+/// What this thread's streams of one kind share.
+fn recent<T>(sees_restricted: bool, with: impl FnOnce(&mut Recent) -> T) -> T {
+    RECENT.with(|[others, seeing]| {
+        with(&mut if sees_restricted { seeing } else { others }.borrow_mut())
+    })
 }
 
 /// Answers: the head now, the events as they come.
 pub(crate) async fn answer(call: &Call<'_>) -> Result<Response<BoxBody>, Problem> {
     super::no_parameters(call.query)?;
     let last = last_event_id(call.headers)?;
+    let session = Session::of(&call.caller)?;
     let beginning = begin(call, last).await.map_err(crate::failed(call))?;
     // One piece waits for the client at most: whoever reads slowly is not read ahead for.
     let (sender, receiver) = mpsc::channel(0);
-    spawn(run(sender, beginning));
+    spawn(run(sender, session, beginning, call.caller.has(PATIENT_RESTRICT)));
     let frames = receiver.map(|bytes| Ok::<_, std::convert::Infallible>(Frame::data(bytes)));
     let mut answer = Response::new(box_body(StreamBody::new(frames)));
     let headers = answer.headers_mut();
@@ -84,22 +101,39 @@ async fn begin(call: &Call<'_>, last: Option<i64>) -> Result<i64, Fault> {
 }
 
 /// Sends what happens after the event `position` until nobody takes it, or it is time to end.
-async fn run(mut sender: mpsc::Sender<Bytes>, mut position: i64) {
+async fn run(
+    mut sender: mpsc::Sender<Bytes>,
+    mut session: Session,
+    mut position: i64,
+    sees_restricted: bool,
+) {
     let begun = Instant::now();
     let mut sent = begun;
-    let mut away = false;
+    let mut trouble = Trouble::default();
     let mut next = Bytes::from_static(BEGINNING.as_bytes());
     while begun.elapsed() < STREAM_MAX {
+        match session.has_ended().await {
+            Ok(false) => {}
+            Ok(true) => {
+                drop(sender.send(Bytes::from_static(ENDED.as_bytes())).await);
+                return;
+            }
+            Err(unknown) => {
+                trouble.rest(unknown.0).await;
+                continue;
+            }
+        }
         if !next.is_empty() {
             if sender.send(std::mem::take(&mut next)).await.is_err() {
                 return;
             }
             sent = Instant::now();
         }
-        let mut turn = RECENT.with_borrow_mut(|recent| recent.turn(position, CLOCK.elapsed()));
-        match news(&mut turn, position).await {
+        let take_turn = |recent: &mut Recent| recent.turn(position, CLOCK.elapsed());
+        let mut turn = recent(sees_restricted, take_turn);
+        match news(&mut turn, position, sees_restricted).await {
             Ok(news) => {
-                away = false;
+                trouble.is_over();
                 // A full page means that more is there already.
                 if news.is_empty() {
                     sleep(turn.rest(CLOCK.elapsed())).await;
@@ -107,12 +141,7 @@ async fn run(mut sender: mpsc::Sender<Bytes>, mut position: i64) {
                 position = news.last().map_or(position, |(sequence, _)| *sequence);
                 next = news.iter().flat_map(|(_, frame)| frame.iter().copied()).collect();
             }
-            Err(fault) => {
-                if !std::mem::replace(&mut away, true) {
-                    log::failure("analytics.stream", fault.cause(), &HeaderMap::new());
-                }
-                sleep(LOOK_PAUSE).await;
-            }
+            Err(fault) => trouble.rest(fault.cause()).await,
         }
         if next.is_empty() && sent.elapsed() >= HEARTBEAT {
             next = Bytes::from_static(ALIVE.as_bytes());
@@ -120,22 +149,44 @@ async fn run(mut sender: mpsc::Sender<Bytes>, mut position: i64) {
     }
 }
 
-/// The events after `position`: those that are known, or what the database has.
-async fn news(turn: &mut Turn, position: i64) -> Result<Vec<(i64, Bytes)>, Fault> {
-    match turn {
-        Turn::Known(news) => Ok(std::mem::take(news)),
-        Turn::Wait => Ok(Vec::new()),
-        Turn::Look => look(position).await,
+/// Something that a stream needs is away, which is said once.
+#[derive(Default)]
+struct Trouble(bool);
+
+impl Trouble {
+    async fn rest(&mut self, cause: &str) {
+        if !std::mem::replace(&mut self.0, true) {
+            log::failure("analytics.stream", cause, &HeaderMap::new());
+        }
+        sleep(LOOK_PAUSE).await;
+    }
+
+    fn is_over(&mut self) {
+        self.0 = false;
     }
 }
 
-async fn look(position: i64) -> Result<Vec<(i64, Bytes)>, Fault> {
-    let values = vec![ParameterValue::Int64(position), ParameterValue::Int64(LOOK_MAX)];
+/// The events after `position`: those that are known, or what the database has.
+async fn news(
+    turn: &mut Turn,
+    position: i64,
+    sees_restricted: bool,
+) -> Result<Vec<(i64, Bytes)>, Fault> {
+    match turn {
+        Turn::Known(news) => Ok(std::mem::take(news)),
+        Turn::Wait => Ok(Vec::new()),
+        Turn::Look => look(position, sees_restricted).await,
+    }
+}
+
+async fn look(position: i64, sees_restricted: bool) -> Result<Vec<(i64, Bytes)>, Fault> {
+    let sees = ParameterValue::Boolean(sees_restricted);
+    let values = vec![ParameterValue::Int64(position), ParameterValue::Int64(LOOK_MAX), sees];
     let database = crate::database().await?;
     let rows = database.query(include_str!("../../store/stream_look.sql"), values).await?;
     let events = rows.iter().map(Event::from_row).collect::<Result<Vec<_>, _>>()?;
     let news: Vec<_> = events.iter().map(|event| (event.sequence, frame(event))).collect();
-    RECENT.with_borrow_mut(|recent| recent.found(position, &news));
+    recent(sees_restricted, |recent| recent.found(position, &news));
     Ok(news)
 }
 

@@ -1,247 +1,195 @@
-//! Key-value stores on disk: one redb file per store label, one table in it. A write has reached
-//! the disk when its call returns. redb blocks, so all of its work runs on the blocking threads.
+//! The stores of the process: where each label's is, and one of either kind as whoever uses it sees
+//! it. What both kinds promise is in `laws.rs`.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use redb::{
-    Database, ReadOnlyTable, ReadableDatabase, StorageError, Table, TableDefinition, TableError,
-};
+use ward_postgres::Address;
 
-const PAIRS: TableDefinition<&str, &[u8]> = TableDefinition::new("pairs");
+use super::file::{self, StoreFile, blocking};
+use super::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use super::shared::SharedStore;
 
-type Readable = ReadOnlyTable<&'static str, &'static [u8]>;
-type Writable<'a> = Table<'a, &'static str, &'static [u8]>;
+/// Where a store is kept.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// In this file, for this process alone.
+    File(PathBuf),
+    /// In the database of this address, for all wards that are given it.
+    Shared(Arc<Address>),
+}
 
-/// redb's page cache per store. Its default of 1 GiB suits a database; these stores hold settings
-/// and sessions, and Ward promises to stay small when idle.
-const CACHE_BYTES: usize = 8 << 20;
+/// All stores of the process. One is opened when somebody first asks for it.
+pub(crate) struct KeyValueService(BTreeMap<String, Label>);
 
-/// Keys read from the file at once when they are listed.
-pub(crate) const KEYS_BATCH: usize = 256;
-
-/// All stores of the process. A file is opened when a component first asks for it.
-pub(crate) struct KeyValueService {
-    paths: BTreeMap<String, PathBuf>,
-    open: Mutex<BTreeMap<String, StoreFile>>,
+struct Label {
+    name: String,
+    place: Place,
+    opened: OnceLock<Store>,
+    /// Held while it is opened, so that two first users do not both try to.
+    opening: Mutex<()>,
 }
 
 impl KeyValueService {
-    /// `paths`: the file of each store label the runtime configuration knows.
-    pub(crate) fn new(paths: BTreeMap<String, PathBuf>) -> Self {
-        KeyValueService { paths, open: Mutex::default() }
+    /// `places`: every label that there is.
+    pub(crate) fn new(places: BTreeMap<String, Place>) -> Arc<Self> {
+        let label = |(name, place): (String, Place)| {
+            let (opened, opening) = (OnceLock::new(), Mutex::default());
+            (name.clone(), Label { name, place, opened, opening })
+        };
+        Arc::new(Self(places.into_iter().map(label).collect()))
+    }
+
+    /// Whether there is a store of this label.
+    pub(crate) fn knows(&self, label: &str) -> bool {
+        self.0.contains_key(label)
     }
 
     /// The store `label`, or `None` when no configuration knows it. Every open of one label in the
-    /// process gives the same file handle: redb allows one.
+    /// process gives the same store.
     ///
     /// # Errors
     /// The text names the label and the cause, never a key or value.
-    pub(crate) async fn open(self: &Arc<Self>, label: &str) -> Result<Option<StoreFile>, String> {
-        let Some(path) = self.paths.get(label).cloned() else { return Ok(None) };
+    pub(crate) async fn open(self: &Arc<Self>, label: &str) -> Result<Option<Store>, String> {
+        let Some(known) = self.0.get(label) else { return Ok(None) };
+        if let Some(store) = known.opened.get() {
+            return Ok(Some(store.clone()));
+        }
         let (service, label) = (self.clone(), label.to_owned());
-        blocking(move || {
-            // Held while the file opens, so that two first users do not both try to.
-            let mut open = service.open.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(file) = open.get(&label) {
-                return Ok(Some(file.clone()));
+        blocking(move || service.0.get(&label).map(Label::open).transpose()).await
+    }
+}
+
+impl Label {
+    fn open(&self) -> Result<Store, String> {
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = self.opened.get() {
+            return Ok(store.clone());
+        }
+        let store = match &self.place {
+            Place::File(path) => Store::File(StoreFile::create(path).map_err(|error| {
+                format!("key-value store `{}` cannot be opened: {error}", self.name)
+            })?),
+            Place::Shared(address) => {
+                Store::Shared(Arc::new(SharedStore::new(address.clone(), &self.name)))
             }
-            let file = StoreFile::create(&path)
-                .map_err(|error| format!("key-value store `{label}` cannot be opened: {error}"))?;
-            open.insert(label, file.clone());
-            Ok(Some(file))
-        })
-        .await
+        };
+        Ok(self.opened.get_or_init(|| store).clone())
     }
 }
 
 /// One open store.
 #[derive(Clone)]
-pub(crate) struct StoreFile {
-    database: Arc<Database>,
+pub(crate) enum Store {
+    File(StoreFile),
+    Shared(Arc<SharedStore>),
 }
 
-impl StoreFile {
-    fn create(path: &Path) -> Result<Self, redb::Error> {
-        if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory)?;
-        }
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create(path)?;
-        Ok(StoreFile { database: Arc::new(database) })
-    }
-
+impl Store {
     /// The value of `key`, if it has one.
     pub(crate) async fn get(&self, key: String) -> Result<Option<Vec<u8>>, String> {
-        self.read(move |table| Ok(table.get(key.as_str())?.map(|value| value.value().to_vec())))
-            .await
-            .map(Option::flatten)
+        match self {
+            _ if key.len() > KEY_BYTES_MAX => Ok(None),
+            Self::File(file) => file.get(key).await,
+            Self::Shared(shared) => shared.get(&key).await,
+        }
     }
 
     /// Whether `key` has a value.
     pub(crate) async fn exists(&self, key: String) -> Result<bool, String> {
-        self.read(move |table| Ok(table.get(key.as_str())?.is_some()))
-            .await
-            .map(|found| found.unwrap_or(false))
+        match self {
+            _ if key.len() > KEY_BYTES_MAX => Ok(false),
+            Self::File(file) => file.exists(key).await,
+            Self::Shared(shared) => shared.exists(&key).await,
+        }
     }
 
-    /// Sets `key` to `value`; on disk when this returns.
+    /// Sets `key` to `value`, which is durable when this returns.
+    ///
+    /// # Errors
+    /// One of them is too long, or the store failed.
     pub(crate) async fn set(&self, key: String, value: Vec<u8>) -> Result<(), String> {
-        self.write(move |table| table.insert(key.as_str(), value.as_slice()).map(drop)).await
+        if key.len() > KEY_BYTES_MAX {
+            return Err(format!("the key is longer than {KEY_BYTES_MAX} bytes"));
+        }
+        if value.len() > VALUE_BYTES_MAX {
+            return Err(format!("the value is longer than {VALUE_BYTES_MAX} bytes"));
+        }
+        match self {
+            Self::File(file) => file.set(key, value).await,
+            Self::Shared(shared) => shared.set(key, value).await,
+        }
     }
 
-    /// Removes `key`, if it is there; on disk when this returns.
+    /// Removes `key`, if it is there; that is durable when this returns.
     pub(crate) async fn delete(&self, key: String) -> Result<(), String> {
-        self.write(move |table| table.remove(key.as_str()).map(drop)).await
+        match self {
+            _ if key.len() > KEY_BYTES_MAX => Ok(()),
+            Self::File(file) => file.delete(key).await,
+            Self::Shared(shared) => shared.delete(key).await,
+        }
     }
 
-    /// All keys as they are now, whatever is written while they are read.
+    /// All keys in order. What is there throughout comes once; what is written meanwhile may come
+    /// or not.
     pub(crate) async fn keys(&self) -> Result<Keys, String> {
-        let database = self.database.clone();
-        let table = blocking(move || open_table(&database).map_err(text)).await?;
-        Ok(Keys { table: table.map(Arc::new), after: None })
-    }
-
-    async fn read<R: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Readable) -> Result<R, StorageError> + Send + 'static,
-    ) -> Result<Option<R>, String> {
-        let database = self.database.clone();
-        blocking(move || match open_table(&database).map_err(text)? {
-            Some(table) => work(&table).map(Some).map_err(text),
-            None => Ok(None),
+        Ok(match self {
+            Self::File(file) => Keys::File(file.keys().await?),
+            Self::Shared(shared) => Keys::Shared { store: shared.clone(), after: None },
         })
-        .await
-    }
-
-    async fn write(
-        &self,
-        work: impl FnOnce(&mut Writable<'_>) -> Result<(), StorageError> + Send + 'static,
-    ) -> Result<(), String> {
-        let database = self.database.clone();
-        blocking(move || {
-            // redb's default durability is immediate: commit returns after the fsync.
-            let transaction = database.begin_write().map_err(text)?;
-            work(&mut transaction.open_table(PAIRS).map_err(text)?).map_err(text)?;
-            transaction.commit().map_err(text)
-        })
-        .await
     }
 }
 
-/// A listing of keys: a snapshot, read in batches so that a long one never sits in memory.
-pub(crate) struct Keys {
-    table: Option<Arc<Readable>>,
-    after: Option<String>,
+/// A listing of keys, read in batches so that a long one never sits in memory.
+pub(crate) enum Keys {
+    File(file::Keys),
+    Shared { store: Arc<SharedStore>, after: Option<String> },
 }
 
 impl Keys {
-    /// The next keys, in order, at most [`KEYS_BATCH`]; none at the end.
+    /// The next keys, in order; none at the end.
     pub(crate) async fn next(&mut self) -> Result<Vec<String>, String> {
-        let Some(table) = self.table.clone() else { return Ok(Vec::new()) };
-        let after = self.after.take();
-        let keys = blocking(move || batch(&table, after.as_deref()).map_err(text)).await?;
-        self.after = keys.last().cloned();
-        if self.after.is_none() {
-            self.table = None;
-        }
-        Ok(keys)
-    }
-}
-
-fn batch(table: &Readable, after: Option<&str>) -> Result<Vec<String>, StorageError> {
-    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-    table
-        .range::<&str>((from, Bound::Unbounded))?
-        .take(KEYS_BATCH)
-        .map(|pair| pair.map(|(key, _)| key.value().to_owned()))
-        .collect()
-}
-
-/// The table as of now; `None` before the first write has made it.
-fn open_table(database: &Database) -> Result<Option<Readable>, redb::Error> {
-    match database.begin_read()?.open_table(PAIRS) {
-        Ok(table) => Ok(Some(table)),
-        Err(TableError::TableDoesNotExist(_)) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// What the component is told. redb's messages speak of pages and files, not of keys or values.
-fn text(error: impl std::fmt::Display) -> String {
-    format!("key-value store failed: {error}")
-}
-
-async fn blocking<R: Send + 'static>(
-    work: impl FnOnce() -> Result<R, String> + Send + 'static,
-) -> Result<R, String> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(_) => Err("key-value store failed: its worker stopped".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn service(directory: &Path) -> Arc<KeyValueService> {
-        let paths = BTreeMap::from([("default".to_owned(), directory.join("kv/default.redb"))]);
-        Arc::new(KeyValueService::new(paths))
-    }
-
-    #[tokio::test]
-    async fn pairs_survive_a_restart() {
-        let directory = tempfile::tempdir().unwrap();
-        for round in 0..2 {
-            let service = service(directory.path());
-            let store = service.open("default").await.unwrap().unwrap();
-            if round == 0 {
-                assert_eq!(store.get("k".into()).await, Ok(None));
-                assert_eq!(store.keys().await.unwrap().next().await, Ok(vec![]));
-                store.set("k".into(), vec![0, 255]).await.unwrap();
-                store.set("gone".into(), vec![]).await.unwrap();
-                store.delete("gone".into()).await.unwrap();
-                store.delete("never was".into()).await.unwrap();
-            }
-            assert_eq!(store.get("k".into()).await, Ok(Some(vec![0, 255])));
-            assert_eq!(store.exists("k".into()).await, Ok(true));
-            assert_eq!(store.exists("gone".into()).await, Ok(false));
-        }
-    }
-
-    #[tokio::test]
-    async fn unknown_label_is_no_store_and_one_file_serves_all_openers() {
-        let directory = tempfile::tempdir().unwrap();
-        let service = service(directory.path());
-        assert!(service.open("other").await.unwrap().is_none());
-        let one = service.open("default").await.unwrap().unwrap();
-        let two = service.open("default").await.unwrap().unwrap();
-        one.set("k".into(), vec![1]).await.unwrap();
-        assert_eq!(two.get("k".into()).await, Ok(Some(vec![1])));
-    }
-
-    #[tokio::test]
-    async fn keys_come_in_batches_from_one_snapshot() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = service(directory.path()).open("default").await.unwrap().unwrap();
-        let transaction = store.database.begin_write().unwrap();
-        {
-            let mut table = transaction.open_table(PAIRS).unwrap();
-            for n in 0..=KEYS_BATCH {
-                table.insert(format!("{n:04}").as_str(), [].as_slice()).unwrap();
+        match self {
+            Self::File(keys) => keys.next().await,
+            Self::Shared { store, after } => {
+                let keys = store.keys(after.clone()).await?;
+                if let Some(last) = keys.last() {
+                    *after = Some(last.clone());
+                }
+                Ok(keys)
             }
         }
-        transaction.commit().unwrap();
+    }
+}
 
-        let mut keys = store.keys().await.unwrap();
-        let mut all = keys.next().await.unwrap();
-        assert_eq!(all.len(), KEYS_BATCH);
-        store.set("9999".into(), vec![]).await.unwrap();
-        all.extend(keys.next().await.unwrap());
-        assert_eq!(keys.next().await, Ok(vec![]));
-        let expected: Vec<String> = (0..=KEYS_BATCH).map(|n| format!("{n:04}")).collect();
-        assert_eq!(all, expected);
+impl fmt::Debug for KeyValueService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("KeyValueService").field(&self.0.keys()).finish()
+    }
+}
+
+/// A store as the host itself reads it, for those who check what a component has written.
+#[derive(Debug, Clone)]
+pub struct KeyValueStore {
+    service: Arc<KeyValueService>,
+    label: Arc<str>,
+}
+
+impl KeyValueStore {
+    pub(crate) fn new(service: Arc<KeyValueService>, label: &str) -> Option<Self> {
+        service.knows(label).then(|| Self { service, label: label.into() })
+    }
+
+    /// Whether `key` has a value.
+    ///
+    /// # Errors
+    /// The store cannot be asked; never with a key.
+    pub async fn exists(&self, key: String) -> Result<bool, String> {
+        match self.service.open(&self.label).await? {
+            Some(store) => store.exists(key).await,
+            None => Ok(false),
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use clap::ValueEnum;
 use ward_manifest::{App, RuntimeConfig};
-use ward_runtime::absent_files;
+use ward_runtime::refused_files;
 
 use super::{Finding, Status, servers, state};
 use crate::application::{Application, runtime_config_file};
@@ -148,11 +148,12 @@ fn components(app: &App) -> Vec<Finding> {
                 "build it: `ward build`",
             ),
         };
-        let absent = absent_files(&app.root, &component.files).into_iter().map(|entry| {
+        let refused = refused_files(&app.root, &component.files, &component.exclude_files);
+        let refused = refused.into_iter().map(|entry| {
             let text = format!("{}: `files` in spin.toml: {entry}", component.id);
-            Finding::error(text, "make it, or take the entry out")
+            Finding::error(text, "make what it names, mend the entry, or take it out")
         });
-        std::iter::once(built).chain(absent).collect::<Vec<_>>()
+        std::iter::once(built).chain(refused).collect::<Vec<_>>()
     };
     app.components.values().flat_map(one).collect()
 }

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ward_embedded::{ensure_installed, how_to_install, installations};
 use ward_events::{Connection, Seen};
-use ward_manifest::{App, KafkaSettings};
+use ward_manifest::{App, KafkaSettings, KeyValueKind};
 
 use super::{Finding, Status};
 use crate::application::{Application, is_given};
-use crate::cli::DoctorArgs;
+use crate::cli::{ConfigArgs, DoctorArgs};
 use crate::database::connect;
 use crate::events::{LogKind, broker_of, topics};
 use crate::failure::Failure;
@@ -19,7 +19,7 @@ use crate::provision::check_version;
 /// PostgreSQL: the servers of the addresses that were given, or else the programs to run one.
 pub(super) async fn postgresql(args: &DoctorArgs, has_app: bool) -> Vec<Finding> {
     let services = match has_app.then(|| Application::load(&args.from, &args.config)) {
-        Some(Ok(application)) => given_databases(&application),
+        Some(Ok(application)) => given_databases(&application, &args.config),
         // What is wrong there is the manifest check's finding.
         Some(Err(_)) | None => Given::default(),
     };
@@ -33,10 +33,22 @@ pub(super) async fn postgresql(args: &DoctorArgs, has_app: bool) -> Vec<Finding>
     if let Some(url) = &args.config.event_log_url {
         findings.push(server("--event-log-url", url).await);
     }
-    if args.config.database_url.is_none() && !services.are_all {
-        findings.push(programs(args.fix));
+    if let Some(url) = &args.config.key_value_url {
+        findings.push(server("--key-value-url", url).await);
+    }
+    if args.config.database_url.is_none() {
+        match services.are_all {
+            true => findings.extend(services.homeless.map(homeless)),
+            false => findings.push(programs(args.fix)),
+        }
     }
     findings
+}
+
+/// A key-value store that would have nowhere to be.
+fn homeless(label: String) -> Finding {
+    let text = format!("the key-value store `{label}` is kept in PostgreSQL, and there is none");
+    Finding::error(text, "name one with --key-value-url or --database-url")
 }
 
 async fn server(what: &str, url: &str) -> Finding {
@@ -56,9 +68,11 @@ struct Given {
     addresses: BTreeMap<String, String>,
     /// No service needs a database of ward's making.
     are_all: bool,
+    /// A key-value store that is kept in PostgreSQL, if no address was given for it.
+    homeless: Option<String>,
 }
 
-fn given_databases(application: &Application) -> Given {
+fn given_databases(application: &Application, args: &ConfigArgs) -> Given {
     // Other variables may have no value yet; what is wrong with them is said at the start.
     let every: BTreeSet<String> = application.app.variables.keys().cloned().collect();
     let known = application.variables(&application.nothing(&every));
@@ -68,7 +82,14 @@ fn given_databases(application: &Application) -> Given {
     let own: Vec<&String> = own.filter(|name| is_given(&variables, name)).collect();
     let are_all = own.len() == databases.len() && !databases.is_empty();
     let address = |name: &String| Some((name.clone(), variables.app_value(name)?.to_owned()));
-    Given { addresses: own.into_iter().filter_map(address).collect(), are_all }
+    let stores = application.app.settings.stores_besides(&application.config);
+    let mut shared = stores.filter(|(_, kind)| *kind == KeyValueKind::Postgres);
+    let homeless = shared.next().filter(|_| args.key_value_url.is_none());
+    Given {
+        addresses: own.into_iter().filter_map(address).collect(),
+        are_all,
+        homeless: homeless.map(|(label, _)| label.to_owned()),
+    }
 }
 
 fn programs(fix: bool) -> Finding {

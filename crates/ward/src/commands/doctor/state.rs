@@ -16,6 +16,10 @@ pub(super) fn check(args: &DoctorArgs, app: &App) -> Vec<Finding> {
     let file = runtime_config_file(app, &args.config);
     let configured = file.and_then(|path| RuntimeConfig::load(&path).ok()?.state_dir);
     let state = state_dir(app, &args.config, configured);
+    // What is not ours to use is not ours to tell of.
+    if let Err(error) = Postgres::may_use(&state) {
+        return vec![Failure::from(error).into()];
+    }
     let mut findings = vec![directory(&state)];
     findings.extend(permissions(&state));
     findings.extend(cluster(&state));
@@ -27,8 +31,8 @@ fn directory(state: &Path) -> Finding {
     if !state.exists() {
         return Finding::ok(format!("{shown} will be made"));
     }
-    match StateLock::acquire(state) {
-        Ok(_) => Finding::ok(format!("{shown} is there and not in use")),
+    match StateLock::is_free(state) {
+        Ok(()) => Finding::ok(format!("{shown} is there and not in use")),
         Err(error) => Failure::from(error).into(),
     }
 }

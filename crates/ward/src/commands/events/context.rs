@@ -6,7 +6,7 @@ use ward_events::{EventType, Incoming, Log, ToolError};
 use ward_manifest::{App, KafkaSettings};
 use ward_wire::Contract;
 
-use super::mask::mask;
+use super::mask::{mask, mask_header};
 use crate::application::Application;
 use crate::events::contract;
 use crate::failure::Failure;
@@ -60,11 +60,12 @@ impl Context {
             }
         });
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let headers: serde_json::Map<_, _> = record
-            .headers
-            .iter()
-            .map(|(name, value)| (name.clone(), text(value.as_deref().unwrap_or_default()).into()))
-            .collect();
+        let header = |(name, value): &(String, Option<Vec<u8>>)| {
+            let value = text(value.as_deref().unwrap_or_default());
+            let shown = if reveal { value } else { mask_header(name, value) };
+            (name.clone(), serde_json::Value::from(shown))
+        };
+        let headers: serde_json::Map<_, _> = record.headers.iter().map(header).collect();
         serde_json::json!({
             "topic": record.topic.as_ref(),
             "partition": record.partition,

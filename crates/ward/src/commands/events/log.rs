@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use ward_embedded::{Postgres, StateLock};
+use ward_embedded::Postgres;
 use ward_events::{KafkaLog, Log};
 
 use super::context::settings;
@@ -13,7 +13,7 @@ use crate::cli::ConfigArgs;
 use crate::events::{LogKind, broker_of, embedded_log};
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::provision::{EVENT_LOG, Provision};
+use crate::provision::{EVENT_LOG, Provision, is_running};
 use crate::secrets::Secrets;
 
 /// A log, and what has to be stopped after the command.
@@ -48,7 +48,7 @@ impl OpenLog {
         if config.database_url.is_none() && !Postgres::exists(&application.state) {
             return Err(no_log());
         }
-        let provision = Provision::new(application, config, Progress::Quiet).await?;
+        let provision = Provision::quietly(application, config).await?;
         match provision.event_log.as_deref().map(embedded_log) {
             Some(log) => Ok(OpenLog { log, started: Some(provision) }),
             None => {
@@ -68,12 +68,6 @@ impl OpenLog {
             None => Ok(()),
         }
     }
-}
-
-/// Whether a ward has the state directory. Where that cannot be told, its log is asked and its
-/// silence is the message.
-fn is_running(application: &Application) -> bool {
-    StateLock::acquire(&application.state).is_err()
 }
 
 fn no_log() -> Failure {

@@ -6,6 +6,28 @@ use serde_json::Value;
 /// What stands for a value.
 const MASK: &str = "…";
 
+/// Headers that say which event it is and how it travelled: CloudEvents', and those of the relay.
+/// Ward's own begin with `ward-`. Another tool's may hold anything, an exception with the value in
+/// its text.
+const TELLING: [&str; 8] = [
+    "ce_specversion",
+    "ce_id",
+    "ce_type",
+    "ce_source",
+    "ce_time",
+    "ce_subject",
+    "content-type",
+    "traceparent",
+];
+
+/// A header's value, masked if it may be about a person.
+pub(super) fn mask_header(name: &str, value: String) -> String {
+    match value.is_empty() || name.starts_with("ward-") || TELLING.contains(&name) {
+        true => value,
+        false => MASK.to_owned(),
+    }
+}
+
 /// The same value with everything masked that may be about a person. Empty values stay: they tell
 /// that there is nothing.
 pub(super) fn mask(value: Value) -> Value {
@@ -35,7 +57,7 @@ fn is_telling(name: &str) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::mask;
+    use super::{mask, mask_header};
 
     #[test]
     fn only_what_tells_which_event_it_is_is_shown() {
@@ -50,5 +72,18 @@ mod tests {
             "registeredDate": "…", "nested": [{"age": "…", "id": 1, "sick": "…"}],
         });
         assert_eq!(mask(event), expected);
+    }
+
+    #[test]
+    fn headers_of_other_tools_keep_their_names_only() {
+        for (name, value, expected) in [
+            ("ce_id", "1", "1"),
+            ("ward-dead-reason", "no such order", "no such order"),
+            ("x-exception-message", "cannot read {\"name\": \"Jane\"}", "…"),
+            ("CE_ID", "1", "…"),
+            ("x-empty", "", ""),
+        ] {
+            assert_eq!(mask_header(name, value.to_owned()), expected, "{name}");
+        }
     }
 }

@@ -5,13 +5,16 @@
 //! anything, so one instance checks one password at a time; how many are checked at once is for
 //! the host's limits on instances to say.
 //!
-//! A password is compared in Unicode's form NFC (RFC 8265), in which it is hashed: keyboards differ
-//! in the form in which they send an ü. Hashes from elsewhere may be of what was typed, or of NFD,
-//! so these are tried as well, and the hash is replaced.
+//! A password is compared in Unicode's form NFKC (NIST SP 800-63B), in which it is hashed:
+//! keyboards differ in the form in which they send an ü, and some have wide letters. Hashes from
+//! before may be of NFC, those from elsewhere of what was typed or of NFD, so these are tried as
+//! well, and the hash is replaced.
 //!
 //! A wrong password takes as long as an unknown address, because [`DECOY`] is checked then, as many
 //! times. The one exception: a user whose hash is still bcrypt takes as long as bcrypt does, until
 //! the first successful login has replaced it.
+
+pub(crate) mod rule;
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -23,7 +26,7 @@ const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 /// Length of a salt.
-pub(crate) const SALT_BYTES: usize = 16;
+const SALT_BYTES: usize = 16;
 /// Length of a hash.
 const HASH_BYTES: usize = 32;
 
@@ -55,7 +58,7 @@ pub(crate) enum Verdict {
     RightButOutdated,
 }
 
-/// Hashing failed; only a lack of memory makes it.
+/// Hashing failed; only a lack of memory, or of randomness, makes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the password could not be hashed")]
 pub(crate) struct HashError;
@@ -68,7 +71,7 @@ pub(crate) fn verify(password: &str, stored: Option<&str>) -> Verdict {
         let found = found.find(|(_, verdict)| *verdict != Verdict::Wrong);
         match found {
             // The hash of another form than the one that hashes are made of.
-            Some((form, Verdict::Right)) if *form != text::composed(password) => {
+            Some((form, Verdict::Right)) if *form != text::compatible(password) => {
                 Verdict::RightButOutdated
             }
             Some((_, verdict)) => verdict,
@@ -90,7 +93,8 @@ pub(crate) fn verify(password: &str, stored: Option<&str>) -> Verdict {
 /// The forms of a password that are tried, what was typed first. Most have one.
 fn forms(password: &str) -> Vec<String> {
     let mut forms = vec![password.to_owned()];
-    for form in [text::composed(password), text::decomposed(password)] {
+    let others = [text::compatible(password), text::composed(password), text::decomposed(password)];
+    for form in others {
         if !forms.contains(&form) {
             forms.push(form);
         }
@@ -98,12 +102,19 @@ fn forms(password: &str) -> Vec<String> {
     forms
 }
 
-/// A new hash in PHC form, of the password in NFC. `salt` must be fresh random bytes.
-pub(crate) fn hash(password: &str, salt: [u8; SALT_BYTES]) -> Result<String, HashError> {
+/// A new hash of a password, with a salt of its own.
+pub(crate) fn new_hash(password: &str) -> Result<String, HashError> {
+    let mut salt = [0; SALT_BYTES];
+    getrandom::fill(&mut salt).map_err(|_| HashError)?;
+    hash(password, salt)
+}
+
+/// A new hash in PHC form, of the password in NFKC. `salt` must be fresh random bytes.
+fn hash(password: &str, salt: [u8; SALT_BYTES]) -> Result<String, HashError> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_BYTES)).map_err(|_| HashError)?;
     let salt = SaltString::encode_b64(&salt).map_err(|_| HashError)?;
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password(text::composed(password).as_bytes(), &salt)
+        .hash_password(text::compatible(password).as_bytes(), &salt)
         .map(|hash| hash.to_string())
         .map_err(|_| HashError)
 }
@@ -259,6 +270,8 @@ mod tests {
             assert_eq!(verify(form, Some(&new)), Verdict::Right, "{form:?}");
         }
         assert_eq!(verify("password", Some(&new)), Verdict::Wrong);
+        let wide = "\u{ff50}\u{e4}ssw\u{f6}rd";
+        assert_eq!(verify(wide, Some(&new)), Verdict::Right);
         // As it came, whatever that was, by programs that do not normalise.
         let salt = SaltString::encode_b64(&[7; SALT_BYTES]).unwrap();
         let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_BYTES)).unwrap();
@@ -267,6 +280,10 @@ mod tests {
         for form in [composed, decomposed] {
             assert_eq!(verify(form, Some(&old)), Verdict::RightButOutdated, "{form:?}");
         }
+        // Composed, as it was hashed here before.
+        let salt = SaltString::encode_b64(&[7; SALT_BYTES]).unwrap();
+        let old = argon2.hash_password(wide.as_bytes(), &salt).unwrap().to_string();
+        assert_eq!(verify(wide, Some(&old)), Verdict::RightButOutdated);
     }
 
     #[test]
@@ -275,6 +292,7 @@ mod tests {
         assert_eq!(forms("\u{e4}"), ["\u{e4}", "a\u{308}"]);
         assert_eq!(forms("a\u{308}"), ["a\u{308}", "\u{e4}"]);
         assert_eq!(forms("a\u{308}\u{e4}").len(), 3);
+        assert_eq!(forms("\u{ff41}a\u{308}\u{e4}").len(), 4);
     }
 
     /// The decoy must cost what a real hash costs, which its parameters decide.
@@ -289,7 +307,7 @@ mod tests {
 
     #[test]
     fn the_demo_user_can_log_in_with_the_password_the_readme_gives() {
-        let demo = include_str!("../demo.sql");
+        let demo = include_str!("../../demo.sql");
         let stored = demo.split('\'').find(|text| text.starts_with("$argon2id$")).unwrap();
         assert_eq!(verify("password123", Some(stored)), Verdict::Right);
     }

@@ -1,0 +1,11 @@
+-- A user: $1 to $4 the caller, $5 id, $6 action.
+WITH found AS (
+    SELECT * FROM users WHERE id = $5::uuid AND deleted_at IS NULL
+), noted AS (
+    INSERT INTO audit_log (actor, role, token_id, request_id, action, target, outcome)
+    SELECT $1::uuid, $2::text, $3::text, $4::text, $6::text, $5::uuid,
+        CASE WHEN EXISTS (SELECT FROM found) THEN 'SUCCESS' ELSE 'FAILURE' END
+)
+SELECT id, email, name, role, disabled, version,
+    created_at AT TIME ZONE 'UTC' AS created, updated_at AT TIME ZONE 'UTC' AS updated
+FROM found

@@ -1,0 +1,218 @@
+//! Whether an audit log is as it was written: each row's digest is of the row and of the digest
+//! before it in its lane, and the last of each lane is kept apart. Here are the rules, and no I/O.
+//! They cannot see what somebody did who rewrote log and chain alike: compare [`Whole::digest`]
+//! with one that was kept elsewhere.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+/// The end of a lane, as it is kept apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// Which lane.
+    pub(crate) lane: i32,
+    /// The number of its last row.
+    pub(crate) number: i64,
+    /// The digest of its last row.
+    pub(crate) digest: Vec<u8>,
+}
+
+/// A row of the log, as far as the chain knows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// By which people know it.
+    pub(crate) seq: i64,
+    /// Where it is in the chain, and its digest, as the row says.
+    pub(crate) place: Head,
+    /// What the digest is of: the row as JSON, without the digest.
+    pub(crate) text: String,
+}
+
+/// What is wrong, at the first row where anything is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// The row is not what was written.
+    Changed { seq: i64 },
+    /// Before this row, rows are missing, or it does not belong here.
+    Moved { seq: i64 },
+    /// The last rows of a lane are missing: so many.
+    Cut { lane: i32, rows: i64 },
+    /// A lane has rows, or its last ones, that the chain does not know.
+    Unknown { lane: i32 },
+    /// The row has no number, and is younger than some that have.
+    Unchained { seq: i64 },
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed { seq } => write!(f, "the row with seq {seq} was changed"),
+            Self::Moved { seq } => {
+                write!(f, "rows before the one with seq {seq} were removed, or it was moved")
+            }
+            Self::Cut { lane, rows } => {
+                write!(f, "the last {rows} rows of lane {lane} were removed")
+            }
+            Self::Unknown { lane } => write!(f, "lane {lane} has rows that nothing tells of"),
+            Self::Unchained { seq } => {
+                write!(f, "the row with seq {seq} was put in beside the chain")
+            }
+        }
+    }
+}
+
+/// What a log that is whole consists of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Whole {
+    /// Rows that are in the chain.
+    pub(crate) rows: u64,
+    /// Over the ends of all lanes: it changes with every row.
+    pub(crate) digest: String,
+}
+
+/// Goes over the rows, in order of their lanes and numbers.
+pub(crate) struct Walk {
+    heads: Vec<Head>,
+    /// Lanes that are done.
+    done: usize,
+    /// The row before.
+    last: Option<Head>,
+    rows: u64,
+}
+
+impl Walk {
+    /// `heads` are in order of their lanes.
+    pub(crate) fn new(heads: Vec<Head>) -> Self {
+        Self { heads, done: 0, last: None, rows: 0 }
+    }
+
+    /// Takes the next row.
+    pub(crate) fn take(&mut self, entry: Entry) -> Result<(), Broken> {
+        let Entry { seq, place, text } = entry;
+        if self.last.as_ref().is_some_and(|last| last.lane != place.lane) {
+            self.end_lane()?;
+        }
+        let (number, before) = match &self.last {
+            Some(last) => (last.number, last.digest.as_slice()),
+            None => (0, [].as_slice()),
+        };
+        if place.number != number + 1 {
+            return Err(Broken::Moved { seq });
+        }
+        let digest = Sha256::new().chain_update(before).chain_update(&text).finalize();
+        if digest.as_slice() != place.digest {
+            return Err(Broken::Changed { seq });
+        }
+        self.last = Some(place);
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// All rows were taken.
+    pub(crate) fn end(mut self) -> Result<Whole, Broken> {
+        self.end_lane()?;
+        let mut digest = Sha256::new();
+        for head in &self.heads {
+            digest.update(head.lane.to_be_bytes());
+            digest.update(&head.digest);
+        }
+        // Lanes after the last row's are empty, or their rows are missing.
+        match self.heads.iter().skip(self.done).find(|head| head.number > 0) {
+            Some(head) => Err(Broken::Cut { lane: head.lane, rows: head.number }),
+            None => Ok(Whole { rows: self.rows, digest: hex(&digest.finalize()) }),
+        }
+    }
+
+    /// The lane of the row before has no more rows.
+    fn end_lane(&mut self) -> Result<(), Broken> {
+        let Some(last) = self.last.take() else { return Ok(()) };
+        while let Some(head) = self.heads.get(self.done) {
+            if head.lane > last.lane {
+                break;
+            }
+            self.done += 1;
+            if head.lane == last.lane {
+                return match head.number - last.number {
+                    0 if head.digest == last.digest => Ok(()),
+                    rows if rows > 0 => Err(Broken::Cut { lane: head.lane, rows }),
+                    _ => Err(Broken::Unknown { lane: head.lane }),
+                };
+            }
+            if head.number > 0 {
+                return Err(Broken::Cut { lane: head.lane, rows: head.number });
+            }
+        }
+        Err(Broken::Unknown { lane: last.lane })
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Broken, Entry, Head, Walk};
+    use sha2::{Digest, Sha256};
+
+    /// Lanes 1 and 4 with three rows each, and 2 without any; and their ends.
+    fn log() -> (Vec<Entry>, Vec<Head>) {
+        let (mut entries, mut heads) = (Vec::new(), Vec::new());
+        for (lane, rows) in [(1, 3), (2, 0), (4, 3)] {
+            let mut head = Head { lane, number: 0, digest: Vec::new() };
+            for number in 1..=rows {
+                let (seq, text) = (i64::from(lane) * 10 + number, format!("{lane} {number}"));
+                let digest = Sha256::new().chain_update(&head.digest).chain_update(&text);
+                head = Head { lane, number, digest: digest.finalize().to_vec() };
+                entries.push(Entry { seq, place: head.clone(), text });
+            }
+            heads.push(head);
+        }
+        (entries, heads)
+    }
+
+    fn check(change: impl FnOnce(&mut Vec<Entry>, &mut Vec<Head>), expected: Result<u64, Broken>) {
+        let (mut entries, mut heads) = log();
+        change(&mut entries, &mut heads);
+        let mut walk = Walk::new(heads);
+        let taken = entries.into_iter().try_for_each(|entry| walk.take(entry));
+        let found = taken.and_then(|()| walk.end());
+        assert_eq!(found.map(|whole| whole.rows), expected);
+    }
+
+    #[test]
+    fn the_first_broken_row_is_named() {
+        check(|_, _| {}, Ok(6));
+        check(|entries, _| entries[1].text.push('x'), Err(Broken::Changed { seq: 12 }));
+        check(|entries, _| entries[1].place.digest[0] ^= 1, Err(Broken::Changed { seq: 12 }));
+        check(|entries, _| drop(entries.remove(1)), Err(Broken::Moved { seq: 13 }));
+        check(|entries, _| drop(entries.remove(0)), Err(Broken::Moved { seq: 12 }));
+        check(|entries, _| drop(entries.pop()), Err(Broken::Cut { lane: 4, rows: 1 }));
+        check(|entries, _| entries.truncate(3), Err(Broken::Cut { lane: 4, rows: 3 }));
+        check(|entries, _| drop(entries.drain(..3)), Err(Broken::Cut { lane: 1, rows: 3 }));
+        check(|entries, _| entries.clear(), Err(Broken::Cut { lane: 1, rows: 3 }));
+        check(|_, heads| drop(heads.remove(2)), Err(Broken::Unknown { lane: 4 }));
+        check(|_, heads| heads[0].number = 2, Err(Broken::Unknown { lane: 1 }));
+        check(|_, heads| heads[0].digest[0] ^= 1, Err(Broken::Unknown { lane: 1 }));
+        let swap = |entries: &mut Vec<Entry>, _: &mut Vec<Head>| {
+            let (first, second) = (entries[0].text.clone(), entries[1].text.clone());
+            (entries[0].text, entries[1].text) = (second, first);
+        };
+        check(swap, Err(Broken::Changed { seq: 11 }));
+    }
+
+    #[test]
+    fn the_digest_of_a_whole_log_is_of_all_its_rows() {
+        let digest = |rows: usize| {
+            let (mut entries, _) = log();
+            entries.truncate(rows);
+            let mut walk =
+                Walk::new(entries.last().map(|last| last.place.clone()).into_iter().collect());
+            entries.into_iter().for_each(|entry| walk.take(entry).unwrap());
+            walk.end().unwrap().digest
+        };
+        assert_ne!(digest(1), digest(2));
+        assert_eq!(digest(2).len(), 64);
+    }
+}

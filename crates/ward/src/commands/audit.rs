@@ -1,0 +1,128 @@
+//! `ward audit verify`: goes over the audit log of every service, and says whether it is as it was
+//! written. It reads, and changes nothing.
+
+use std::pin::pin;
+use std::process::ExitCode;
+
+use futures::TryStreamExt;
+use tokio_postgres::{Client, IsolationLevel, Row, Transaction};
+use ward_manifest::Database;
+
+use crate::application::Application;
+use crate::audit_chain::{Broken, Entry, Head, Walk, Whole};
+use crate::cli::{AuditCommand, AuditVerifyArgs};
+use crate::database::{connect, sql_error};
+use crate::failure::Failure;
+use crate::output;
+use crate::progress::Progress;
+use crate::provision::{Provision, Values, is_running, of_running};
+
+/// Whether a database has an audit log that is chained.
+const IS_CHAINED: &str = "SELECT count(*) = 2 FROM information_schema.columns
+    WHERE table_schema = 'public' AND (table_name, column_name)
+    IN (('audit_log', 'chain_digest'), ('audit_chain', 'digest'))";
+
+const HEADS: &str = "SELECT lane, number, digest FROM audit_chain ORDER BY lane";
+
+/// As the trigger that chains them sees rows.
+const ROWS: &str = "SELECT seq, chain_lane, chain_number, chain_digest,
+    jsonb_strip_nulls(to_jsonb(a) - 'chain_digest')::text
+    FROM audit_log AS a WHERE chain_number IS NOT NULL ORDER BY chain_lane, chain_number";
+
+/// A row without a number that is not from before there were any.
+const BESIDE: &str = "SELECT min(seq) FROM audit_log WHERE chain_number IS NULL
+    AND seq > (SELECT min(seq) FROM audit_log WHERE chain_number IS NOT NULL)";
+
+const BEFORE: &str = "SELECT count(*) FROM audit_log WHERE chain_number IS NULL";
+
+/// Does what was asked for.
+pub(crate) fn run(command: &AuditCommand) -> Result<ExitCode, Failure> {
+    let AuditCommand::Verify(args) = command;
+    crate::logging::start(&args.output)?;
+    super::runtime()?.block_on(verify(args))
+}
+
+async fn verify(args: &AuditVerifyArgs) -> Result<ExitCode, Failure> {
+    let application = Application::load(&args.from, &args.config)?;
+    // Where a ward runs its server is there; otherwise what it was started with is started.
+    let broken = match is_running(&application) {
+        true => verify_all(&application, &of_running(&application, &args.config)?.0).await?,
+        false => {
+            let provision = Provision::quietly(&application, &args.config).await?;
+            let broken = verify_all(&application, &provision.values).await;
+            // Stopped after a failure, too; the failure is the news then.
+            let stopped = provision.stop(Progress::Quiet).await;
+            broken.and_then(|broken| stopped.map(|()| broken))?
+        }
+    };
+    match broken {
+        0 => Ok(ExitCode::SUCCESS),
+        _ => Ok(ExitCode::FAILURE),
+    }
+}
+
+/// Goes over all logs; how many are broken.
+async fn verify_all(application: &Application, values: &Values) -> Result<usize, Failure> {
+    let variables = application.variables(values)?;
+    let mut broken = 0;
+    for database in application.databases() {
+        let url = variables.app_value(&database.variable).unwrap_or_default();
+        match look(&mut connect(url).await?, database).await? {
+            None => output::print(&format!("{}: no audit log that is chained\n", database.name))?,
+            Some((Ok(whole), before)) => {
+                let Whole { rows, digest } = whole;
+                let older = match before {
+                    0 => String::new(),
+                    before => format!(" ({before} older ones are not chained)"),
+                };
+                output::print(&format!(
+                    "{}: {rows} rows, whole{older}; {digest}\n",
+                    database.name
+                ))?;
+            }
+            Some((Err(what), _)) => {
+                broken += 1;
+                output::print(&format!("{}: BROKEN: {what}\n", database.name))?;
+            }
+        }
+    }
+    Ok(broken)
+}
+
+/// What became of a log, and how many rows are from before it was chained.
+type Look = Option<(Result<Whole, Broken>, i64)>;
+
+/// Goes over one log as it is at one moment.
+async fn look(client: &mut Client, database: &Database) -> Result<Look, Failure> {
+    let failed =
+        |error| sql_error(&format!("database {}: reading its audit log", database.name), &error);
+    let transaction = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
+    let transaction = transaction.read_only(true).start().await.map_err(failed)?;
+    look_in(&transaction).await.map_err(failed)
+}
+
+async fn look_in(transaction: &Transaction<'_>) -> Result<Look, tokio_postgres::Error> {
+    if !transaction.query_one(IS_CHAINED, &[]).await?.try_get::<_, bool>(0)? {
+        return Ok(None);
+    }
+    transaction.batch_execute("SET LOCAL timezone = 'UTC'").await?;
+    let before = transaction.query_one(BEFORE, &[]).await?.try_get(0)?;
+    if let Some(seq) = transaction.query_one(BESIDE, &[]).await?.try_get(0)? {
+        return Ok(Some((Err(Broken::Unchained { seq }), before)));
+    }
+    let heads = transaction.query(HEADS, &[]).await?;
+    let heads = heads.iter().map(|row| head(row, 0)).collect::<Result<_, _>>()?;
+    let mut walk = Walk::new(heads);
+    let mut rows = pin!(transaction.query_raw(ROWS, [""; 0]).await?);
+    while let Some(row) = rows.try_next().await? {
+        let entry = Entry { seq: row.try_get(0)?, place: head(&row, 1)?, text: row.try_get(4)? };
+        if let Err(broken) = walk.take(entry) {
+            return Ok(Some((Err(broken), before)));
+        }
+    }
+    Ok(Some((walk.end(), before)))
+}
+
+fn head(row: &Row, at: usize) -> Result<Head, tokio_postgres::Error> {
+    Ok(Head { lane: row.try_get(at)?, number: row.try_get(at + 1)?, digest: row.try_get(at + 2)? })
+}
