@@ -1,7 +1,8 @@
 //! `GET /auth/validate`: what a token says, if it is good. For people and for services that cannot
 //! verify one themselves; guard does not ask here.
 //!
-//! The database is not asked: whether a token's session has ended is known where guard knows it from.
+//! The database is not asked: whether a token's session has ended is known where guard knows it
+//! from.
 
 use chrono::{DateTime, SecondsFormat};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};

@@ -38,7 +38,8 @@ pub fn composed(text: &str) -> String {
     text.nfc().collect()
 }
 
-/// The text in the form NFKC, in which what only looks different, such as a wide letter, is the same.
+/// The text in the form NFKC, in which what only looks different, such as a wide letter, is the
+/// same.
 pub fn compatible(text: &str) -> String {
     text.nfkc().collect()
 }

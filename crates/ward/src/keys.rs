@@ -82,7 +82,7 @@ fn file(state: &Path, pair: &KeyPair) -> PathBuf {
     state.join(format!("{}.pem", pair.private_key))
 }
 
-/// The ends of each private key in a file; each has its public key behind it.
+/// How each private key in a file begins and ends. Its public one may stand behind it.
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
 
@@ -93,10 +93,12 @@ fn load(path: &Path) -> Result<Vec<Ed25519KeyPair>, Failure> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Failure::new(format!("{}: {error}", path.display()))),
     };
-    let private = |block: &str| block.find(BEGIN).and_then(|at| block.get(at..)).map(str::to_owned);
-    let blocks = text.split_inclusive(END).filter_map(private);
-    let keys = blocks.map(|block| Ed25519KeyPair::from_pem(&block)).collect::<Result<Vec<_>, _>>();
-    keys.ok().filter(|keys| !keys.is_empty()).ok_or_else(|| {
+    let key = |behind: &str| {
+        let (inside, _) = behind.split_once(END)?;
+        Ed25519KeyPair::from_pem(&format!("{BEGIN}{inside}{END}\n")).ok()
+    };
+    let keys: Option<Vec<_>> = text.split(BEGIN).skip(1).map(key).collect();
+    keys.filter(|keys| !keys.is_empty()).ok_or_else(|| {
         Failure::new(format!("{}: is not an Ed25519 private key in PEM form", path.display()))
             .help("restore it, or remove it to have a new pair made")
     })

@@ -292,7 +292,7 @@ mod tests {
         assert_eq!(forms("\u{e4}"), ["\u{e4}", "a\u{308}"]);
         assert_eq!(forms("a\u{308}"), ["a\u{308}", "\u{e4}"]);
         assert_eq!(forms("a\u{308}\u{e4}").len(), 3);
-        assert_eq!(forms("\u{ff41}a\u{308}\u{e4}").len(), 4);
+        assert_eq!(forms("\u{ff41}o\u{308}\u{e4}").len(), 4);
     }
 
     /// The decoy must cost what a real hash costs, which its parameters decide.
