@@ -132,7 +132,7 @@ pub(crate) mod tests {
         assert_eq!(entry.patient_id, "123e4567-e89b-12d3-a456-426614174000");
         assert_eq!(entry.occurred_at, "2024-02-29T00:02:03.000000Z");
         assert_eq!(entry.date_of_birth.as_deref(), Some("2000-02-29"));
-        assert_eq!(columns(&[&entry, &entry]).len(), 9);
+        assert_eq!(columns(&[&entry, &entry]).len(), 10);
     }
 
     #[test]
