@@ -3,6 +3,7 @@
 //! elsewhere the tests that want them say that they are skipped.
 
 use std::path::Path;
+use std::process::Command;
 
 use crate::run::{program, run};
 
@@ -22,9 +23,23 @@ pub(crate) fn ensure() -> Result<(), String> {
         eprintln!("not here: {}; the tests that want them are skipped", packages.join(", "));
         return Ok(());
     }
-    run(program("apt-get").args(["update", "--quiet=2"]))?;
     let quietly = ["install", "--yes", "--quiet=2", "--no-install-recommends"];
-    run(program("apt-get").args(quietly).args(packages))
+    let installed =
+        run(&mut apt(&["update", "--quiet=2"])).and_then(|()| run(apt(&quietly).args(&packages)));
+    if let Err(cause) = installed {
+        eprintln!(
+            "not here: {}: {cause}; the tests that want them are skipped",
+            packages.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// `apt-get`, which asks nothing.
+fn apt(arguments: &[&str]) -> Command {
+    let mut command = program("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments);
+    command
 }
 
 fn is_there(program: &str) -> bool {

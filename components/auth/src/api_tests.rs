@@ -9,6 +9,7 @@ use token::KeySet;
 
 use crate::bodies::{self, Changes, NAME_MAX_CHARS, NewUser, Passwords};
 use crate::issue::Granted;
+use crate::password::rule;
 use crate::store::sessions::Session;
 use crate::store::users::User;
 use crate::validate::Valid;
@@ -103,9 +104,12 @@ fn role() -> Value {
 }
 
 fn bodies(api: Api) -> Api {
-    let right = "8 to 256 characters, none of the commonest, and not the e-mail address.";
-    let password = || json!({ "minLength": 8, "description": right });
-    let another = json!({ "minLength": 8, "description": format!("Another one. {right}") });
+    let right = "None of the commonest, and not the e-mail address.";
+    let password = |description: &str| {
+        let (min, max) = (rule::CHARS.start(), rule::CHARS.end());
+        json!({ "minLength": min, "maxLength": max, "description": description })
+    };
+    let another = password(&format!("Another one. {right}"));
     let kept = || json!({ "description": "Passed over." });
     api.body(
         "Credentials",
@@ -123,13 +127,13 @@ fn bodies(api: Api) -> Api {
     .body(
         "Passwords",
         &asked(|| Passwords::read(json!({}))),
-        &[("newPassword", password())],
+        &[("newPassword", password(right))],
         json!({ "oldPassword": "password123", "newPassword": PASSWORD }),
     )
     .body(
         "NewUser",
         &asked(|| NewUser::read(json!({}))),
-        &[("name", name()), ("role", role()), ("password", password())],
+        &[("name", name()), ("role", role()), ("password", password(right))],
         new_user(),
     )
     .body(

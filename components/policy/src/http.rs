@@ -69,7 +69,8 @@ pub const ANALYTICS: &[Operation] = &[
     line("analytics.audit", Get, "/api/audit/analytics", Needs(AUDIT_READ)),
 ];
 
-/// docs, which shows what there is to know of the others.
+/// docs, which shows what there is to know of the services, and is none of them: it has nothing that
+/// anybody may not, and nobody stands in front of it.
 pub const DOCS: &[Operation] = &[
     line("docs.home", Get, "/", Public),
     line("docs.page", Get, "/api-docs", Public),
@@ -78,7 +79,7 @@ pub const DOCS: &[Operation] = &[
 ];
 
 /// All services.
-pub const SERVICES: &[&[Operation]] = &[AUTH, PATIENTS, BILLING, ANALYTICS, DOCS];
+pub const SERVICES: &[&[Operation]] = &[AUTH, PATIENTS, BILLING, ANALYTICS];
 
 /// All operations of all services.
 pub fn operations() -> impl Iterator<Item = &'static Operation> + Clone {

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 # in names is tried by the project's own tests.
 LETTERS = string.ascii_letters + string.digits + "'.-éøłßñΩжшק中文山🙂"
 WORDS = st.text(LETTERS, min_size=1, max_size=80)
-KEPT = ("id", "version", "createdAt", "updatedAt", "registeredDate", "billing", "earlierIds")
+KEPT = ("id", "version", "createdAt", "updatedAt", "registeredDate", "billing", "earlierIds",
+        "restricted")
 BORN_FIRST = "1850-01-01"
 BORN = st.dates(datetime.date(1850, 1, 1), datetime.date.today() - datetime.timedelta(days=1))
 
@@ -43,6 +44,18 @@ def booked(body):
     body["amount"]["currency"] = "EUR"
 
 
+def searched(body):
+    """A range of dates does not end before it begins."""
+    if body.get("dateOfBirthFrom") is not None:
+        body.pop("dateOfBirthTo", None)
+
+
+def guarded(body):
+    """A password is none of those that everybody tries first."""
+    if body.get("password") is not None:
+        body["password"] = "four words of mine"
+
+
 def listed(query):
     """Filters in URLs are for applications that want them there."""
     for name in ("name", "email", "dateOfBirthFrom", "dateOfBirthTo"):
@@ -62,15 +75,28 @@ def spanned(query):
         query.update(span)
 
 
+def audited(query):
+    """Years of four digits that PostgreSQL has."""
+    for name in query.keys() & {"from", "to"}:
+        query[name] = "2024-01-10T09:30:00Z"
+
+
 # What makes a right query fit, by operation, and a right document.
 QUERIES = {
     "patients.list": listed,
+    "patients.audit": audited,
+    "auth.audit": audited,
+    "billing.audit": audited,
+    "analytics.audit": audited,
     "analytics.activity": active,
     "analytics.timeline": spanned,
 }
 BODIES = {
     "patients.create": created,
     "patients.replace": replaced,
+    "patients.search": searched,
+    "auth.create-user": guarded,
+    "auth.replace-user": guarded,
     "billing.charge": booked,
     "billing.pay": booked,
     "billing.refund": booked,

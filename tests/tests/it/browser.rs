@@ -1,7 +1,7 @@
 //! The API's page as somebody sees it who has a browser and nothing else.
 
 use ward_tests::browser::{self, Browser};
-use ward_tests::{Patient, Repository, Ward};
+use ward_tests::{Patient, Repository, Ward, tools};
 
 const CREATE: &str = ".opblock-post:has([data-path='/api/patients'])";
 
@@ -9,7 +9,7 @@ const CREATE: &str = ".opblock-post:has([data-path='/api/patients'])";
 async fn a_patient_is_created_on_the_page() {
     let Some(driver) = browser::driver() else {
         // CI installs it, and so does `cargo xtask test` where it may.
-        println!("skipped: no chromedriver here; install chromium and chromium-driver");
+        tools::skipped("no chromedriver here; install chromium and chromium-driver");
         return;
     };
     let ward = Ward::shared();

@@ -97,10 +97,10 @@ fn a_parser_of_asyncapi_finds_nothing() {
 /// Tools for Node, where that is.
 fn node(name: &str, packages: &[&str]) -> Option<PathBuf> {
     if Command::new("npm").arg("--version").output().is_err() {
-        println!("skipped: no npm here; install nodejs and npm");
+        tools::skipped("no npm here; install nodejs and npm");
         return None;
     }
-    Some(tools::node(name, packages))
+    tools::node(name, packages)
 }
 
 fn clean(command: &mut Command) {

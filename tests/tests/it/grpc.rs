@@ -203,7 +203,8 @@ async fn a_client_in_another_language_does_the_same() {
     let token = ward.forge().sign(&claims());
     let output = tokio::task::spawn_blocking(move || {
         let script = Repository::here().root().join("tests/tests/it/generic_client.py");
-        let mut command = Command::new(tools::python("grpc", &PACKAGES));
+        let python = tools::python("grpc", &PACKAGES).expect("grpcio");
+        let mut command = Command::new(python);
         command.arg(script).args([&address, &token]).output().expect("Python runs")
     });
     let output = output.await.unwrap();
