@@ -69,8 +69,8 @@ pub const ANALYTICS: &[Operation] = &[
     line("analytics.audit", Get, "/api/audit/analytics", Needs(AUDIT_READ)),
 ];
 
-/// docs, which shows what there is to know of the services, and is none of them: it has nothing that
-/// anybody may not, and nobody stands in front of it.
+/// docs, which shows what there is to know of the services, and is none of them: it has nothing
+/// that anybody may not, and nobody stands in front of it.
 pub const DOCS: &[Operation] = &[
     line("docs.home", Get, "/", Public),
     line("docs.page", Get, "/api-docs", Public),

@@ -222,8 +222,15 @@ mod tests {
         assert_eq!(bytes, b"\x0a\x01p\x12\x01n\x1a\x01e\x22\x01t");
         assert!(event.fields().contains("occurredAt"));
         let given = json!({"patient_id": "p", "name": "", "email": null, "eventType": "t"});
-        let missing =
-            ["email", "eventId", "version", "occurredAt", "dateOfBirth", "registeredDate"];
+        let missing = [
+            "email",
+            "eventId",
+            "version",
+            "occurredAt",
+            "dateOfBirth",
+            "registeredDate",
+            "restricted",
+        ];
         assert_eq!(event.message().missing(&given), missing);
         let why = event.encode(&json!({"name": 7})).unwrap_err();
         assert!(why.contains("name") && !why.contains('7'), "{why}");
