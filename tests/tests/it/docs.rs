@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
-use ward_tests::{Repository, Ward, tools};
+use ward_tests::{Repository, Ward, claims_of, tools};
 
 /// The services with a document.
 const SERVICES: [&str; 4] = ["patients", "auth", "billing", "analytics"];
@@ -74,6 +74,26 @@ fn documents_are_whole() {
     names.dedup();
     assert_eq!(names.len(), all, "two operations have one name");
     assert!(all > 20, "{names:?}");
+}
+
+/// Whatever a service's audit log shows has a word in its document.
+#[tokio::test]
+async fn audit_logs_have_the_columns_that_their_documents_name() {
+    let ward = Ward::shared();
+    let auditor = ward.api().with_token(&ward.forge().sign(&claims_of("AUDITOR")));
+    for service in SERVICES {
+        let path = format!("/api/audit/{service}?limit=500");
+        auditor.get(&path).await;
+        let rows = auditor.get(&path).await.json();
+        let rows = rows.as_array().expect("an array");
+        assert!(!rows.is_empty(), "who asked before stands in it");
+        let document: Value =
+            serde_json::from_slice(&fs::read(document(service)).unwrap()).unwrap();
+        let entry = &document["components"]["schemas"]["AuditEntries"]["items"];
+        for name in rows.iter().flat_map(|row| row.as_object().expect("an object").keys()) {
+            assert!(entry["properties"][name].is_object(), "{service}: {name}");
+        }
+    }
 }
 
 #[test]
