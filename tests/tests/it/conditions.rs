@@ -2,7 +2,7 @@
 //! are used for.
 
 use serde_json::{Value, json};
-use ward_tests::{Answer, Api, Patient, Ward, unique_email};
+use ward_tests::{Answer, Api, Patient, Ward};
 
 async fn created(api: &Api) -> (String, Value) {
     let created = api.create(&Patient::unique().json()).await;
