@@ -133,6 +133,20 @@ impl Api {
         self.send_json("POST", "/api/patients", body).await
     }
 
+    /// POST /api/patients/search.
+    pub async fn search(&self, body: &Value) -> Answer {
+        self.send_json("POST", "/api/patients/search", body).await
+    }
+
+    /// All pages of a search, each as it was answered.
+    pub async fn searched(&self, body: &Value) -> Vec<Answer> {
+        let mut pages = vec![self.search(body).await];
+        while let Some(next) = pages.last().and_then(Answer::next_link) {
+            pages.push(self.send_json("POST", &next, body).await);
+        }
+        pages
+    }
+
     /// Creates a patient, insists on 201 and returns the patient's JSON.
     pub async fn created(&self, body: &Value) -> Value {
         let answer = self.create(body).await;

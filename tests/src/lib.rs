@@ -14,14 +14,17 @@
 
 mod api;
 pub mod attack;
+pub mod browser;
 pub mod chaos;
 mod data;
 mod database;
+pub mod fuzz_api;
 mod grpc;
 mod repository;
 pub mod roles;
 mod supervisor;
 mod tokens;
+pub mod tools;
 mod ward;
 
 pub use api::{Answer, Api, DEMO_EMAIL, DEMO_PASSWORD};

@@ -6,12 +6,17 @@ use crate::toolchain::ensure_wasm_target;
 
 /// Runs the named attacks, or all; arguments go to `ward-attack`.
 pub(crate) fn attack(arguments: &[String]) -> Result<(), String> {
+    built("ward-attack", arguments)
+}
+
+/// Builds the application and the tests' programs, and runs one of the latter.
+pub(crate) fn built(name: &str, arguments: &[String]) -> Result<(), String> {
     ensure_wasm_target()?;
     run(cargo().args(["build", "--release", "--package", "ward", "--package", "ward-tests"]))?;
     let directory = release_directory()?;
     let ward = directory.join("ward").display().to_string();
     run(program(&ward).arg("build"))?;
     run(program(&ward).args(["doctor", "--fix", "--only", "postgresql"]))?;
-    let attack = directory.join("ward-attack").display().to_string();
-    run(program(&attack).args(arguments))
+    let program_file = directory.join(name).display().to_string();
+    run(program(&program_file).args(arguments))
 }

@@ -7,6 +7,9 @@ mod bench;
 mod cargo_tool;
 mod chaos;
 mod dependencies;
+mod docs;
+mod fuzz_api;
+mod outsiders;
 mod run;
 mod same;
 mod summary;
@@ -19,7 +22,7 @@ use std::process::ExitCode;
 /// A command: its name, what it does, and the function that does it with the arguments left.
 type Command = (&'static str, &'static str, fn(&[String]) -> Result<(), String>);
 
-const COMMANDS: [Command; 8] = [
+const COMMANDS: [Command; 10] = [
     ("up", "build everything and serve it with demo data; arguments go to `ward up`", up::up),
     ("test", "lint, build and test everything; arguments go to `cargo test`", test::test),
     (
@@ -32,6 +35,12 @@ const COMMANDS: [Command; 8] = [
         "do what strangers could do, and see what others see; arguments name attacks",
         attack::attack,
     ),
+    (
+        "fuzz-api",
+        "try the APIs with requests made up from their documents; arguments name services",
+        fuzz_api::fuzz_api,
+    ),
+    ("docs", "write the API's documents, docs/api", docs::docs),
     ("audit", "look for known faults in what others wrote", dependencies::audit),
     ("sbom", "list what is built in, as CycloneDX, into target/sbom", dependencies::sbom),
     ("same", "build the components twice, and compare them byte for byte", same::same),
@@ -58,7 +67,7 @@ fn main() -> ExitCode {
 }
 
 fn help() -> String {
-    let lines = COMMANDS.iter().map(|(name, what, _)| format!("  cargo xtask {name:<6} {what}\n"));
+    let lines = COMMANDS.iter().map(|(name, what, _)| format!("  cargo xtask {name:<8} {what}\n"));
     std::iter::once("Commands:\n".to_owned()).chain(lines).collect()
 }
 

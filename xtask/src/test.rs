@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::dependencies;
+use crate::outsiders;
 use crate::run::{cargo, program, release_directory, root, run, shown};
 use crate::summary::Summary;
 use crate::toolchain::{WASM, ensure_linters, ensure_wasm_target};
@@ -46,6 +47,7 @@ fn all(arguments: &[String], steps: &mut Steps) -> Result<(), String> {
         let broker = release_directory()?.join("test-broker");
         run(&mut program(&broker.display().to_string()))
     })?;
+    steps.step("a browser, and Node", outsiders::ensure)?;
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let mut command = native(&["--no-fail-fast"]);
     command.args(arguments);

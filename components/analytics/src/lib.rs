@@ -10,6 +10,8 @@
 //! in the event store: no answer, no log line and no reason of a rejection has them.
 
 mod answers;
+#[cfg(test)]
+mod api_tests;
 mod consume;
 mod contract;
 mod intake;

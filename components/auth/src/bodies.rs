@@ -9,7 +9,7 @@ use crate::password::rule;
 use crate::store::users::Draft;
 
 /// Longest name, in characters.
-const NAME_MAX_CHARS: usize = 100;
+pub(crate) const NAME_MAX_CHARS: usize = 100;
 
 /// What changes by itself, and may be sent back as it was read.
 const FROM_ANSWERS: [&str; 3] = ["id", "createdAt", "updatedAt"];

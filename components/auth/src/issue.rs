@@ -15,6 +15,7 @@ const REFRESH_BYTES: usize = 32;
 
 /// The answer to a login and to a refresh.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Granted {
     token: String,

@@ -8,6 +8,8 @@
 //! an address that was tried, a password or a token.
 
 mod announce;
+#[cfg(test)]
+mod api_tests;
 mod back_off;
 mod bodies;
 mod failure;

@@ -33,7 +33,7 @@ const REFUSED: Kind = Kind::new(
     StatusCode::UNAUTHORIZED,
 );
 
-struct Credentials {
+pub(crate) struct Credentials {
     email: String,
     password: String,
 }
@@ -50,7 +50,7 @@ pub(crate) async fn answer<B: Incoming>(
 
 /// The document's two fields and no other. The address is a name to look up: whether it has the
 /// form of one is no business of whoever logs in, and users may come from elsewhere.
-fn read(document: serde_json::Value) -> Result<Credentials, Problem> {
+pub(crate) fn read(document: serde_json::Value) -> Result<Credentials, Problem> {
     let mut fields = Fields::new(document)?;
     let email = fields.text("email", NAME_MAX_CHARS);
     let password = fields.secret("password", rule::BYTES_MAX);

@@ -47,7 +47,7 @@ pub(crate) async fn answer<B: Incoming>(
     Ok(reply::json(StatusCode::OK, &granted))
 }
 
-fn read(document: serde_json::Value) -> Result<String, Problem> {
+pub(crate) fn read(document: serde_json::Value) -> Result<String, Problem> {
     let mut fields = Fields::new(document)?;
     let token = fields.secret("refreshToken", TOKEN_BYTES_MAX);
     fields.finish()?;

@@ -144,7 +144,7 @@ fn problem(refusal: Refusal, request: &HeaderMap) -> Problem {
 }
 
 /// The filters, how many, and after whom, as it was sent.
-fn question(query: &str) -> Result<(Filters, u32, Option<String>), Problem> {
+pub(crate) fn question(query: &str) -> Result<(Filters, u32, Option<String>), Problem> {
     let mut query = Query::parse(query)?;
     let filters = Filters {
         email: address(&mut query),

@@ -18,14 +18,20 @@ use crate::failure::{Failure, failed};
 use crate::settings;
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct Valid {
+pub(crate) struct Valid {
+    #[cfg_attr(test, schemars(extend("format" = "uuid")))]
     subject: String,
     role: String,
     scope: String,
+    #[cfg_attr(test, schemars(extend("format" = "uuid")))]
     session_id: String,
+    #[cfg_attr(test, schemars(extend("format" = "uuid")))]
     token_id: String,
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     issued_at: String,
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     expires_at: String,
 }
 

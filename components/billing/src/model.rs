@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// An exact amount of money.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Money {
     /// In the currency's smallest unit: 12.50 EUR is 1250.
@@ -17,6 +18,7 @@ pub(crate) struct Money {
 /// What may be done with an account: charges need it to be active. Payments and corrections are
 /// taken always; a debt does not go away with an account, nor does a mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub(crate) enum Status {
     Active,
@@ -46,11 +48,14 @@ impl Status {
 
 /// A patient's account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Account {
     /// A UUID.
+    #[cfg_attr(test, schemars(extend("format" = "uuid")))]
     pub(crate) id: String,
     /// A UUID.
+    #[cfg_attr(test, schemars(extend("format" = "uuid")))]
     pub(crate) patient_id: String,
     pub(crate) status: Status,
     /// What the patient owes; negative after paying too much.
@@ -58,8 +63,10 @@ pub(crate) struct Account {
     /// 1 when opened, one more with each change and each entry.
     pub(crate) version: i64,
     /// RFC 3339, in UTC.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     pub(crate) created_at: String,
     /// RFC 3339, in UTC.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     pub(crate) updated_at: String,
 }
 
@@ -81,6 +88,7 @@ impl Account {
 
 /// What an entry does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub(crate) enum Kind {
     Charge,
@@ -112,22 +120,27 @@ impl Kind {
 
 /// One entry of an account's ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Entry {
     /// A UUID, made by the client.
+    #[cfg_attr(test, schemars(extend("format" = "uuid")))]
     pub(crate) id: String,
     /// A UUID.
+    #[cfg_attr(test, schemars(extend("format" = "uuid")))]
     pub(crate) account_id: String,
     pub(crate) kind: Kind,
     /// What it adds to the balance: positive for a charge or a refund, negative for a payment.
     pub(crate) amount: Money,
     pub(crate) description: String,
     /// The entry that this one undoes.
+    #[cfg_attr(test, schemars(extend("format" = "uuid")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reverses: Option<String>,
     /// What the patient owed then.
     pub(crate) balance_after: Money,
     /// RFC 3339, in UTC.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     pub(crate) posted_at: String,
     /// The account's version after it: its place in the statement.
     #[serde(skip)]

@@ -7,6 +7,7 @@
 use chrono::NaiveDate;
 use serde_json::{Map, Value};
 
+use crate::describe::{self, Kind};
 use crate::problem::{FieldError, FieldPosition, VALIDATION};
 use crate::{Problem, date, email, text};
 
@@ -28,7 +29,7 @@ impl Fields {
     /// The fields of the document; 400 if it is not an object.
     pub fn new(document: Value) -> Result<Self, Problem> {
         match document {
-            Value::Object(left) => Ok(Self { left, errors: Vec::new(), within: String::new() }),
+            Value::Object(left) => Ok(Self::of(left, String::new())),
             _ => {
                 let error = FieldError::at("", "must be an object");
                 Err(Problem::new(VALIDATION).errors(vec![error]))
@@ -38,12 +39,14 @@ impl Fields {
 
     /// A required text of one line, of 1 to `max_chars` characters, by the rules of [`text`].
     pub fn text(&mut self, name: &str, max_chars: usize) -> Option<String> {
-        self.parsed(name, |given| text::line(given, max_chars))
+        describe::note(name, Kind::Line { max_chars });
+        self.read(name, |given| text::line(given, max_chars))
     }
 
     /// A required text of one or more lines, of 1 to `max_chars` characters.
     pub fn lines(&mut self, name: &str, max_chars: usize) -> Option<String> {
-        self.parsed(name, |given| text::lines(given, max_chars))
+        describe::note(name, Kind::Lines { max_chars });
+        self.read(name, |given| text::lines(given, max_chars))
     }
 
     /// A required string, read by `parse`, whose error says what is expected.
@@ -52,11 +55,8 @@ impl Fields {
         name: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
-        let text = self.string(name)?;
-        match parse(&text) {
-            Ok(value) => Some(value),
-            Err(detail) => self.fail(name, detail),
-        }
+        describe::note(name, Kind::Text);
+        self.read(name, parse)
     }
 
     /// A required whole number, read by `parse`. `12.0` and `1e3` are none: money is not to be
@@ -66,6 +66,7 @@ impl Fields {
         name: &str,
         parse: impl FnOnce(i64) -> Result<T, E>,
     ) -> Option<T> {
+        describe::note(name, Kind::Integer);
         match self.left.remove(name) {
             None | Some(Value::Null) => self.fail(name, "is required"),
             Some(value) => match value.as_i64().map(parse) {
@@ -78,6 +79,7 @@ impl Fields {
 
     /// A required `true` or `false`.
     pub fn truth(&mut self, name: &str) -> Option<bool> {
+        describe::note(name, Kind::Truth);
         match self.left.remove(name) {
             Some(Value::Bool(truth)) => Some(truth),
             None | Some(Value::Null) => self.fail(name, "is required"),
@@ -91,12 +93,18 @@ impl Fields {
         name: &str,
         read: impl FnOnce(&mut Self) -> Option<T>,
     ) -> Option<T> {
+        if describe::is_asking() {
+            describe::note_object(name, || {
+                drop(read(&mut Self::of(Map::new(), self.pointer(name))))
+            });
+            return None;
+        }
         let left = match self.left.remove(name) {
             Some(Value::Object(left)) => left,
             None | Some(Value::Null) => return self.fail(name, "is required"),
             Some(_) => return self.fail(name, "must be an object"),
         };
-        let mut inner = Self { left, errors: Vec::new(), within: self.pointer(name) };
+        let mut inner = Self::of(left, self.pointer(name));
         let value = read(&mut inner);
         inner.refuse_the_rest();
         let right = inner.errors.is_empty();
@@ -107,6 +115,7 @@ impl Fields {
     /// A required text taken as it is, of 1 to `max_bytes` bytes: for passwords, where every
     /// character counts.
     pub fn secret(&mut self, name: &str, max_bytes: usize) -> Option<String> {
+        describe::note(name, Kind::Secret { max_bytes });
         let text = self.string(name)?;
         match text.len() {
             0 => self.fail(name, "must not be empty"),
@@ -119,12 +128,14 @@ impl Fields {
 
     /// A required e-mail address, by the rules of [`crate::email`].
     pub fn email(&mut self, name: &str) -> Option<String> {
-        self.parsed(name, email::parse)
+        describe::note(name, Kind::Email);
+        self.read(name, email::parse)
     }
 
     /// An e-mail address, or a text of nothing but white space where there is none.
     pub fn email_or_blank(&mut self, name: &str) -> Option<Option<String>> {
-        self.parsed(name, |text| match text.trim().is_empty() {
+        describe::note(name, Kind::EmailOrBlank);
+        self.read(name, |text| match text.trim().is_empty() {
             true => Ok(None),
             false => email::parse(text).map(Some),
         })
@@ -132,6 +143,7 @@ impl Fields {
 
     /// A required date, `yyyy-mm-dd`.
     pub fn date(&mut self, name: &str) -> Option<NaiveDate> {
+        describe::note(name, Kind::Date);
         let text = self.string(name)?;
         date::parse(&text).or_else(|| self.fail(name, "must be a date, yyyy-mm-dd"))
     }
@@ -142,6 +154,10 @@ impl Fields {
         name: &str,
         read: impl FnOnce(&mut Self, &str) -> Option<T>,
     ) -> Option<T> {
+        if describe::is_asking() {
+            describe::note_optional(|| drop(read(self, name)));
+            return None;
+        }
         match self.left.get(name) {
             None => None,
             Some(Value::Null) => {
@@ -154,6 +170,7 @@ impl Fields {
 
     /// A field of answers, which may be sent back and says nothing.
     pub fn pass_over(&mut self, name: &str) {
+        describe::note_optional(|| describe::note(name, Kind::PassedOver));
         self.left.remove(name);
     }
 
@@ -174,6 +191,23 @@ impl Fields {
         Err(Problem::new(VALIDATION)
             .detail("The fields named in errors have to be corrected.")
             .errors(self.errors))
+    }
+
+    fn of(left: Map<String, Value>, within: String) -> Self {
+        Self { left, errors: Vec::new(), within }
+    }
+
+    /// A required string, read by `parse`.
+    fn read<T, E: Into<String>>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.string(name)?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(detail) => self.fail(name, detail),
+        }
     }
 
     /// The JSON pointer (RFC 6901) to a field of this object.

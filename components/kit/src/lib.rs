@@ -16,6 +16,7 @@ pub mod caller;
 pub mod database;
 pub mod date;
 pub mod deadline;
+pub mod describe;
 pub mod email;
 pub mod etag;
 pub mod fields;

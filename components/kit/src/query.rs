@@ -5,6 +5,7 @@
 //! [`crate::fields`] does for bodies: a misspelt filter must not silently list everybody.
 
 use crate::Problem;
+use crate::describe::{self, Kind};
 use crate::problem::{BAD_REQUEST, FieldError, FieldPosition};
 
 /// Longest query string read, in bytes: the longest link that we make ourselves, with every
@@ -36,11 +37,17 @@ impl Query {
         Ok(Self { left, errors: Vec::new() })
     }
 
+    /// Whether a parameter is left.
+    pub fn has(&self, name: &str) -> bool {
+        self.left.iter().any(|(found, _)| found == name)
+    }
+
     /// Takes a parameter; to give it twice is an error.
     pub fn take(&mut self, name: &str) -> Option<String> {
+        describe::note_optional(|| describe::note(name, Kind::Parameter));
         let at = self.left.iter().position(|(found, _)| found == name)?;
         let (_, value) = self.left.remove(at);
-        if self.left.iter().any(|(found, _)| found == name) {
+        if self.has(name) {
             self.left.retain(|(found, _)| found != name);
             return self.fail(name, "must be given once");
         }

@@ -42,16 +42,25 @@ pub fn json<T: Serialize>(status: StatusCode, value: &T) -> Reply {
     encoded(status, "application/json", value)
 }
 
+/// An answer with a text that is always the same.
+pub fn text(media: &'static str, text: &'static str) -> Reply {
+    whole(StatusCode::OK, media, Bytes::from_static(text.as_bytes()))
+}
+
 /// JSON under another content type. A value that does not serialise becomes a bare 500: with the
 /// types used here (no maps with odd keys, no failing `Serialize`) that cannot come about.
 pub(crate) fn encoded<T: Serialize>(status: StatusCode, media: &'static str, value: &T) -> Reply {
     let Ok(body) = serde_json::to_vec(value) else {
         return empty(StatusCode::INTERNAL_SERVER_ERROR);
     };
+    whole(status, media, Bytes::from(body))
+}
+
+fn whole(status: StatusCode, media: &'static str, body: Bytes) -> Reply {
     let mut answer = empty(status);
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
     answer.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    *answer.body_mut() = Full::new(Bytes::from(body));
+    *answer.body_mut() = Full::new(body);
     answer
 }
 

@@ -1,5 +1,5 @@
-//! `GET /api/audit/<service>`: who did what, out of a service's own audit log, newest first. Who may
-//! ask is the policy's business; that somebody asked stands in the log, too.
+//! `GET /api/audit/<service>`: who did what, out of a service's own audit log, newest first. Who
+//! may ask is the policy's business; that somebody asked stands in the log, too.
 //!
 //! Each service answers for itself, because nobody else may open its database. A row is shown with
 //! what there is of it: ids, codes and counts, which is all that a log holds.
@@ -14,7 +14,7 @@ use crate::problem::INTERNAL;
 use crate::query::{self, Query};
 use crate::route::Call;
 use crate::seal::Seal;
-use crate::{Problem, Reply, date, page, reply, uuid};
+use crate::{Problem, Reply, date, describe, page, reply, uuid};
 
 /// The longest code of an action or an outcome.
 const CODE_MAX: usize = 32;
@@ -30,6 +30,13 @@ pub struct Trail {
     pub patients: bool,
     /// Whether rows say why the glass was broken: the column `break_glass`.
     pub break_glass: bool,
+}
+
+impl Trail {
+    /// What can be asked, for the API's document.
+    pub fn asked(&self) -> Vec<describe::Asked> {
+        describe::asked(|| Question::parse(self, ""))
+    }
 }
 
 /// The filters of one question, each with the value of its parameter, and where the page begins.

@@ -20,9 +20,11 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How a patient's account stands, as far as is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Standing {
     /// The account's id; absent while there is none.
+    #[cfg_attr(test, schemars(extend("format" = "uuid")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     account_id: Option<String>,
     /// The account's status, or `PENDING`.

@@ -6,6 +6,7 @@ use kit::body::{Document, Incoming};
 use kit::database::{Database, Fault};
 use kit::email::Rule;
 use kit::problem::{CONFLICT, FieldError, INTERNAL, NOT_FOUND, VALIDATION};
+use kit::query::Query;
 use kit::route::Call;
 use kit::seal::Seal;
 use kit::trail::{self, Trail};
@@ -15,7 +16,7 @@ use serde::Serialize;
 use crate::COLLECTION;
 use crate::billing::{self, Standing};
 use crate::model::Patient;
-use crate::query::Listing;
+use crate::query::{Listing, UrlFilters};
 use crate::sight::Sight;
 use crate::store::{self, Made, Refusal};
 use crate::validate::{Draft, Replacement};
@@ -25,8 +26,9 @@ pub(crate) const DATABASE: &str = "db_url";
 
 /// A patient just created, and how its account stands.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct Created<'a> {
+pub(crate) struct Created<'a> {
     #[serde(flatten)]
     patient: &'a Patient,
     billing: Standing,
@@ -45,13 +47,27 @@ fn failed(call: &Call<'_>) -> impl Fn(Fault) -> Problem {
 
 /// `GET /api/patients`
 pub(crate) async fn list(call: &Call<'_>) -> Result<Reply, Problem> {
-    let listing = Listing::parse(call.query)?;
+    let query = Query::parse(call.query)?;
+    let url_filters = UrlFilters::read(&query).await.map_err(failed(call))?;
+    show(call, &Listing::of_list(query, url_filters)?).await
+}
+
+/// `POST /api/patients/search`
+pub(crate) async fn search<B: Incoming>(
+    call: &Call<'_>,
+    document: Document<'_, B>,
+) -> Result<Reply, Problem> {
+    let listing = Listing::of_search(call.query, document.json().await?)?;
+    show(call, &listing).await
+}
+
+async fn show(call: &Call<'_>, listing: &Listing) -> Result<Reply, Problem> {
     let sight = Sight::of(call)?;
     let seal = Seal::own(Database::open(DATABASE)).await.map_err(failed(call))?;
     let after = listing.after(&seal)?;
     let page = async {
         let database = Database::open(DATABASE).await?;
-        store::list(&database, &call.caller.access(), &listing, after.as_ref(), sight).await
+        store::list(&database, &call.caller.access(), listing, after.as_ref(), sight).await
     };
     let page = page.await.map_err(failed(call))?;
     let mut answer = reply::json(StatusCode::OK, &page.patients);
@@ -165,7 +181,7 @@ async fn set_restricted(call: &Call<'_>, restricted: bool) -> Result<Reply, Prob
 }
 
 /// What there is to be asked of the audit log.
-const TRAIL: Trail =
+pub(crate) const TRAIL: Trail =
     Trail { path: "/api/audit/patients", database: DATABASE, patients: true, break_glass: true };
 
 /// `GET /api/audit/patients`

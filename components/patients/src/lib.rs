@@ -12,6 +12,8 @@
 //! request without its identity headers is refused. Nothing is kept between requests, and no
 //! patient data is logged.
 
+#[cfg(test)]
+mod api_tests;
 mod billing;
 mod bindings;
 mod handlers;
@@ -29,6 +31,8 @@ use spin_sdk::http_service;
 
 /// Where the collection is. A patient is one segment below.
 const COLLECTION: &str = "/api/patients";
+/// Where patients are looked for.
+const SEARCH: &str = "/api/patients/search";
 
 kit::operations! {
     /// What the service does.
@@ -37,10 +41,12 @@ kit::operations! {
         answers &[Answers::json(StatusCode::OK, "Patients")] => handlers::list;
     Create = Post "/api/patients" as "patients.create", takes Takes::json("NewPatient"),
         answers &[Answers::json(StatusCode::CREATED, "CreatedPatient")] => handlers::create;
+    Search = Post "/api/patients/search" as "patients.search", takes Takes::json("Search"),
+        answers &[Answers::json(StatusCode::OK, "Patients")] => handlers::search;
     Read = Get "/api/patients/{id}" as "patients.read",
         answers &[Answers::json(StatusCode::OK, "Patient")] => handlers::read;
     Replace = Put "/api/patients/{id}" as "patients.replace",
-        takes Takes::json("NewPatient"),
+        takes Takes::json("Replacement"),
         answers &[Answers::json(StatusCode::OK, "Patient")] => handlers::replace;
     Delete = Delete "/api/patients/{id}" as "patients.delete",
         answers &[Answers::nothing(StatusCode::NO_CONTENT)] => handlers::delete;
@@ -110,6 +116,8 @@ mod tests {
         check("PURGE", "/api/patients/x", true, (405, Some(PATIENT_METHODS)));
         check("GET", "/api/patients?colour=red", true, (400, None));
         check("POST", "/api/patients", true, (415, None));
+        check("POST", "/api/patients/search", true, (415, None));
+        check("GET", "/api/patients/search", true, (405, Some("POST, OPTIONS")));
         check("PUT", id, true, (428, None));
     }
 

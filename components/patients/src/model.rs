@@ -6,23 +6,27 @@ use serde::Serialize;
 
 /// A patient, in the words and shapes of the API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Patient {
-    /// A UUID.
+    #[cfg_attr(test, schemars(extend("format" = "uuid")))]
     pub(crate) id: String,
     pub(crate) name: String,
     /// Missing where the application lets it be.
+    #[cfg_attr(test, schemars(extend("format" = "email")))]
     pub(crate) email: Option<String>,
     pub(crate) address: String,
-    /// `yyyy-mm-dd`.
+    #[cfg_attr(test, schemars(extend("format" = "date")))]
     pub(crate) date_of_birth: String,
-    /// `yyyy-mm-dd`.
+    #[cfg_attr(test, schemars(extend("format" = "date")))]
     pub(crate) registered_date: String,
     /// 1 when created, one more with each change.
     pub(crate) version: i64,
-    /// RFC 3339, in UTC.
+    /// In UTC.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     pub(crate) created_at: String,
-    /// RFC 3339, in UTC.
+    /// In UTC.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     pub(crate) updated_at: String,
     /// Whether only those see them who are allowed to.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -1,16 +1,25 @@
-//! The question that `GET /api/patients?…` asks: order, filters, and where to go on.
+//! The question that is asked of patients: order, filters, and where to go on. It comes as the body
+//! of `POST /api/patients/search`; or as `GET /api/patients?…`, whose filters stand in a URL, which
+//! histories and logs keep, and are taken only where the application says so.
 
 use chrono::NaiveDate;
+use kit::database::Fault;
+use kit::fields::Fields;
+use kit::page::LIMIT_MAX;
 use kit::problem::INTERNAL;
 use kit::query::{self, Query};
 use kit::seal::Seal;
 use kit::{Problem, date, email, page, text};
+use serde_json::Value;
+use spin_sdk::variables;
 
-use crate::COLLECTION;
 use crate::store::Position;
+use crate::{COLLECTION, SEARCH};
 
 /// Longest filter text, in characters: no stored value is longer.
 const FILTER_MAX_CHARS: usize = 254;
+/// The names of filters.
+const FILTERS: [&str; 4] = ["name", "email", "dateOfBirthFrom", "dateOfBirthTo"];
 /// The length of an id as text.
 const ID_CHARS: usize = 36;
 
@@ -42,6 +51,40 @@ pub(crate) struct Filters {
     pub(crate) born_to: Option<NaiveDate>,
 }
 
+/// Where filters stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In the URL, and in the links to next pages.
+    Url,
+    /// In the body, which comes again for each page; links have the position and nothing else.
+    Body,
+}
+
+/// Whether filters are taken in URLs: the application's choice, in its variable `patient_filters`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UrlFilters {
+    Refused,
+    Taken,
+}
+
+impl UrlFilters {
+    /// The component's variable.
+    const VARIABLE: &str = "patient_filters";
+
+    /// The application's choice, if it matters to this query; [`Self::Refused`] where it says
+    /// nothing.
+    pub(crate) async fn read(query: &Query) -> Result<Self, Fault> {
+        if !FILTERS.iter().any(|name| query.has(name)) {
+            return Ok(Self::Refused);
+        }
+        match variables::get(Self::VARIABLE).await.as_deref() {
+            Err(_) | Ok("body") => Ok(Self::Refused),
+            Ok("url") => Ok(Self::Taken),
+            Ok(_) => Err(Fault::Other(format!("variable-{}", Self::VARIABLE))),
+        }
+    }
+}
+
 /// One page of one listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listing {
@@ -51,19 +94,55 @@ pub(crate) struct Listing {
     pub(crate) limit: u32,
     /// The sealed position at which the page before ended, as it was sent.
     cursor: Option<String>,
+    place: Place,
 }
 
 impl Listing {
-    /// Reads the query string; 400 with everything that is wrong in it.
-    pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
-        let mut query = Query::parse(text)?;
-        let sort = sort(&mut query);
-        let filters = filters(&mut query);
+    /// Reads the query string of a list; 400 with everything that is wrong in it.
+    pub(crate) fn of_list(mut query: Query, url_filters: UrlFilters) -> Result<Self, Problem> {
+        let sort = match query.take("sort") {
+            Some(text) => Sort::named(&text).map_err(|it| query.fail::<()>("sort", it)).ok(),
+            None => Some(Sort::DEFAULT),
+        };
+        let filters = filters_of(&mut query, url_filters);
         let limit = page::limit(&mut query);
         let cursor = query.take("after");
         query.finish()?;
-        // Either is missing only after it failed, and then finish() has returned.
-        let listing = sort.zip(limit).map(|(sort, limit)| Self { sort, filters, limit, cursor });
+        Self::whole(sort, filters, limit, cursor, Place::Url)
+    }
+
+    /// Reads a search: its document, and the query string, which says where to go on.
+    pub(crate) fn of_search(text: &str, document: Value) -> Result<Self, Problem> {
+        let mut query = Query::parse(text)?;
+        let cursor = query.take("after");
+        query.finish()?;
+        let mut fields = Fields::new(document)?;
+        let sort = fields.optional("sort", |fields, name| fields.parsed(name, Sort::named));
+        let filters = Filters {
+            name: fields.optional("name", |fields, name| fields.parsed(name, beginning)),
+            email: fields.optional("email", |fields, name| fields.parsed(name, address)),
+            born_from: fields.optional("dateOfBirthFrom", Fields::date),
+            born_to: fields.optional("dateOfBirthTo", Fields::date),
+        };
+        if filters.are_nobodys() {
+            fields.fail::<()>("dateOfBirthTo", BEFORE_FROM);
+        }
+        let limit = fields.optional("limit", |fields, name| fields.integer(name, limit));
+        fields.finish()?;
+        let (sort, limit) = (sort.unwrap_or(Sort::DEFAULT), limit.unwrap_or(page::LIMIT_DEFAULT));
+        Self::whole(Some(sort), filters, Some(limit), cursor, Place::Body)
+    }
+
+    /// Something is missing only after it failed, and then finish() has returned.
+    fn whole(
+        sort: Option<Sort>,
+        filters: Filters,
+        limit: Option<u32>,
+        cursor: Option<String>,
+        place: Place,
+    ) -> Result<Self, Problem> {
+        let whole = sort.zip(limit);
+        let listing = whole.map(|(sort, limit)| Self { sort, filters, limit, cursor, place });
         listing.ok_or_else(|| Problem::new(INTERNAL))
     }
 
@@ -79,6 +158,13 @@ impl Listing {
     /// The header that leads to the page after this position.
     pub(crate) fn next_link(&self, seal: &Seal, last: &Position) -> Option<http::HeaderValue> {
         let cursor = seal.cursor(&last.text(), &self.question())?;
+        match self.place {
+            Place::Body => page::next_link(SEARCH, &[("after", &cursor)]),
+            Place::Url => self.link_in_full(&cursor),
+        }
+    }
+
+    fn link_in_full(&self, cursor: &str) -> Option<http::HeaderValue> {
         let limit = self.limit.to_string();
         let (from, to) = (self.filters.born_from, self.filters.born_to);
         let (from, to) = (from.map(date::format), to.map(date::format));
@@ -89,7 +175,7 @@ impl Listing {
             ("email", self.filters.email.as_deref()),
             ("dateOfBirthFrom", from.as_deref()),
             ("dateOfBirthTo", to.as_deref()),
-            ("after", Some(cursor.as_str())),
+            ("after", Some(cursor)),
         ];
         let pairs: Vec<(&str, &str)> =
             pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
@@ -125,6 +211,15 @@ impl Sort {
         ("-dateOfBirth", SortKey::DateOfBirth, true),
     ];
 
+    /// The order when nobody names one.
+    const DEFAULT: Self = Self { key: SortKey::Name, descending: false };
+
+    fn named(text: &str) -> Result<Self, &'static str> {
+        let found = Self::ALL.iter().find(|(name, ..)| *name == text);
+        let sort = found.map(|(_, key, descending)| Self { key: *key, descending: *descending });
+        sort.ok_or("must be name, registeredDate or dateOfBirth, or one after a -")
+    }
+
     fn name(self) -> &'static str {
         let mut all = Self::ALL.iter();
         let found =
@@ -133,46 +228,65 @@ impl Sort {
     }
 }
 
-fn sort(query: &mut Query) -> Option<Sort> {
-    let text = query.take("sort").unwrap_or_else(|| "name".to_owned());
-    match Sort::ALL.iter().find(|(name, ..)| *name == text) {
-        Some((_, key, descending)) => Some(Sort { key: *key, descending: *descending }),
-        None => query.fail("sort", "must be name, registeredDate or dateOfBirth, or one after a -"),
+/// The filters in a URL, or that they do not belong there.
+fn filters_of(query: &mut Query, url_filters: UrlFilters) -> Filters {
+    let take = |name: &str| {
+        let given = query.take(name)?;
+        match url_filters {
+            UrlFilters::Taken => Some(given),
+            UrlFilters::Refused => query.fail(name, IN_THE_BODY),
+        }
+    };
+    let [name, email, from, to] = FILTERS.map(take);
+    let filters = Filters {
+        name: name.and_then(|text| {
+            beginning(&text).map_err(|expected| query.fail::<()>("name", expected)).ok()
+        }),
+        email: email.and_then(|text| {
+            address(&text).map_err(|expected| query.fail::<()>("email", expected)).ok()
+        }),
+        born_from: from.and_then(|text| day(query, "dateOfBirthFrom", &text)),
+        born_to: to.and_then(|text| day(query, "dateOfBirthTo", &text)),
+    };
+    if filters.are_nobodys() {
+        query.fail::<()>("dateOfBirthTo", BEFORE_FROM);
+    }
+    filters
+}
+
+impl Filters {
+    /// Nobody can be born then, and an empty list would say that nobody was.
+    fn are_nobodys(&self) -> bool {
+        self.born_from.zip(self.born_to).is_some_and(|(from, to)| from > to)
     }
 }
 
-fn filters(query: &mut Query) -> Filters {
-    let (name, email) = (name(query), email(query));
-    let (born_from, born_to) = (day(query, "dateOfBirthFrom"), day(query, "dateOfBirthTo"));
-    // Nobody can be born then, and an empty list would say that nobody was.
-    if born_from.zip(born_to).is_some_and(|(from, to)| from > to) {
-        query.fail::<()>("dateOfBirthTo", "must not be before dateOfBirthFrom");
-    }
-    Filters { name, email, born_from, born_to }
+/// What is said of a range that ends before it begins.
+const BEFORE_FROM: &str = "must not be before dateOfBirthFrom";
+
+/// What is said of a filter in a URL.
+const IN_THE_BODY: &str = "does not belong in a URL, which logs and histories keep: send it in the \
+    body of POST /api/patients/search";
+
+/// The beginning of a name. It may end where a joiner would have stood inside a word: joiners are
+/// not looked for.
+fn beginning(given: &str) -> Result<String, String> {
+    text::line(&text::without_joiners(given), FILTER_MAX_CHARS)
 }
 
-/// A beginning may end where a joiner would have stood inside a word: joiners are not looked for.
-fn name(query: &mut Query) -> Option<String> {
-    let given = query.take("name")?;
-    let read = text::line(&text::without_joiners(&given), FILTER_MAX_CHARS);
-    read.map_err(|expected| query.fail::<()>("name", expected)).ok()
+/// A whole address, folded. What can be nobody's finds nobody, and would read as "not there yet".
+fn address(given: &str) -> Result<String, &'static str> {
+    let expected = "must be a whole e-mail address; a + in a URL is written %2B, as + is a blank";
+    email::parse(given).map(|address| email::fold(&address)).map_err(|_| expected)
 }
 
-/// What can be nobody's address finds nobody, and would read as "not there yet".
-fn email(query: &mut Query) -> Option<String> {
-    let given = query.take("email")?;
-    match email::parse(&given) {
-        Ok(address) => Some(email::fold(&address)),
-        Err(_) => query.fail(
-            "email",
-            "must be a whole e-mail address; a + in it is written %2B, as + is a blank here",
-        ),
-    }
+fn limit(number: i64) -> Result<u32, String> {
+    let limit = u32::try_from(number).ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    limit.ok_or_else(|| format!("must be a number from 1 to {LIMIT_MAX}"))
 }
 
-fn day(query: &mut Query, name: &str) -> Option<NaiveDate> {
-    let text = query.take(name)?;
-    date::parse(&text).or_else(|| query.fail(name, "must be a date, yyyy-mm-dd"))
+fn day(query: &mut Query, name: &str, text: &str) -> Option<NaiveDate> {
+    date::parse(text).or_else(|| query.fail(name, "must be a date, yyyy-mm-dd"))
 }
 
 #[cfg(test)]
@@ -180,13 +294,15 @@ mod tests {
     use super::*;
     use kit::problem::BAD_REQUEST;
     use proptest::prelude::*;
+    use serde_json::json;
 
     const ID: &str = "123e4567-e89b-12d3-a456-426614174000";
 
     #[test]
     fn what_is_refused() {
         let check = |text: &str, accepted: bool| {
-            assert_eq!(Listing::parse(text).is_ok(), accepted, "{text}");
+            let found = list(text, UrlFilters::Taken);
+            assert_eq!(found.is_ok(), accepted, "{text}");
         };
         check("", true);
         check("limit=500&sort=-dateOfBirth&name=a&email=b@c.de&dateOfBirthFrom=2000-01-01", true);
@@ -219,10 +335,65 @@ mod tests {
 
     #[test]
     fn defaults() {
-        let listing = Listing::parse("").unwrap();
-        let sort = Sort { key: SortKey::Name, descending: false };
-        let expected = Listing { sort, filters: Filters::default(), limit: 50, cursor: None };
+        let listing = list("", UrlFilters::Refused).unwrap();
+        let (sort, filters) = (Sort { key: SortKey::Name, descending: false }, Filters::default());
+        let expected = Listing { sort, filters, limit: 50, cursor: None, place: Place::Url };
         assert_eq!(listing, expected);
+        let search = Listing::of_search("", json!({})).unwrap();
+        assert_eq!(search, Listing { place: Place::Body, ..expected });
+    }
+
+    #[test]
+    fn filters_in_urls_are_for_applications_that_want_them() {
+        for filter in ["name=a", "email=b@c.de", "dateOfBirthFrom=x", "dateOfBirthTo=2000-01-01"] {
+            let problem = list(filter, UrlFilters::Refused).unwrap_err();
+            assert_eq!(problem.kind(), BAD_REQUEST);
+            assert!(format!("{problem:?}").contains("POST /api/patients/search"), "{problem:?}");
+        }
+        assert!(list("limit=3&sort=-name", UrlFilters::Refused).is_ok());
+    }
+
+    #[test]
+    fn a_search_asks_what_a_list_asks() {
+        let query = "limit=7&sort=-name&name=+a&email=B%2Bc@d.ef&dateOfBirthTo=2000-01-01";
+        let listed = list(query, UrlFilters::Taken).unwrap();
+        let document = json!({
+            "limit": 7, "sort": "-name", "name": " a", "email": "B+c@d.ef",
+            "dateOfBirthFrom": null, "dateOfBirthTo": "2000-01-01",
+        });
+        let search = Listing::of_search("", document.clone()).unwrap();
+        assert_eq!(search, Listing { place: Place::Body, ..listed });
+        let link = search.next_link(&seal(), &position()).unwrap();
+        let after = link.to_str().unwrap().strip_prefix("</api/patients/search?").unwrap();
+        let after = after.strip_suffix(">; rel=\"next\"").unwrap();
+        assert!(after.starts_with("after=") && !after.contains('&'), "{after}");
+        let next = Listing::of_search(after, document).unwrap();
+        assert_eq!(next.after(&seal()), Ok(Some(position())));
+        let other = Listing::of_search(after, json!({"name": "b"})).unwrap();
+        assert!(other.after(&seal()).is_err());
+    }
+
+    #[test]
+    fn what_is_refused_in_a_search() {
+        for document in [
+            json!({"name": ""}),
+            json!({"name": 1}),
+            json!({"email": "nobody"}),
+            json!({"dateOfBirthFrom": "2000"}),
+            json!({"limit": 0}),
+            json!({"limit": 501}),
+            json!({"limit": "7"}),
+            json!({"sort": "address"}),
+            json!({"after": "x"}),
+            json!([]),
+        ] {
+            assert!(Listing::of_search("", document.clone()).is_err(), "{document}");
+        }
+        assert!(Listing::of_search("name=a", json!({})).is_err());
+    }
+
+    fn list(text: &str, url_filters: UrlFilters) -> Result<Listing, Problem> {
+        Listing::of_list(Query::parse(text)?, url_filters)
     }
 
     fn seal() -> Seal {
@@ -242,10 +413,11 @@ mod tests {
 
     #[test]
     fn a_cursor_belongs_to_its_question() {
-        let next = follow(&Listing::parse("sort=name&name=a&limit=2").unwrap());
+        let taken = UrlFilters::Taken;
+        let next = follow(&list("sort=name&name=a&limit=2", taken).unwrap());
         let check = |from: &str, to: &str, accepted: bool| {
             let text = next.replacen(from, to, 1);
-            let after = Listing::parse(&text).unwrap().after(&seal());
+            let after = list(&text, taken).unwrap().after(&seal());
             let expected = if accepted { Ok(Some(position())) } else { Err(BAD_REQUEST) };
             assert_eq!(after.map_err(|problem| problem.kind()), expected, "{text}");
         };
@@ -272,8 +444,9 @@ mod tests {
             pairs.extend(name.as_deref().map(|name| ("name", name)));
             pairs.extend(email.as_deref().map(|email| ("email", email)));
             pairs.extend(from.as_deref().map(|from| ("dateOfBirthFrom", from)));
-            let first = Listing::parse(&kit::query::encode(&pairs)).unwrap();
-            let second = Listing::parse(&follow(&first)).unwrap();
+            let taken = UrlFilters::Taken;
+            let first = list(&kit::query::encode(&pairs), taken).unwrap();
+            let second = list(&follow(&first), taken).unwrap();
             prop_assert_eq!(second.after(&seal()).unwrap(), Some(position()));
             prop_assert_eq!(Listing { cursor: None, ..second }, first);
         }

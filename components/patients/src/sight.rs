@@ -15,7 +15,7 @@ const REASON: HeaderName = HeaderName::from_static("break-glass-reason");
 
 /// What a reason can be: codes of HL7's PurposeOfUse, and no words, which would be about a patient.
 /// Emergency treatment, treatment, and the patient's own request.
-const REASONS: [&str; 3] = ["ETREAT", "TREAT", "PATRQT"];
+pub(crate) const REASONS: [&str; 3] = ["ETREAT", "TREAT", "PATRQT"];
 
 /// Which patients are seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

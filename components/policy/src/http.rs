@@ -34,6 +34,7 @@ pub const AUTH: &[Operation] = &[
 pub const PATIENTS: &[Operation] = &[
     line("patients.list", Get, "/api/patients", Needs(PATIENT_READ)),
     line("patients.create", Post, "/api/patients", Needs(PATIENT_WRITE)),
+    line("patients.search", Post, "/api/patients/search", Needs(PATIENT_READ)),
     line("patients.read", Get, "/api/patients/{id}", Needs(PATIENT_READ)),
     line("patients.replace", Put, "/api/patients/{id}", Needs(PATIENT_WRITE)),
     line("patients.delete", Delete, "/api/patients/{id}", Needs(PATIENT_DELETE)),
@@ -66,6 +67,15 @@ pub const ANALYTICS: &[Operation] = &[
     line("analytics.stream", Watch, "/api/analytics/stream", Needs(ANALYTICS_READ)),
     line("analytics.rebuild", Post, "/api/analytics/rebuild", Needs(ANALYTICS_WRITE)),
     line("analytics.audit", Get, "/api/audit/analytics", Needs(AUDIT_READ)),
+];
+
+/// docs, which shows what there is to know of the services, and is none of them: it has nothing
+/// that anybody may not, and nobody stands in front of it.
+pub const DOCS: &[Operation] = &[
+    line("docs.home", Get, "/", Public),
+    line("docs.page", Get, "/api-docs", Public),
+    line("docs.document", Get, "/api-docs/{name}", Public),
+    line("docs.asset", Get, "/api-docs/ui/{name}", Public),
 ];
 
 /// All services.

@@ -16,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+mod browser;
 mod gather;
 mod handler;
 mod metrics;

@@ -16,6 +16,10 @@ pub(crate) enum Problem {
     NotFound,
     /// A method the host does not offer where it answers itself.
     MethodNotAllowed,
+    /// A page asks whether it may call, and may not.
+    OriginNotAllowed,
+    /// The client means another server.
+    Misdirected,
     /// The client sent its body too slowly.
     RequestTimeout,
     /// The body is longer than allowed.
@@ -46,6 +50,18 @@ impl Problem {
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method-not-allowed",
                 "Only GET and HEAD are answered here.",
+            ),
+            Self::OriginNotAllowed => (
+                StatusCode::FORBIDDEN,
+                "origin-not-allowed",
+                "Pages of this origin may not call here: it is not among the application's \
+                 cors_origins.",
+            ),
+            Self::Misdirected => (
+                StatusCode::MISDIRECTED_REQUEST,
+                "misdirected-request",
+                "With demo data, and on an address of this machine only, the server answers to \
+                 localhost and 127.0.0.1.",
             ),
             Self::RequestTimeout => (
                 StatusCode::REQUEST_TIMEOUT,
@@ -106,6 +122,8 @@ impl Problem {
             | Self::Draining => true,
             Self::NotFound
             | Self::MethodNotAllowed
+            | Self::OriginNotAllowed
+            | Self::Misdirected
             | Self::ComponentFailed
             | Self::Overloaded
             | Self::DeadlineExceeded => false,

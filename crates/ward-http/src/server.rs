@@ -5,9 +5,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use http::HeaderValue;
 use http::uri::Scheme;
 use ward_serve::{Certificate, Door, Drained, Limits, Protocol, Proxies};
 
+use crate::browser::Browsers;
 use crate::handler::Handler;
 use crate::metrics::Metrics;
 use crate::service::{self, Service};
@@ -24,6 +26,10 @@ pub struct Options {
     pub proxies: Proxies,
     /// Where requests are counted.
     pub metrics: Metrics,
+    /// The origins whose pages may call, such as `https://shop.example`.
+    pub origins: Vec<HeaderValue>,
+    /// Whether listeners on loopback answer to the names of this machine only.
+    pub local_names_only: bool,
 }
 
 /// A listener that is open.
@@ -51,7 +57,7 @@ impl<H: Handler> Server<H> {
     /// # Errors
     /// The first address that cannot be had: which, for whom, and why.
     pub fn bind(listeners: Vec<Listener<H>>, options: Options) -> io::Result<Self> {
-        let Options { limits, tls, proxies, metrics } = options;
+        let Options { limits, tls, proxies, metrics, origins, local_names_only } = options;
         let scheme = if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
         let keep_alive = service::keep_alive(limits.idle_time_max);
         let (mut doors, mut whose) = (Vec::new(), Vec::new());
@@ -59,7 +65,12 @@ impl<H: Handler> Server<H> {
             whose.push((address, component));
             let (scheme, metrics, keep_alive) =
                 (scheme.clone(), metrics.clone(), keep_alive.clone());
-            let service = Arc::new(Service { table, scheme, metrics, keep_alive });
+            let browsers = Browsers {
+                origins: origins.clone(),
+                is_tls: tls.is_some(),
+                local_names_only: local_names_only && address.ip().is_loopback(),
+            };
+            let service = Arc::new(Service { table, scheme, browsers, metrics, keep_alive });
             doors.push(Door { address, service });
         }
         let protocol = Protocol::Any;

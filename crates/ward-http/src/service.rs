@@ -1,6 +1,7 @@
 //! The life of one request, in order: its head is checked; the host's own paths are answered; a
-//! route is found; the body's announced length is checked; the body's beginning is read; a place
-//! among the requests at work is taken; the component answers; what it answered is sent.
+//! route is found; a browser's question whether its page may ask is answered; the body's announced
+//! length is checked; the body's beginning is read; a place among the requests at work is taken;
+//! the component answers; what it answered is sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 use ward_runtime::{BodyError, CallContext, HandleError, RequestId, X_REQUEST_ID};
 use ward_serve::{Answer, Connection, Inbound, Limit, Phase, Refusal};
 
+use crate::browser::Browsers;
 use crate::gather::{Gathered, gather};
 use crate::handler::Handler;
 use crate::metrics::Metrics;
@@ -36,6 +38,7 @@ pub(crate) struct Service<H> {
     pub(crate) table: Arc<Table<H>>,
     /// What clients call the way they come by.
     pub(crate) scheme: Scheme,
+    pub(crate) browsers: Browsers,
     pub(crate) metrics: Metrics,
     /// How long a connection of HTTP/1 is kept between two requests, for clients and load
     /// balancers to keep it for less.
@@ -73,6 +76,7 @@ impl<H: Handler> ward_serve::Service for Service<H> {
         let (mut parts, body) = request.into_parts();
         let body = Inbound::new(body, &parts, connection.limits());
         let (id, keeps) = (RequestId::of(&parts.headers), keeps_connection(&parts));
+        let origin = self.browsers.allowed(&parts.headers);
         let line = Line::new(id, &parts, &self.metrics);
         let mut ticket = Ticket::begin(connection, &parts, line, true);
         let mut response = match self.admit(&mut parts, &body, &mut ticket) {
@@ -82,6 +86,7 @@ impl<H: Handler> ward_serve::Service for Service<H> {
         };
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, id.header_value());
+        self.browsers.finish(origin, headers);
         if keeps && !headers.contains_key(CONNECTION) {
             headers.insert(KEEP_ALIVE, self.keep_alive.clone());
         }
@@ -99,6 +104,7 @@ impl<H: Handler> Service<H> {
     ) -> Result<Step<'_, H>, Problem> {
         let connection = ticket.connection().clone();
         request::check(parts, &self.scheme, connection.limits().head_bytes_max)?;
+        self.browsers.check_name(parts.uri.authority())?;
         if connection.is_draining() {
             return Err(Problem::Draining);
         }
@@ -112,6 +118,9 @@ impl<H: Handler> Service<H> {
         ticket.line.label = Some(found.target.label.clone());
         if connection.is_spare() {
             return Err(Problem::NoRoom);
+        }
+        if let Some(answer) = self.browsers.preflight(parts) {
+            return answer.map(Step::Answer);
         }
         let handler = match &found.target.target {
             Responder::Component(handler) => handler,

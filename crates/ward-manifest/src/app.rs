@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderValue;
 use ipnet::IpNet;
 
 use crate::finding::Finding;
@@ -276,6 +277,8 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// `trusted_proxies`: who is believed about whom it speaks for (TOML: addresses and networks).
     pub trusted_proxies: Vec<IpNet>,
+    /// `cors_origins`: the origins whose pages may call (TOML: such as `"https://app.example"`).
+    pub cors_origins: Vec<HeaderValue>,
     /// `peer_share_percent`: how much of what clients can hold one network address may have; 25 by
     /// default.
     pub peer_share_percent: u8,

@@ -13,6 +13,7 @@ mod listen;
 mod manifest;
 mod names;
 mod networks;
+mod origin;
 mod overrides;
 mod runtime_config;
 mod start;

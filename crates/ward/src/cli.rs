@@ -52,7 +52,7 @@ pub(crate) enum Command {
     App(AppArgs),
     /// Check what is needed to run, and say what to do about what is missing
     Doctor(DoctorArgs),
-    /// Check the contracts, or print the protobuf that follows from them
+    /// Check the contracts, or print what follows from them
     #[command(subcommand)]
     Wit(WitCommand),
     /// Look at events, send some, and move their consumers
@@ -352,6 +352,8 @@ pub(crate) enum WitCommand {
     Check(WitCheckArgs),
     /// Print the .proto file that clients of an interface use
     Proto(WitProtoArgs),
+    /// Print what the topics of an application carry, as AsyncAPI
+    Asyncapi(FromArgs),
 }
 
 /// `ward wit check`

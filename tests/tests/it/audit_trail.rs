@@ -1,5 +1,5 @@
-//! What an auditor learns: who did what to whom, by any of it, a page at a time; and that nobody else
-//! learns it is in `roles.rs`.
+//! What an auditor learns: who did what to whom, by any of it, a page at a time; and that nobody
+//! else learns it is in `roles.rs`.
 
 use serde_json::Value;
 use ward_tests::{Api, Patient, Ward, claims_of};
@@ -30,8 +30,7 @@ async fn what_somebody_did_is_found_by_who_whom_what_and_when() {
     let created = nurse.created(&Patient::unique().json()).await;
     let id = created["id"].as_str().expect("an id");
     nurse.get(&format!("/api/patients/{id}")).await;
-    let name = created["name"].as_str().expect("a name").replace(' ', "%20");
-    nurse.get(&format!("/api/patients?name={name}")).await;
+    nurse.search(&serde_json::json!({"name": created["name"]})).await;
     nurse.get("/api/patients/00000000-0000-0000-0000-0000000000ab").await.problem(404);
 
     let all = rows(&auditor, &format!("patients?user={who}")).await;

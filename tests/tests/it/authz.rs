@@ -32,6 +32,22 @@ async fn with_a_strangers_token_every_operation_is_401() {
     }
 }
 
+/// What no component guards, and why.
+const OPEN: [(&str, &str); 4] = [
+    ("GET", "/"),         // leads to the documents
+    ("GET", "/api-docs"), // what the API is, is no secret
+    ("GET", "/api-docs/patients"),
+    ("GET", "/.well-known/spin/health"), // load balancers have no tokens
+];
+
+#[tokio::test]
+async fn what_is_open_asks_for_no_token() {
+    let api = Ward::shared().api();
+    for (method, path) in OPEN {
+        assert_eq!(api.send(method, path).await.status, 200, "{method} {path}");
+    }
+}
+
 #[tokio::test]
 async fn spellings_of_a_path_do_not_get_around_the_guard() {
     let api = Ward::shared().api();

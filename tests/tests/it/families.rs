@@ -6,7 +6,9 @@ use ward_tests::{Api, Options, Patient, Repository, Ward, unique_email};
 
 async fn optional() -> Ward {
     let options = Options {
-        arguments: ["--variable", "patient_email=optional"].map(str::to_owned).to_vec(),
+        arguments: ["patient_email=optional", "patient_filters=url"]
+            .map(|variable| ["--variable".to_owned(), variable.to_owned()])
+            .concat(),
         ..Options::demo()
     };
     tokio::task::spawn_blocking(|| Ward::start(options)).await.expect("a ward")
@@ -53,8 +55,40 @@ async fn addresses_are_a_familys_or_nobodys_where_the_application_says_so() {
     let rows = ward.database("patients").await.rows(query, &[&id]).await;
     assert_eq!(rows[0]["email"], family.to_uppercase());
     assert_ne!(first["id"], second["id"]);
+    filters_in_urls(&api).await;
     found_by_the_operator(&ward, &family, [&first, &second]).await;
     back_to_unique(ward, &family).await;
+}
+
+/// This application lets them be there.
+async fn filters_in_urls(api: &Api) {
+    let email = format!("ada+{}", unique_email("lab"));
+    let patient = Patient::unique().with("email", email.clone());
+    let created = api.created(&patient).await;
+    for query in [
+        format!("email={email}"),
+        "email=nobody".to_owned(),
+        "email=ada%40".to_owned(),
+        "email=".to_owned(),
+        "name=%20".to_owned(),
+        "name=%E2%80%8B".to_owned(),
+    ] {
+        let problem = api.get(&format!("/api/patients?{query}")).await.problem(400);
+        let error = &problem["errors"][0];
+        assert_eq!(error["parameter"], query.split('=').next().expect("a name"), "{problem}");
+        if query.starts_with("email") {
+            assert!(error["detail"].as_str().is_some_and(|text| text.contains("%2B")));
+        }
+    }
+    let escaped = email.replace('+', "%2B").to_uppercase();
+    let born = created["dateOfBirth"].as_str().expect("a date");
+    let query = format!("email=%20{escaped}%20&dateOfBirthFrom={born}&dateOfBirthTo={born}");
+    let answer = api.get(&format!("/api/patients?{query}")).await;
+    assert_eq!(answer.json(), json!([created]));
+    let first = api.get("/api/patients?limit=1&dateOfBirthFrom=1900-01-01").await;
+    let next = first.next_link().expect("a next page");
+    assert!(next.contains("dateOfBirthFrom=1900-01-01"), "{next}");
+    assert_eq!(api.get(&next).await.json().as_array().map(Vec::len), Some(1));
 }
 
 /// README's query names those who cannot have what a change of mind would ask of them.
@@ -84,7 +118,7 @@ async fn back_to_unique(mut ward: Ward, family: &str) {
     api.create(&Patient::unique().with("email", family)).await.problem(409);
     let answer = api.create(&Patient::unique().without("email")).await;
     assert_eq!(answer.failing_fields(), ["/email"]);
-    let found = api.get(&format!("/api/patients?email={family}")).await.json();
+    let found = api.search(&json!({"email": family})).await.json();
     let id = found[0]["id"].as_str().expect("an id").to_owned();
     let path = format!("/api/patients/{id}");
     let mut shared = found[0].clone();

@@ -6,10 +6,9 @@ use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
-use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tonic::Code;
-use ward_tests::{Grpc, Options, Repository, Ward, claims, wasm};
+use ward_tests::{Grpc, Options, Repository, Ward, claims, tools, wasm};
 
 const CREATE: &str = "BillingService/CreateBillingAccount";
 const CLOSE: &str = "BillingService/CloseBillingAccount";
@@ -193,6 +192,9 @@ async fn the_log_has_a_line_for_each_call_and_nothing_of_what_was_said() {
     assert!(!ward.log().contains("Quillfeather") && !ward.log().contains("eyJ"));
 }
 
+const PACKAGES: [&str; 3] =
+    ["grpcio==1.76.0", "grpcio-reflection==1.76.0", "grpcio-health-checking==1.76.0"];
+
 /// Another implementation of everything: Python's grpcio with its reflection client.
 #[tokio::test]
 async fn a_client_in_another_language_does_the_same() {
@@ -201,7 +203,8 @@ async fn a_client_in_another_language_does_the_same() {
     let token = ward.forge().sign(&claims());
     let output = tokio::task::spawn_blocking(move || {
         let script = Repository::here().root().join("tests/tests/it/generic_client.py");
-        let mut command = Command::new(python());
+        let python = tools::python("grpc", &PACKAGES).expect("grpcio");
+        let mut command = Command::new(python);
         command.arg(script).args([&address, &token]).output().expect("Python runs")
     });
     let output = output.await.unwrap();
@@ -216,33 +219,4 @@ async fn a_client_in_another_language_does_the_same() {
          INVALID_ARGUMENT\n"
     );
     assert_eq!(said, expected, "{complaints}");
-}
-
-/// A Python with grpcio, made once below `target/`.
-fn python() -> std::path::PathBuf {
-    const PACKAGES: [&str; 2] = ["grpcio==1.76.0", "grpcio-reflection==1.76.0"];
-    const HEALTH: &str = "grpcio-health-checking==1.76.0";
-    let target = Repository::here().root().join("target");
-    let venv = target.join("grpc-venv");
-    let python = venv.join("bin/python");
-    if venv.join("complete").exists() {
-        return python;
-    }
-    // Made elsewhere and moved: two test processes may come here at the same time.
-    let own = TempDir::new_in(&target).expect("a directory");
-    let made = own.path().join("venv");
-    run(Command::new("python3").args(["-m", "venv"]).arg(&made));
-    let packages = PACKAGES.into_iter().chain([HEALTH]);
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    run(Command::new(made.join("bin/python")).args(pip).args(packages));
-    fs::write(made.join("complete"), "").unwrap();
-    drop(fs::rename(&made, &venv));
-    assert!(venv.join("complete").exists(), "{} was made", venv.display());
-    python
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().expect("a program that runs");
-    let complaints = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {complaints}");
 }

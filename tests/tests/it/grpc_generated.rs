@@ -49,7 +49,7 @@ fn the_client_is_generated_from_what_ward_prints() {
         let output = Ward::run(&[&["wit", "proto"], arguments].concat(), &root);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let printed = String::from_utf8(output.stdout).expect("UTF-8");
-        expect_test::expect_file![root.join("tests/proto").join(file)].assert_eq(&printed);
+        expect_test::expect_file![root.join("docs/api").join(file)].assert_eq(&printed);
     }
 }
 

@@ -11,7 +11,7 @@ async fn a_deleted_patient_is_gone() {
     assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{answer:?}");
     api.get(&location).await.problem(404);
     api.delete(&location).await.problem(404);
-    let list = api.get(&format!("/api/patients?email={}", patient.email)).await;
+    let list = api.search(&serde_json::json!({"email": patient.email})).await;
     assert_eq!(list.json(), serde_json::json!([]));
 }
 

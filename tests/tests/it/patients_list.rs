@@ -1,4 +1,5 @@
-//! `GET /api/patients`: filters, order, and pages that neither repeat nor skip anyone.
+//! `GET /api/patients` and `POST /api/patients/search`: filters, order, and pages that neither
+//! repeat nor skip anyone.
 
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ const CROWD: usize = 2500;
 async fn the_answer_is_an_array_of_patients() {
     let api = Ward::shared().user().await;
     let created = api.created(&Patient::unique().json()).await;
-    let answer = api.get(&format!("/api/patients?email={}", text(&created, "email"))).await;
+    let answer = api.search(&json!({"email": created["email"]})).await;
     assert_eq!(answer.json(), json!([created]));
     assert_eq!(answer.next_link(), None);
     assert_eq!(answer.header("cache-control"), "no-store");
@@ -24,8 +25,7 @@ async fn pages_are_followed_to_the_end_without_duplicate_or_gap() {
     let prefix = unique_name("Crowd");
     let expected = crowd(&api, &prefix, CROWD).await;
     for (sort, limit) in [("name", 500), ("registeredDate", 333), ("dateOfBirth", 97)] {
-        let query = format!("name={}&sort={sort}&limit={limit}", encoded(&prefix));
-        let walk = Walk::of(&api, &query).await;
+        let walk = Walk::of(&api, &prefix, sort, limit).await;
         assert_eq!(walk.pages, expected.len().div_ceil(limit), "{sort}");
         assert_eq!(walk.ids.len(), expected.len(), "{sort}: a duplicate or a gap");
         assert_eq!(walk.ids.into_iter().collect::<BTreeSet<_>>(), expected, "{sort}");
@@ -38,11 +38,12 @@ async fn pages_are_stable_under_inserts_and_deletes() {
     let api = Ward::shared().user().await;
     let prefix = unique_name("Moving");
     let expected = crowd(&api, &prefix, 300).await;
-    let mut link = Some(format!("/api/patients?name={}&sort=name&limit=20", encoded(&prefix)));
+    let search = json!({"name": prefix, "sort": "name", "limit": 20});
+    let mut link = Some("/api/patients/search".to_owned());
     let mut seen = Vec::new();
     let mut page = 0;
     while let Some(path) = link {
-        let answer = api.get(&path).await;
+        let answer = api.send_json("POST", &path, &search).await;
         seen.extend(answer.json().as_array().expect("an array").iter().map(|p| text(p, "id")));
         link = answer.next_link();
         // One before the cursor, one after it: the first must not shift the pages.
@@ -61,11 +62,9 @@ async fn the_default_page_has_fifty() {
     let api = Ward::shared().user().await;
     let prefix = unique_name("Fifty");
     crowd(&api, &prefix, 51).await;
-    let answer = api.get(&format!("/api/patients?name={}", encoded(&prefix))).await;
-    assert_eq!(answer.json().as_array().map(Vec::len), Some(50));
-    let next = api.get(&answer.next_link().expect("a next page")).await;
-    assert_eq!(next.json().as_array().map(Vec::len), Some(1));
-    assert_eq!(next.next_link(), None);
+    let pages = api.searched(&json!({"name": prefix})).await;
+    let sizes: Vec<_> = pages.iter().map(|it| it.json().as_array().map(Vec::len)).collect();
+    assert_eq!(sizes, [Some(50), Some(1)]);
 }
 
 #[tokio::test]
@@ -73,7 +72,7 @@ async fn a_full_last_page_has_no_next() {
     let api = Ward::shared().user().await;
     let prefix = unique_name("Exact");
     crowd(&api, &prefix, 4).await;
-    let answer = api.get(&format!("/api/patients?name={}&limit=4", encoded(&prefix))).await;
+    let answer = api.search(&json!({"name": prefix, "limit": 4})).await;
     assert_eq!(answer.json().as_array().map(Vec::len), Some(4));
     assert_eq!(answer.next_link(), None);
 }
@@ -84,11 +83,11 @@ async fn names_are_found_by_prefix_without_case() {
     let name = unique_name("Éva Müller");
     let created = api.created(&Patient { name: name.clone(), ..Patient::unique() }.json()).await;
     for prefix in [name.clone(), name.to_lowercase(), name.to_uppercase()] {
-        let found = ids(&api, &format!("name={}", encoded(&prefix))).await;
+        let found = ids(&api, json!({"name": prefix})).await;
         assert_eq!(found, [text(&created, "id")], "{prefix}");
     }
     let inner: String = name.chars().skip(1).collect();
-    assert!(ids(&api, &format!("name={}", encoded(&inner))).await.is_empty(), "only a prefix");
+    assert!(ids(&api, json!({"name": inner})).await.is_empty(), "only a prefix");
 }
 
 #[tokio::test]
@@ -98,7 +97,7 @@ async fn pattern_characters_in_a_name_are_only_characters() {
     for name in [format!("%{tail}"), format!("_{tail}"), format!("\\{tail}")] {
         let created =
             api.created(&Patient { name: name.clone(), ..Patient::unique() }.json()).await;
-        let found = ids(&api, &format!("name={}", encoded(&name))).await;
+        let found = ids(&api, json!({"name": name})).await;
         assert_eq!(found, [text(&created, "id")], "{name}");
     }
 }
@@ -109,10 +108,10 @@ async fn an_email_is_found_without_case() {
     let created = api.created(&Patient::unique().json()).await;
     let email = text(&created, "email");
     for spelling in [email.clone(), email.to_uppercase()] {
-        let found = ids(&api, &format!("email={}", encoded(&spelling))).await;
+        let found = ids(&api, json!({"email": spelling})).await;
         assert_eq!(found, [text(&created, "id")]);
     }
-    assert!(ids(&api, &format!("email={}", unique_email("nobody"))).await.is_empty());
+    assert!(ids(&api, json!({"email": unique_email("nobody")})).await.is_empty());
 }
 
 #[tokio::test]
@@ -124,17 +123,51 @@ async fn dates_of_birth_are_found_by_range_with_both_ends() {
         let patient = Patient { name, date_of_birth: day.into(), ..Patient::unique() };
         api.created(&patient.json()).await;
     }
-    let count =
-        async |range: &str| ids(&api, &format!("name={}{range}", encoded(&prefix))).await.len();
-    assert_eq!(count("").await, 3);
-    assert_eq!(count(&format!("&{FROM}=1950-01-02")).await, 2);
-    assert_eq!(count(&format!("&{TO}=1950-01-02")).await, 2);
-    assert_eq!(count(&format!("&{FROM}=1950-01-02&{TO}=1950-01-02")).await, 1);
+    let count = async |from: Option<&str>, to: Option<&str>| {
+        let range = json!({"name": prefix, "dateOfBirthFrom": from, "dateOfBirthTo": to});
+        ids(&api, range).await.len()
+    };
+    assert_eq!(count(None, None).await, 3);
+    assert_eq!(count(Some("1950-01-02"), None).await, 2);
+    assert_eq!(count(None, Some("1950-01-02")).await, 2);
+    assert_eq!(count(Some("1950-01-02"), Some("1950-01-02")).await, 1);
+    // Nobody can be born then, and an empty list would say that nobody was.
+    let nobodys = json!({"dateOfBirthFrom": "1950-01-03", "dateOfBirthTo": "1950-01-01"});
+    let answer = api.search(&nobodys).await;
+    assert_eq!(answer.failing_fields(), ["/dateOfBirthTo"]);
 }
 
-/// The parameters of the range.
-const FROM: &str = "dateOfBirthFrom";
-const TO: &str = "dateOfBirthTo";
+#[tokio::test]
+async fn what_is_wrong_in_a_search_is_400() {
+    let api = Ward::shared().user().await;
+    for (field, value) in [
+        ("name", json!("")),
+        ("name", json!(" ")),
+        ("name", json!("\u{200b}")),
+        ("email", json!("nobody")),
+        ("dateOfBirthFrom", json!("1985-02-30")),
+        ("dateOfBirthTo", json!(1985)),
+        ("limit", json!(0)),
+        ("limit", json!("1")),
+        ("sort", json!("email")),
+        ("surprise", json!(1)),
+    ] {
+        let answer = api.search(&json!({field: value})).await;
+        assert_eq!(answer.failing_fields(), [format!("/{field}")], "{value}");
+    }
+    let answer = api.send_json("POST", "/api/patients/search?name=a", &json!({})).await;
+    assert_eq!(answer.problem(400)["errors"][0]["parameter"], "name");
+}
+
+#[tokio::test]
+async fn filters_stay_out_of_urls() {
+    let api = Ward::shared().user().await;
+    for filter in ["name=a", "email=a@b.cd", "dateOfBirthFrom=1950-01-01", "dateOfBirthTo=x"] {
+        let problem = api.get(&format!("/api/patients?{filter}")).await.problem(400);
+        let detail = problem["errors"][0]["detail"].as_str().expect("a detail");
+        assert!(detail.contains("POST /api/patients/search"), "{problem}");
+    }
+}
 
 #[tokio::test]
 async fn bad_parameters_are_400() {
@@ -153,10 +186,6 @@ async fn bad_parameters_are_400() {
         "after=not-a-cursor",
         "after=AAAA",
         "after=%00",
-        "dateOfBirthFrom=1985-02-30",
-        "dateOfBirthTo=tomorrow",
-        // Nobody can be born then, and an empty list would say that nobody was.
-        "dateOfBirthFrom=1950-01-03&dateOfBirthTo=1950-01-01",
         "surprise=1",
         "limit=1&limit=2",
     ] {
@@ -189,11 +218,15 @@ async fn a_cursor_carries_no_patient_data_in_the_clear() {
     let api = Ward::shared().user().await;
     let prefix = unique_name("Hidden");
     crowd(&api, &prefix, 3).await;
-    let path = format!("/api/patients?email=&sort=name&limit=1&name={}", encoded(&prefix));
-    let path = path.replace("email=&", "");
-    let next = api.get(&path).await.next_link().expect("a next page");
-    let after = next.split("after=").nth(1).expect("a cursor").split('&').next().expect("text");
+    let search = json!({"name": prefix, "sort": "name", "limit": 1});
+    let next = api.search(&search).await.next_link().expect("a next page");
+    let after = next.strip_prefix("/api/patients/search?after=").expect("a cursor and no more");
+    assert!(!after.contains(['&', '=']), "{after}");
     assert!(!after.contains(prefix.split(' ').nth(1).expect("a tail")), "{after}");
+    // It is for this search, and for no other.
+    assert_eq!(api.send_json("POST", &next, &search).await.status, 200);
+    api.send_json("POST", &next, &json!({"name": "a", "limit": 1})).await.problem(400);
+    api.get(&next).await.problem(405);
 }
 
 /// What following the links from a first page gives.
@@ -204,21 +237,14 @@ struct Walk {
 }
 
 impl Walk {
-    async fn of(api: &Api, query: &str) -> Walk {
-        let sort = query.split("sort=").nth(1).and_then(|rest| rest.split('&').next());
-        let sort = sort.expect("a query with an order");
-        let mut walk = Walk { pages: 0, ids: Vec::new(), keys: Vec::new() };
-        let mut link = Some(format!("/api/patients?{query}"));
-        while let Some(path) = link {
-            let answer = api.get(&path).await;
-            assert_eq!(answer.status, 200, "{path}: {answer:?}");
-            let page = answer.json();
-            for patient in page.as_array().expect("an array") {
+    async fn of(api: &Api, prefix: &str, sort: &str, limit: usize) -> Walk {
+        let pages = api.searched(&json!({"name": prefix, "sort": sort, "limit": limit})).await;
+        let mut walk = Walk { pages: pages.len(), ids: Vec::new(), keys: Vec::new() };
+        for page in pages {
+            for patient in page.json().as_array().expect("an array") {
                 walk.ids.push(text(patient, "id"));
                 walk.keys.push(text(patient, sort));
             }
-            walk.pages += 1;
-            link = answer.next_link();
         }
         walk
     }
@@ -239,21 +265,12 @@ async fn crowd(api: &Api, prefix: &str, count: usize) -> BTreeSet<String> {
     futures::stream::iter(0..count).map(create).buffer_unordered(16).collect().await
 }
 
-async fn ids(api: &Api, query: &str) -> Vec<String> {
-    let answer = api.get(&format!("/api/patients?{query}")).await;
-    assert_eq!(answer.status, 200, "{query}: {answer:?}");
+async fn ids(api: &Api, search: Value) -> Vec<String> {
+    let answer = api.search(&search).await;
+    assert_eq!(answer.status, 200, "{search}: {answer:?}");
     answer.json().as_array().expect("an array").iter().map(|p| text(p, "id")).collect()
 }
 
 fn text(patient: &Value, member: &str) -> String {
     patient[member].as_str().unwrap_or_else(|| panic!("{member} in {patient}")).to_owned()
-}
-
-/// Percent-encodes everything but letters and digits.
-fn encoded(value: &str) -> String {
-    let byte = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    value.bytes().map(byte).collect()
 }

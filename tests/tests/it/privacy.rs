@@ -107,9 +107,12 @@ async fn walk_patients(ward: &Ward, seeded: &mut Seeded) {
     assert_eq!(created.status, 201);
     let location = created.header("location").to_owned();
     user.get(&location).await;
-    for query in [("name", &patient.name), ("email", &patient.email)] {
-        let request = user.request("GET", "/api/patients").query(&[query]);
-        assert_eq!(Answer::of(request).await.status, 200);
+    for (filter, value) in [("name", &patient.name), ("email", &patient.email)] {
+        assert_eq!(user.search(&json!({filter: value})).await.status, 200);
+        let request = user.request("GET", "/api/patients").query(&[(filter, value)]);
+        let refused = Answer::of(request).await;
+        seeded.absent_from(&refused);
+        assert_eq!(refused.status, 400);
     }
     // A member nobody asked for is named in the answer, because that is what a pointer is for; the
     // log has no business with it.

@@ -15,7 +15,7 @@ async fn health_and_info_answer_as_spins_do() {
 #[tokio::test]
 async fn an_unknown_route_is_404() {
     let api = Ward::shared().user().await;
-    for path in ["/", "/api", "/nothing", "/api/patient", "/.well-known/spin/nothing"] {
+    for path in ["/api", "/nothing", "/api/patient", "/.well-known/spin/nothing"] {
         let answer = api.get(path).await;
         assert_eq!(answer.status, 404, "{path}: {answer:?}");
     }

@@ -15,8 +15,7 @@ async fn create(api: &Api, name: &str) -> Value {
 
 /// The names found by a beginning.
 async fn found(api: &Api, beginning: &str) -> Vec<String> {
-    let request = api.request("GET", "/api/patients").query(&[("name", beginning)]);
-    let answer = ward_tests::Answer::of(request).await;
+    let answer = api.search(&json!({"name": beginning})).await;
     assert_eq!(answer.status, 200, "{beginning}: {answer:?}");
     let name = |patient: &Value| patient["name"].as_str().expect("a name").to_owned();
     answer.json().as_array().expect("an array").iter().map(name).collect()
@@ -183,12 +182,6 @@ async fn the_longest_names_are_stored_found_and_paged() {
         create(&api, &name).await;
         assert_eq!(found(&api, &name).await.len(), 1, "{name}");
     }
-    let mut link = Some(format!("/api/patients?name={front}&limit=1"));
-    let mut pages = 0;
-    while let Some(path) = link {
-        let answer = api.get(&path).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
-        (link, pages) = (answer.next_link(), pages + 1);
-    }
-    assert_eq!(pages, 4);
+    let pages = api.searched(&json!({"name": front, "limit": 1})).await;
+    assert_eq!(pages.len(), 4);
 }

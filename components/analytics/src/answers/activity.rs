@@ -10,15 +10,19 @@ use serde::Serialize;
 use spin_sdk::pg::ParameterValue;
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "PatientActivity"))]
 #[serde(rename_all = "camelCase")]
-struct Activity {
+pub(crate) struct Activity {
+    #[cfg_attr(test, schemars(extend("format" = "uuid")))]
     patient_id: String,
     /// `ACTIVE` or `DELETED`.
     status: &'static str,
     /// The greatest version known.
     version: i64,
     events: i64,
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     first_at: String,
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     last_at: String,
 }
 
@@ -37,13 +41,13 @@ impl Activity {
 
 /// Which of the two questions is asked.
 #[derive(Debug, PartialEq, Eq)]
-enum Question {
+pub(crate) enum Question {
     One(String),
     Most(u32),
 }
 
 impl Question {
-    fn parse(text: &str) -> Result<Self, Problem> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
         let mut query = Query::parse(text)?;
         let patient = super::patient(&mut query);
         // A limit makes no sense of one patient, and is then left over for finish() to refuse.

@@ -6,17 +6,22 @@ use serde::Serialize;
 
 /// An applied event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Event {
     /// Its place in the order in which events were applied.
     pub(crate) sequence: i64,
+    #[cfg_attr(test, schemars(extend("format" = "uuid")))]
     id: String,
+    #[cfg_attr(test, schemars(extend("format" = "uuid")))]
     patient_id: String,
     version: i64,
     r#type: String,
     /// RFC 3339, in UTC.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     occurred_at: String,
     /// When it was applied; RFC 3339, in UTC.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     received_at: String,
 }
 

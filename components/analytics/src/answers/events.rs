@@ -14,7 +14,7 @@ const PATH: &str = "/api/analytics/events";
 
 /// One page of one listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Listing {
+pub(crate) struct Listing {
     /// Newest first.
     descending: bool,
     patient: Option<String>,
@@ -24,7 +24,7 @@ struct Listing {
 }
 
 impl Listing {
-    fn parse(text: &str) -> Result<Self, Problem> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
         let mut query = Query::parse(text)?;
         let descending = match query.take("sort").as_deref() {
             None | Some("-sequence") => Some(true),

@@ -13,21 +13,26 @@ use spin_sdk::pg::ParameterValue;
 const SPANS: [i64; 3] = [1, 5, 60];
 
 #[derive(Debug, PartialEq, Serialize)]
-struct Lag {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Lag {
     last: Option<Last>,
     spans: Vec<Span>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 struct Last {
     sequence: i64,
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     occurred_at: String,
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     received_at: String,
 }
 
 /// How long the events received in the last so many minutes took.
 #[derive(Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 struct Span {
     minutes: i64,

@@ -18,7 +18,8 @@ use crate::limits::{REBUILD_STEP, REBUILD_TIME_MAX};
 
 /// How far a rebuild is.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Progress {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Progress {
     /// `SWITCHED`, or `BUILDING` when the request's time was up: the next one goes on.
     state: &'static str,
     /// The sequence up to which events are in the new projections.

@@ -11,8 +11,9 @@ use spin_sdk::pg::ParameterValue;
 const BANDS: [u32; 6] = [0, 18, 30, 45, 60, 75];
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct Summary {
+pub(crate) struct Summary {
     /// Patients who are not deleted.
     patients: i64,
     age_bands: Vec<Band>,
@@ -22,6 +23,7 @@ struct Summary {
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Band {
     /// The lowest age in it, in years.
     from: u32,
@@ -31,6 +33,7 @@ struct Band {
 }
 
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "EventCounts"))]
 struct Events {
     created: i64,
     updated: i64,

@@ -18,16 +18,21 @@ const BUCKETS_DEFAULT: i32 = 60;
 const YEARS: std::ops::RangeInclusive<i32> = 1900..=2199;
 
 #[derive(Debug, Serialize)]
-struct Timeline {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Timeline {
     bucket: &'static str,
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     from: String,
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     to: String,
     buckets: Vec<Bucket>,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Bucket {
     /// When it begins.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     at: String,
     created: i64,
     updated: i64,
@@ -47,7 +52,7 @@ impl Bucket {
 
 /// Which buckets are asked for.
 #[derive(Debug, PartialEq, Eq)]
-struct Span {
+pub(crate) struct Span {
     bucket: &'static str,
     /// The first bucket's beginning.
     from: NaiveDateTime,
@@ -57,7 +62,7 @@ struct Span {
 
 impl Span {
     /// Reads the query. Without `to` the span ends with the bucket that `now` is in.
-    fn parse(text: &str, now: NaiveDateTime) -> Result<Self, Problem> {
+    pub(crate) fn parse(text: &str, now: NaiveDateTime) -> Result<Self, Problem> {
         let mut query = Query::parse(text)?;
         let bucket = bucket(&mut query);
         let from = moment(&mut query, "from");

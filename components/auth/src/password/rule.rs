@@ -8,7 +8,7 @@ use kit::{email, text};
 use sha2::{Digest, Sha256};
 
 /// How short and how long a password is, in characters of the form in which it is compared.
-const CHARS: std::ops::RangeInclusive<usize> = 8..=256;
+pub(crate) const CHARS: std::ops::RangeInclusive<usize> = 8..=256;
 
 /// The longest password read, in bytes: [`CHARS`] of four each.
 pub(crate) const BYTES_MAX: usize = 1024;

@@ -10,14 +10,19 @@ use crate::limits::{ANNOUNCED_BEYOND_SECONDS, BATCH, SHOWN_MAX};
 
 /// A session that goes on.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Session {
+    #[cfg_attr(test, schemars(extend("format" = "uuid")))]
     id: String,
     /// Whether it is the one that asks.
     current: bool,
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     started_at: String,
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     refreshed_at: String,
     /// When it is over if nobody refreshes it.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     expires_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,

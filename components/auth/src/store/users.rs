@@ -20,16 +20,21 @@ const BEFORE_ALL: &str = "00000000-0000-0000-0000-000000000000";
 
 /// A user as the API shows them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct User {
+    #[cfg_attr(test, schemars(extend("format" = "uuid")))]
     pub(crate) id: String,
+    #[cfg_attr(test, schemars(extend("format" = "email")))]
     pub(crate) email: String,
     /// Nobody has said it of users from before there were names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<String>,
     pub(crate) role: String,
     pub(crate) disabled: bool,
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     pub(crate) created_at: String,
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     pub(crate) updated_at: String,
     /// In the entity tag.
     #[serde(skip)]

@@ -19,7 +19,8 @@ use crate::service::{self, Kept};
 
 /// A statement in the words of the API.
 #[derive(Serialize)]
-struct Shown<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Statement"))]
+pub(super) struct Shown<'a> {
     account: &'a Account,
     entries: &'a [Entry],
 }
@@ -150,7 +151,7 @@ pub(super) async fn statement(call: &Call<'_>) -> Result<Reply, Problem> {
 }
 
 /// What there is to be asked of the audit log.
-const TRAIL: Trail = Trail {
+pub(super) const TRAIL: Trail = Trail {
     path: "/api/audit/billing",
     database: service::DATABASE,
     patients: true,
@@ -163,7 +164,7 @@ pub(super) async fn audit(call: &Call<'_>) -> Result<Reply, Problem> {
 }
 
 /// Reads `limit` and `after`, the latter as it was sent.
-fn paged(query: &str) -> Result<(u32, Option<String>), Problem> {
+pub(super) fn paged(query: &str) -> Result<(u32, Option<String>), Problem> {
     let mut query = Query::parse(query)?;
     let limit = page::limit(&mut query);
     let cursor = query.take("after");

@@ -4,6 +4,8 @@
 //! by `components/policy`; a request without its identity headers is refused.
 
 mod answers;
+#[cfg(test)]
+mod api_tests;
 mod bodies;
 mod handlers;
 

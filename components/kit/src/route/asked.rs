@@ -47,7 +47,7 @@ pub fn ask<'t, T: Addressed>(
     let path = self::path(path);
     let here = all.filter(|it| matching::matches(it.pattern(), path));
     let patterns = here.clone().map(Addressed::pattern);
-    let meant = patterns.min_by_key(|pattern| matching::holes(pattern));
+    let meant = patterns.min_by_key(|pattern| matching::holes(pattern).count());
     let here = here.filter(|it| Some(it.pattern()) == meant);
     let answers = |it: &&T| it.verb().methods().contains(&method.as_str());
     if let Some(found) = here.clone().find(answers) {
@@ -62,9 +62,9 @@ pub fn ask<'t, T: Addressed>(
     }
 }
 
-/// The path without a slash at its end.
+/// The path without a slash at its end, unless it is nothing else.
 pub(super) fn path(path: &str) -> &str {
-    path.strip_suffix('/').unwrap_or(path)
+    path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path)
 }
 
 #[cfg(test)]

@@ -30,11 +30,16 @@ impl<'a> Call<'a> {
         Self { caller, headers, query: uri.query().unwrap_or(""), path, operation }
     }
 
-    /// The id where the pattern says `{name}`: a UUID in canonical form, or 400.
-    pub fn id(&self, name: &str) -> Result<String, Problem> {
+    /// What is in the path where the pattern says `{name}`.
+    pub fn segment(&self, name: &str) -> &'a str {
         let segment = matching::segment(self.operation.pattern, self.path, name);
         debug_assert!(segment.is_some(), "{} has no {{{name}}}", self.operation.pattern);
-        segment.and_then(uuid::parse).ok_or_else(|| {
+        segment.unwrap_or_default()
+    }
+
+    /// The id where the pattern says `{name}`: a UUID in canonical form, or 400.
+    pub fn id(&self, name: &str) -> Result<String, Problem> {
+        uuid::parse(self.segment(name)).ok_or_else(|| {
             Problem::new(problem::BAD_REQUEST)
                 .detail("An id is a UUID, such as 123e4567-e89b-12d3-a456-426614174000.")
         })

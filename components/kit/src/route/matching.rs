@@ -1,5 +1,6 @@
 //! Patterns and paths, segment by segment: `{…}` in a pattern is any one segment, an empty one too.
-//! What is in it is for whoever reads it to judge.
+//! What is in it is for whoever reads it to judge. Of two patterns that describe a path the one
+//! with fewer of them is meant: `/things/last` is not the thing with the id `last`.
 
 /// Whether the pattern describes this path.
 pub(super) fn matches(pattern: &str, path: &str) -> bool {
@@ -14,9 +15,10 @@ pub(super) fn segment<'a>(pattern: &str, path: &'a str, name: &str) -> Option<&'
     path.split('/').nth(pattern.split('/').position(place)?)
 }
 
-/// How many segments of the pattern are any.
-pub(super) fn holes(pattern: &str) -> usize {
-    pattern.split('/').filter(|part| is_hole(part)).count()
+/// The names in the pattern's holes, in order.
+pub(super) fn holes(pattern: &str) -> impl Iterator<Item = &str> {
+    let names = pattern.split('/').filter(|part| is_hole(part));
+    names.map(|part| part.trim_matches(['{', '}']))
 }
 
 fn is_hole(part: &str) -> bool {
@@ -31,6 +33,19 @@ pub(super) const fn overlap(one: &[u8], two: &[u8]) -> bool {
             ([], []) => return true,
             ([b'{', ..], _) | (_, [b'{', ..]) => (one, two) = (segment_end(one), segment_end(two)),
             ([a, rest @ ..], [b, others @ ..]) if *a == *b => (one, two) = (rest, others),
+            _ => return false,
+        }
+    }
+}
+
+/// Whether every path that `narrow` describes is described by `wide`, too.
+pub(super) const fn covers(wide: &[u8], narrow: &[u8]) -> bool {
+    let (mut wide, mut narrow) = (wide, narrow);
+    loop {
+        match (wide, narrow) {
+            ([], []) => return true,
+            ([b'{', ..], _) => (wide, narrow) = (segment_end(wide), segment_end(narrow)),
+            ([a, rest @ ..], [b, others @ ..]) if *a == *b => (wide, narrow) = (rest, others),
             _ => return false,
         }
     }
@@ -106,5 +121,19 @@ mod tests {
         check("/a/{id}/x", "/a/{id}/y", false);
         check("/a/{id}/x", "/a/new/{id}", true);
         check("/a/{id}/x", "/a/new", false);
+    }
+
+    #[test]
+    fn what_is_a_special_case() {
+        let check = |wide: &str, narrow: &str, expected: bool| {
+            assert_eq!(covers(wide.as_bytes(), narrow.as_bytes()), expected, "{wide} {narrow}");
+        };
+        check("/a/{id}", "/a/new", true);
+        check("/a/new", "/a/{id}", false);
+        check("/a/{id}", "/a/{name}", true);
+        check("/a/{id}", "/a/new/x", false);
+        check("/a/{id}/x", "/a/new/{id}", false);
+        check("/a/{id}/{x}", "/a/new/{id}", true);
+        assert_eq!(holes("/a/{one}/b/{two}").collect::<Vec<_>>(), ["one", "two"]);
     }
 }

@@ -7,7 +7,7 @@ use super::{Addressed, Scope, Verb, matching};
 /// One thing that can be asked of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operation {
-    /// Its name, e.g. `patients.list`: for log lines, and one day for API documents.
+    /// Its name, e.g. `patients.list`: for log lines and API documents.
     pub name: &'static str,
     /// The method it has.
     pub verb: Verb,
@@ -53,6 +53,8 @@ pub enum Content {
     Json(&'static str),
     /// Server-sent events for as long as the client listens, by the name of their type.
     Events(&'static str),
+    /// A text of this media type.
+    Text(&'static str),
 }
 
 impl Answers {
@@ -64,6 +66,11 @@ impl Answers {
     /// An answer without a body.
     pub const fn nothing(status: StatusCode) -> Self {
         Self { status, content: Content::Nothing }
+    }
+
+    /// An answer with a text of this media type.
+    pub const fn text(media: &'static str) -> Self {
+        Self { status: StatusCode::OK, content: Content::Text(media) }
     }
 
     /// A stream of events of this type.
@@ -88,13 +95,26 @@ impl Takes {
 }
 
 impl Operation {
-    /// Whether a request could be for either: patterns that share a path without being the same, or
-    /// one pattern with one method twice.
+    /// The first part of its name, which operations about one thing have in common.
+    pub fn tag(&self) -> &'static str {
+        self.name.split('.').next().unwrap_or(self.name)
+    }
+
+    /// What its pattern has for names of segments that hold something.
+    pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
+        matching::holes(self.pattern)
+    }
+
+    /// Whether a request could be for either: one pattern with one method twice, or patterns that
+    /// share a path without one being the other's special case.
     pub(super) const fn is_ambiguous_with(&self, other: &Self) -> bool {
         let (one, two) = (self.pattern.as_bytes(), other.pattern.as_bytes());
-        let verbs = (self.verb.as_str().as_bytes(), other.verb.as_str().as_bytes());
-        let same_verb = matching::equal(verbs.0, verbs.1);
-        matching::overlap(one, two) && (same_verb || !matching::equal(one, two))
+        if matching::equal(one, two) {
+            let verbs = (self.verb.as_str().as_bytes(), other.verb.as_str().as_bytes());
+            return matching::equal(verbs.0, verbs.1);
+        }
+        let nested = matching::covers(one, two) != matching::covers(two, one);
+        matching::overlap(one, two) && !nested
     }
 
     /// Whether it is a stream exactly if its verb says so.

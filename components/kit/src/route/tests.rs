@@ -21,6 +21,7 @@ const RULES: &[Rule] = &[
     rule("things.list", Verb::Get, "/things", READ),
     rule("things.create", Verb::Post, "/things", WRITE),
     rule("things.one", Verb::Get, "/things/{id}", READ),
+    rule("things.find", Verb::Post, "/things/search", READ),
     rule("things.remove", Verb::Delete, "/things/{id}", WRITE),
     rule("things.watch", Verb::Watch, "/things/{id}/changes", READ),
     rule("door.enter", Verb::Post, "/door", Scope::Public),
@@ -35,6 +36,8 @@ crate::operations! {
         answers &[Answers::json(StatusCode::CREATED, "Thing")] => read;
     One = Get "/things/{id}" as "things.one",
         answers &[Answers::json(StatusCode::OK, "Thing")] => one;
+    Find = Post "/things/search" as "things.find",
+        answers &[Answers::json(StatusCode::OK, "Things")] => shown;
     Remove = Delete "/things/{id}" as "things.remove",
         answers &[Answers::nothing(StatusCode::NO_CONTENT)] => one;
     Watch = Watch "/things/{id}/changes" as "things.watch",
@@ -93,6 +96,7 @@ fn requests_find_their_operations() {
     check("GET", "/things/x", true, (400, None));
     check("GET", "/things//", true, (400, None));
     check("GET", "/things/x/changes", true, (200, None));
+    check("POST", "/things/search", true, (200, None));
 }
 
 #[test]
@@ -104,6 +108,7 @@ fn what_there_is_not() {
     check("PURGE", "/things/x", true, (405, Some("GET, HEAD, DELETE, OPTIONS")));
     check("HEAD", "/things/x/changes", true, (405, Some("GET, OPTIONS")));
     check("GET", "/door", true, (405, Some("POST, OPTIONS")));
+    check("GET", "/things/search", true, (405, Some("POST, OPTIONS")));
     check("OPTIONS", "/things", true, (204, Some("GET, HEAD, POST, OPTIONS")));
     check("OPTIONS", "/things/x", true, (204, Some("GET, HEAD, DELETE, OPTIONS")));
 }
@@ -152,8 +157,10 @@ fn two_lines_for_one_request_are_ambiguous() {
     assert!(list.is_ambiguous_with(&list));
     let mut new = list;
     new.pattern = "/things/last";
-    assert!(new.is_ambiguous_with(&one));
-    new.verb = Verb::Put;
+    assert!(!new.is_ambiguous_with(&one), "it is a special case, whatever the method");
+    new.pattern = "/{kind}/last";
+    assert!(new.is_ambiguous_with(&one) && one.is_ambiguous_with(&new));
+    new.pattern = "/things/{name}";
     assert!(new.is_ambiguous_with(&one), "one path has one list of methods");
 }
 

@@ -157,10 +157,16 @@ fn column(key: SortKey) -> (&'static str, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::UrlFilters;
+    use kit::query::Query;
+
+    fn listing(query: &str) -> Listing {
+        Listing::of_list(Query::parse(query).unwrap(), UrlFilters::Taken).unwrap()
+    }
 
     /// The conditions of a query string's statement, and how many values go with them.
     fn check(query: &str, conditions: &str, values: usize) {
-        let listing = Listing::parse(query).unwrap();
+        let listing = listing(query);
         let statement = Statement::of(&listing, None, Sight::Full);
         assert_eq!((statement.conditions.as_str(), statement.values.len()), (conditions, values));
         let text = statement.text(&listing);
@@ -192,7 +198,7 @@ mod tests {
 
     #[test]
     fn who_is_restricted_is_in_nobodys_list_without_a_reason() {
-        let listing = Listing::parse("").unwrap();
+        let listing = listing("");
         let check = |sight: Sight, condition: &str, noted: &str| {
             let statement = Statement::of(&listing, None, sight);
             assert_eq!(statement.conditions, condition);
@@ -211,7 +217,7 @@ mod tests {
     fn pages_begin_after_a_position() {
         let after = Position { key: "k".to_owned(), id: "i".to_owned() };
         let check = |sort: &str, condition: &str, order: &str| {
-            let listing = Listing::parse(&format!("sort={sort}")).unwrap();
+            let listing = listing(&format!("sort={sort}"));
             let statement = Statement::of(&listing, Some(&after), Sight::Full);
             assert_eq!(statement.conditions, condition);
             assert!(statement.text(&listing).contains(order));

@@ -12,6 +12,7 @@ use crate::grpc::TlsFiles;
 use crate::listen::listen_address;
 use crate::names::{advice, label_flaw};
 use crate::networks::read_network;
+use crate::origin::read_origin;
 use crate::toml_file::{Section, Span, Text};
 use crate::units::{duration, size_bytes};
 
@@ -37,6 +38,7 @@ impl Default for Settings {
             listeners: BTreeMap::new(),
             tls: None,
             trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
             peer_share_percent: PEER_SHARE_PERCENT,
             database_host: None,
             key_pairs: Vec::new(),
@@ -91,11 +93,12 @@ impl Default for ComponentSettings {
 }
 
 /// The keys of `[application.tool.ward]` that are read here.
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "listen",
     "listeners",
     "tls",
     "trusted_proxies",
+    "cors_origins",
     "peer_share_percent",
     "guest_memory",
     "key_value",
@@ -120,6 +123,9 @@ pub(super) fn read_application_settings<'a>(
     let proxies = ward.texts("trusted_proxies");
     let proxies = proxies.iter().filter_map(|text| read_network(&ward, text, NETWORK_HELP));
     draft.settings.trusted_proxies = proxies.collect();
+    let origins = ward.texts("cors_origins");
+    draft.settings.cors_origins =
+        origins.iter().filter_map(|text| read_origin(&ward, text)).collect();
     if let Some(percent) = percent(&ward, "peer_share_percent") {
         draft.settings.peer_share_percent = percent;
     }

@@ -785,6 +785,19 @@ fn files_and_build() {
 }
 
 #[test]
+fn origins_of_pages() {
+    check_rest(
+        "[application.tool.ward]\ncors_origins = ['https://a.example', '*']",
+        expect![[r#"
+            spin.toml:11:38: "*" is no origin of pages
+              11 | cors_origins = ['https://a.example', '*']
+              help: write a scheme, a host in lower case and a port where it is not the
+            … scheme's own, as in "https://app.example"; there is no way to name all of
+            … them"#]],
+    );
+}
+
+#[test]
 fn settings_of_ward() {
     check_rest(
         "[application.tool.ward]\nlisten = 'localhost'\nlisteners = { mian = '127.0.0.1:1' }\n\

@@ -1,5 +1,5 @@
 //! The repository's own contracts as .proto text: the snapshots are files that protoc takes. Those
-//! under `tests/proto` are also what a gRPC client is generated from, for the end-to-end tests.
+//! under `docs/api` are also what a gRPC client is generated from, for the end-to-end tests.
 
 use expect_test::{ExpectFile, expect_file};
 use ward_wire::{Message, Naming, Service};
@@ -14,17 +14,13 @@ fn check(interface: &str, naming: &Naming, text: ExpectFile) {
 #[test]
 fn the_legacy_contract_has_no_package() {
     let naming = Naming { package: Some(String::new()), ..naming() };
-    let text = expect_file!["../../../../tests/proto/billing_service.proto"];
+    let text = expect_file!["../../../../docs/api/billing_service.proto"];
     check("pms:billing/billing-service@1.0.0", &naming, text);
 }
 
 #[test]
 fn accounts() {
-    check(
-        "pms:billing/accounts",
-        &naming(),
-        expect_file!["../../../../tests/proto/accounts.proto"],
-    );
+    check("pms:billing/accounts", &naming(), expect_file!["../../../../docs/api/accounts.proto"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod app;
+mod asyncapi;
 mod audit;
 mod build;
 mod completions;

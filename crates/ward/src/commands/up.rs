@@ -151,6 +151,8 @@ impl Up<'_> {
             tls: self.serving.tls.clone(),
             proxies: self.serving.proxies.clone(),
             metrics: metrics.http.clone(),
+            origins: self.application.app.settings.cors_origins.clone(),
+            local_names_only: self.args.demo,
         };
         let server = Server::bind(listeners, options)
             .map_err(|error| Failure::new(error).help("choose another address with --listen"))?;

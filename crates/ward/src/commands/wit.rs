@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use ward_manifest::App;
 use ward_wire::{Contract, Naming, compat, proto_text};
 
-use crate::cli::{WitCheckArgs, WitCommand, WitProtoArgs};
+use crate::cli::{FromArgs, WitCheckArgs, WitCommand, WitProtoArgs};
+use crate::commands::asyncapi;
 use crate::failure::Failure;
 use crate::output;
 
@@ -16,6 +17,7 @@ pub(crate) fn run(command: &WitCommand) -> Result<ExitCode, Failure> {
     match command {
         WitCommand::Check(args) => check(args),
         WitCommand::Proto(args) => proto(args),
+        WitCommand::Asyncapi(args) => asyncapi(args),
     }
 }
 
@@ -55,6 +57,17 @@ fn proto(args: &WitProtoArgs) -> Result<ExitCode, Failure> {
     };
     let text = proto_text(&contract, &interfaces, &naming).map_err(Failure::all)?;
     output::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn asyncapi(args: &FromArgs) -> Result<ExitCode, Failure> {
+    let app = App::load(&args.from)?;
+    let Some(kafka) = &app.kafka else {
+        let help = "topics are named in [[application.trigger.kafka.outbox]]";
+        return Err(Failure::new("the application sends no events").help(help));
+    };
+    let contract = read(&kafka.contracts, &kafka.contracts.join("released"))?;
+    output::print(&asyncapi::document(&app, &contract).map_err(Failure::all)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

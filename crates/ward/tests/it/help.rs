@@ -21,7 +21,7 @@ fn the_commands() {
               app          Show the application: triggers, links between components, what each was
                            granted
               doctor       Check what is needed to run, and say what to do about what is missing
-              wit          Check the contracts, or print the protobuf that follows from them
+              wit          Check the contracts, or print what follows from them
               events       Look at events, send some, and move their consumers
               audit        Look whether audit logs are as they were written
               user         Add users, list them, disable them, and set their passwords
