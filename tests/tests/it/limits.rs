@@ -66,7 +66,7 @@ async fn a_document_of_too_many_values_is_refused() {
 async fn a_body_that_only_claims_to_be_large_is_413_at_once() {
     let api = Ward::shared().user().await;
     let head = format!(
-        "POST /api/patients HTTP/1.1\r\nHost: ward\r\nAuthorization: Bearer {}\r\n\
+        "POST /api/patients HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
          Content-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n",
         api.token()
     );
@@ -91,7 +91,8 @@ async fn headers_over_the_limit_are_431() {
 #[tokio::test]
 async fn headers_of_an_endless_kind_end_the_connection() {
     let api = Ward::shared().api();
-    let head = format!("GET / HTTP/1.1\r\nHost: ward\r\nX: {}", "x".repeat(HEAD_BYTES_MAX * 20));
+    let head =
+        format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}", "x".repeat(HEAD_BYTES_MAX * 20));
     let mut stream = TcpStream::connect(api.authority()).await.expect("a connection");
     // The server may close before everything is sent.
     let _ = stream.write_all(head.as_bytes()).await;
@@ -113,7 +114,7 @@ async fn headers_just_under_the_limit_pass() {
 async fn a_client_that_does_not_finish_its_headers_is_cut_off() {
     let api = Ward::shared().api();
     let mut stream = TcpStream::connect(api.authority()).await.expect("a connection");
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: ward\r\nX-Slow: ").await.expect("sent");
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ").await.expect("sent");
     let mut rest = Vec::new();
     let closed = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut rest)).await;
     assert!(closed.is_ok(), "the connection stays open");
@@ -129,7 +130,7 @@ async fn ambiguous_framing_is_refused_and_the_connection_closed() {
         "Transfer-Encoding: gzip, chunked, identity\r\n",
         "Transfer-Encoding: xchunked\r\n",
     ] {
-        let head = format!("POST /auth/login HTTP/1.1\r\nHost: ward\r\n{framing}\r\nhello");
+        let head = format!("POST /auth/login HTTP/1.1\r\nHost: localhost\r\n{framing}\r\nhello");
         let answer = raw(&api, head.as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 400"), "{framing:?}: {answer}");
     }
@@ -140,9 +141,9 @@ async fn a_smuggled_second_request_is_not_answered() {
     // Both lengths given: RFC 9112, 6.3 lets a server refuse, or honour chunked and close. In
     // either case what follows must not be taken for a request of its own.
     let api = Ward::shared().api();
-    let smuggled = "GET /.well-known/spin/health HTTP/1.1\r\nHost: ward\r\n\r\n";
+    let smuggled = "GET /.well-known/spin/health HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let head = format!(
-        "POST /auth/login HTTP/1.1\r\nHost: ward\r\nContent-Type: application/json\r\n\
+        "POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
          Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"
     );
     let answer = raw(&api, head.as_bytes()).await;
