@@ -1,5 +1,5 @@
-//! `GET /api/audit/<service>`: who did what, out of a service's own audit log, newest first. Who may
-//! ask is the policy's business; that somebody asked stands in the log, too.
+//! `GET /api/audit/<service>`: who did what, out of a service's own audit log, newest first. Who
+//! may ask is the policy's business; that somebody asked stands in the log, too.
 //!
 //! Each service answers for itself, because nobody else may open its database. A row is shown with
 //! what there is of it: ids, codes and counts, which is all that a log holds.

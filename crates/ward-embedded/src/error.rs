@@ -202,6 +202,22 @@ impl EmbeddedError {
                  --state-dir"
                     .to_owned(),
             ),
+            Self::NoModes(_) => Some(
+                "keep the data on another: --state-dir with a directory on a disk of this system's"
+                    .to_owned(),
+            ),
+            Self::Provisioning(..) => Some(
+                "wait until it has ended; if it is nothing of yours, end it, and let only those \
+                 connect to that database who have to (REVOKE CONNECT … FROM PUBLIC)"
+                    .to_owned(),
+            ),
+            _ => self.help_with_data(),
+        }
+    }
+
+    /// The same of what is wrong with where the data is.
+    fn help_with_data(&self) -> Option<String> {
+        match self {
             Self::TwoClusters { here, there } => Some(format!(
                 "look which one you want, and move the other away: {} or {}",
                 here.display(),
@@ -227,15 +243,6 @@ impl EmbeddedError {
                  with an empty database, remove {}",
                 pointer.display()
             )),
-            Self::NoModes(_) => Some(
-                "keep the data on another: --state-dir with a directory on a disk of this system's"
-                    .to_owned(),
-            ),
-            Self::Provisioning(..) => Some(
-                "wait until it has ended; if it is nothing of yours, end it, and let only those \
-                 connect to that database who have to (REVOKE CONNECT … FROM PUBLIC)"
-                    .to_owned(),
-            ),
             Self::PasswordLost(path) => Some(format!(
                 "restore {}, or move the data directory away to start empty",
                 path.display()

@@ -1,7 +1,7 @@
 //! Migrations: the SQL files of a service, applied in order as the owner of its database, who then
-//! gives the role that serves its rights. Several wards may start at once; an advisory lock lets one
-//! of them work. A migration that was applied and then edited or removed is refused, because the
-//! database no longer is what the files say.
+//! gives the role that serves its rights. Several wards may start at once; an advisory lock lets
+//! one of them work. A migration that was applied and then edited or removed is refused, because
+//! the database no longer is what the files say.
 
 use std::collections::BTreeMap;
 

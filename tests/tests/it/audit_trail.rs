@@ -1,4 +1,4 @@
-//! What an auditor learns: who did what to whom, by any of it, a page at a time; and that nobody else
+//! What an auditor learns: who did what to whom, by any of it, a page at a time. That nobody else
 //! learns it is in `roles.rs`.
 
 use serde_json::Value;

@@ -16,6 +16,7 @@ mod kafka;
 mod manifest_errors;
 mod manifest_files;
 mod manifest_links;
+mod manifest_settings;
 mod manifest_valid;
 mod never_panics;
 mod resolver;

@@ -5,7 +5,7 @@
 
 mod file;
 #[cfg(test)]
-mod laws;
+mod laws_tests;
 mod limits;
 mod shared;
 mod store;

@@ -20,11 +20,14 @@ pub(crate) fn run(args: &MigrateArgs) -> Result<ExitCode, Failure> {
         let provision = Provision::new(&application, &args.config, progress, &stop).await?;
         let Some(provision) = provision else { return Err(interrupted()) };
         let migrated = match application.variables(&provision.values) {
-            Ok(variables) => tokio::select! {
-                biased;
-                () = stop.requested() => Err(interrupted()),
-                migrated = schema::prepare(&application, &variables, &provision, false, progress) => migrated,
-            },
+            Ok(variables) => {
+                let work = schema::prepare(&application, &variables, &provision, false, progress);
+                tokio::select! {
+                    biased;
+                    () = stop.requested() => Err(interrupted()),
+                    migrated = work => migrated,
+                }
+            }
             Err(failure) => Err(failure),
         };
         migrated.and(provision.stop(progress).await)

@@ -1,6 +1,6 @@
 //! The help, which is also the reference of the options.
 
-use expect_test::expect;
+use expect_test::{expect, expect_file};
 
 use crate::check;
 
@@ -46,77 +46,8 @@ fn the_commands() {
 
 #[test]
 fn up() {
-    check(
-        &["up", "--help"],
-        expect![[r#"
-            code 0
-            Start the application and serve it
-
-            Usage: ward up [OPTIONS]
-
-            Options:
-              -f, --from <PATH>
-                      The manifest, or the directory it is in [default: spin.toml]
-                  --build
-                      Build the components first
-                  --demo
-                      Load demo data into databases that are empty
-                  --listen <HOST:PORT>
-                      Where to serve [default: the manifest's] [env: SPIN_HTTP_LISTEN_ADDR=]
-                  --grpc-listen <HOST:PORT>
-                      Where to serve gRPC [default: `listen` of the gRPC trigger, or 127.0.0.1:9001]
-                  --metrics <HOST:PORT>
-                      Where to serve numbers for Prometheus, as /metrics [default: nowhere]
-                  --tls-cert <FILE>
-                      The certificate to serve with, in PEM, for every listener; read again when it
-                      changes [default: `tls` in the manifest, or clear text]
-                  --tls-key <FILE>
-                      The certificate's private key, in PEM
-                  --no-listeners
-                      Do not give components ports of their own beside the gateway
-              -e, --env <NAME=VALUE>
-                      Set an environment variable for every component; may be repeated
-                  --variable <NAME=VALUE>
-                      Set a variable: NAME=VALUE, NAME=@FILE, @FILE.json or @FILE.toml; may be
-                      repeated
-                  --runtime-config-file <PATH>
-                      Where variables and stores come from [env: RUNTIME_CONFIG_FILE=]
-                  --state-dir <PATH>
-                      Where data, keys and passwords are kept [default: .ward beside the manifest]
-                  --database-url <URL>
-                      An administrator's address on a PostgreSQL that already runs; roles and
-                      databases are made there [env: WARD_DATABASE_URL]
-                  --kafka-brokers <ADDRESSES>
-                      Kafka brokers for events: HOST:PORT (9092 where it is left out), several with
-                      commas between [default: tables in PostgreSQL] [env: WARD_KAFKA_BROKERS]
-                  --event-log-url <URL>
-                      A PostgreSQL database that several wards keep events in [default: `events`
-                      beside the others] [env: WARD_EVENT_LOG_URL]
-                  --key-value-url <URL>
-                      A PostgreSQL database that several wards keep key-value stores in [default:
-                      `key_value` beside the others] [env: WARD_KEY_VALUE_URL]
-              -q, --quiet
-                      Say nothing but warnings and errors; drop what components print
-                  --log-format <FORMAT>
-                      How log lines are written: plain for people, json with one object a line
-                      [default: plain]
-              -h, --help
-                      Print help
-
-            Examples:
-              ward up --build --demo
-              ward up --listen 127.0.0.1:8080 --no-listeners
-              ward up --variable issuer=https://example.org --variable @variables.toml
-              WARD_DATABASE_URL=postgres://admin:…@db.example.org/postgres ward up
-
-            PostgreSQL: unless the application's database variables are all given, ward runs a
-            server of its own under the state directory, or makes roles and databases on the one
-            of --database-url.
-
-            Logs go to standard error; WARD_LOG or RUST_LOG filters them (WARD_LOG=debug). Ctrl-C
-            or SIGTERM finishes requests, then stops PostgreSQL; a second one stops at once.
-        "#]],
-    );
+    let shown = crate::ward(tempfile::tempdir().unwrap().path(), &["up", "--help"]);
+    expect_file!["snapshots/help_up.txt"].assert_eq(&shown);
 }
 
 #[test]

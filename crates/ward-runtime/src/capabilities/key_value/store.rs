@@ -1,5 +1,5 @@
 //! The stores of the process: where each label's is, and one of either kind as whoever uses it sees
-//! it. What both kinds promise is in `laws.rs`.
+//! it. What both kinds promise is in `laws_tests.rs`.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_postgres::Client;
 
-use super::super::laws::server;
+use super::super::laws_tests::server;
 use super::super::limits::{ANSWER_MAX, BEAT, BELIEVED, HELD_PAIRS_MAX, RETRY_PAUSE};
 use super::*;
 
