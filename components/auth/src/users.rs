@@ -2,7 +2,7 @@
 //!
 //! Whatever ends sessions is answered once everybody who verifies tokens can know of it.
 
-use http::header::{ETAG, LINK, LOCATION};
+use http::header::{ETAG, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use kit::body::{Document, Incoming};
 use kit::etag::Expected;
@@ -31,14 +31,11 @@ pub(crate) async fn list(call: &Call<'_>) -> Result<Reply, Problem> {
         Ok::<_, Failure>(users::list(&database, &access, &filters, limit, after.as_deref()).await?)
     };
     let (users, more) = found.await.map_err(failed(call))?;
-    let mut answer = reply::json(StatusCode::OK, &users);
-    if let Some(last) = users.last().filter(|_| more) {
-        // Without the link the list would seem to end here.
-        let link = next_link(&seal, &filters, limit, &last.id);
-        let link = link.ok_or_else(|| Problem::new(INTERNAL))?;
-        answer.headers_mut().insert(LINK, link);
+    let answer = reply::json(StatusCode::OK, &users);
+    match users.last().filter(|_| more) {
+        Some(last) => page::linked(answer, next_link(&seal, &filters, limit, &last.id)),
+        None => Ok(answer),
     }
-    Ok(answer)
 }
 
 /// `POST /auth/users`

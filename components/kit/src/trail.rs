@@ -4,7 +4,6 @@
 //! Each service answers for itself, because nobody else may open its database. A row is shown with
 //! what there is of it: ids, codes and counts, which is all that a log holds.
 
-use http::header::LINK;
 use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 use spin_sdk::pg::ParameterValue;
@@ -183,18 +182,14 @@ pub async fn answer(call: &Call<'_>, trail: &Trail) -> Result<Reply, Problem> {
         rows.iter().map(|row| Ok((row.bigint(0)?, row.text(1)?))).collect::<Result<Vec<_>, Fault>>()
     };
     let mut rows = found.await.map_err(failed)?;
-    let shown = usize::try_from(question.limit).unwrap_or(usize::MAX);
-    let more = rows.len() > shown;
-    rows.truncate(shown);
+    let more = page::cut(&mut rows, question.limit);
     let entries: Option<Vec<Value>> = rows.iter().map(|(_, text)| entry(text)).collect();
     let entries = entries.ok_or_else(|| failed(Fault::Other("audit-row".to_owned())))?;
-    let mut answer = reply::json(StatusCode::OK, &entries);
-    if let Some((last, _)) = rows.last().filter(|_| more) {
-        // Without the link the list would seem to end here.
-        let link = question.next_link(trail, &seal, *last);
-        answer.headers_mut().insert(LINK, link.ok_or_else(|| Problem::new(INTERNAL))?);
+    let answer = reply::json(StatusCode::OK, &entries);
+    match rows.last().filter(|_| more) {
+        Some((last, _)) => page::linked(answer, question.next_link(trail, &seal, *last)),
+        None => Ok(answer),
     }
-    Ok(answer)
 }
 
 /// A row as the API writes it: the columns' names in camel case.

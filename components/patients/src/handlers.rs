@@ -1,16 +1,16 @@
 //! One function for each operation: read what was sent, ask the store, word the answer.
 
-use http::header::{ETAG, LINK, LOCATION};
+use http::header::{ETAG, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use kit::body::{Document, Incoming};
 use kit::database::{Database, Fault};
 use kit::email::Rule;
-use kit::problem::{CONFLICT, FieldError, INTERNAL, NOT_FOUND, VALIDATION};
+use kit::problem::{CONFLICT, FieldError, NOT_FOUND, VALIDATION};
 use kit::query::Query;
 use kit::route::Call;
 use kit::seal::Seal;
 use kit::trail::{self, Trail};
-use kit::{Problem, Reply, date, etag, reply};
+use kit::{Problem, Reply, date, etag, page, reply};
 use serde::Serialize;
 
 use crate::COLLECTION;
@@ -70,13 +70,11 @@ async fn show(call: &Call<'_>, listing: &Listing) -> Result<Reply, Problem> {
         store::list(&database, &call.caller.access(), listing, after.as_ref(), sight).await
     };
     let page = page.await.map_err(failed(call))?;
-    let mut answer = reply::json(StatusCode::OK, &page.patients);
-    if let Some(next) = &page.next {
-        // Without the link the list would seem to end here.
-        let link = listing.next_link(&seal, next).ok_or_else(|| Problem::new(INTERNAL))?;
-        answer.headers_mut().insert(LINK, link);
+    let answer = reply::json(StatusCode::OK, &page.patients);
+    match &page.next {
+        Some(next) => page::linked(answer, listing.next_link(&seal, next)),
+        None => Ok(answer),
     }
-    Ok(answer)
 }
 
 /// `GET /api/patients/{id}`

@@ -120,7 +120,7 @@ impl Walk {
         // Lanes after the last row's are empty, or their rows are missing.
         match self.heads.iter().skip(self.done).find(|head| head.number > 0) {
             Some(head) => Err(Broken::Cut { lane: head.lane, rows: head.number }),
-            None => Ok(Whole { rows: self.rows, digest: hex(&digest.finalize()) }),
+            None => Ok(Whole { rows: self.rows, digest: format!("{:x}", digest.finalize()) }),
         }
     }
 
@@ -145,10 +145,6 @@ impl Walk {
         }
         Err(Broken::Unknown { lane: last.lane })
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

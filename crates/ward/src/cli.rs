@@ -47,7 +47,7 @@ pub(crate) enum Command {
     /// Build the components, each by the command in spin.toml
     Build(BuildArgs),
     /// Bring the databases to the newest migration, and stop
-    Migrate(MigrateArgs),
+    Migrate(DatabasesArgs),
     /// Show the application: triggers, links between components, what each was granted
     App(AppArgs),
     /// Check what is needed to run, and say what to do about what is missing
@@ -236,9 +236,9 @@ pub(crate) struct BuildArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// `ward migrate`
+/// `ward migrate` and `ward audit verify`, which go over the services' databases
 #[derive(Debug, Args)]
-pub(crate) struct MigrateArgs {
+pub(crate) struct DatabasesArgs {
     #[command(flatten)]
     pub(crate) from: FromArgs,
 
@@ -254,20 +254,7 @@ pub(crate) struct MigrateArgs {
 pub(crate) enum AuditCommand {
     /// Go over every row of every service's audit log, and name the first that is not as it was
     /// written
-    Verify(AuditVerifyArgs),
-}
-
-/// `ward audit verify`
-#[derive(Debug, Args)]
-pub(crate) struct AuditVerifyArgs {
-    #[command(flatten)]
-    pub(crate) from: FromArgs,
-
-    #[command(flatten)]
-    pub(crate) config: ConfigArgs,
-
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    Verify(DatabasesArgs),
 }
 
 /// `ward app`

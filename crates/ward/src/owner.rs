@@ -12,7 +12,8 @@ use crate::failure::Failure;
 /// What refinery keeps of migrations.
 const HISTORY: &str = "refinery_schema_history";
 
-/// Whether the role that serves owns anything in this database, as it did before version 0.2.
+/// Whether the role that serves owns anything in this database, as it did before there was
+/// another role for that.
 const OWNS: &str = "SELECT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = $1 AND (
     EXISTS (SELECT FROM pg_class WHERE relowner = r.oid)
     OR EXISTS (SELECT FROM pg_proc WHERE proowner = r.oid)

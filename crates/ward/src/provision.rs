@@ -35,7 +35,16 @@ pub(crate) type Values = BTreeMap<String, String>;
 
 /// What ward itself provides, and the server it has to stop in the end.
 pub(crate) struct Provision {
-    /// What nobody gave.
+    /// What was made for the application.
+    pub(crate) made: Made,
+    /// What keeps the state directory ours.
+    backing: Backing,
+}
+
+/// What is made for an application on a server.
+#[derive(Default)]
+pub(crate) struct Made {
+    /// The variables that nobody gave.
     pub(crate) values: Values,
     /// The administrator's address of each service's database that ward has made, by its name.
     pub(crate) administrators: BTreeMap<String, String>,
@@ -43,21 +52,6 @@ pub(crate) struct Provision {
     pub(crate) event_log: Option<String>,
     /// The address of the key-value stores' database, where some are kept in PostgreSQL.
     pub(crate) key_value: Option<String>,
-    /// What keeps the state directory ours.
-    backing: Backing,
-}
-
-/// What was made on a server.
-#[derive(Default)]
-struct Made {
-    /// As [`Provision::values`].
-    values: Values,
-    /// As [`Provision::administrators`].
-    administrators: BTreeMap<String, String>,
-    /// As [`Provision::event_log`].
-    event_log: Option<String>,
-    /// As [`Provision::key_value`].
-    key_value: Option<String>,
 }
 
 /// Either has the lock of the state directory.
@@ -94,10 +88,7 @@ impl Provision {
             made = wanted.make(&pairs, &backing, progress) => made.map(Some),
         };
         match (made, backing) {
-            (Ok(Some(made)), backing) => {
-                let Made { values, administrators, event_log, key_value } = made;
-                Ok(Some(Self { values, administrators, event_log, key_value, backing }))
-            }
+            (Ok(Some(made)), backing) => Ok(Some(Self { made, backing })),
             (other, Backing::Embedded(server)) => {
                 server.stop().await?;
                 other.map(|_| None)

@@ -7,15 +7,15 @@ use crate::application::Application;
 use crate::database::{away, connect};
 use crate::failure::Failure;
 use crate::progress::{Phase, Progress};
-use crate::provision::Provision;
+use crate::provision::Made;
 use crate::{demo, migrations, owner};
 
-/// Migrates all databases, each as its owner, by way of the administrator where `provision` has
+/// Migrates all databases, each as its owner, by way of the administrator where `made` has
 /// one, and otherwise as whoever the address of the service names.
 pub(crate) async fn prepare(
     application: &Application,
     variables: &Variables,
-    provision: &Provision,
+    made: &Made,
     with_demo: bool,
     progress: Progress,
 ) -> Result<(), Failure> {
@@ -28,7 +28,7 @@ pub(crate) async fn prepare(
     for database in &databases {
         let waited = away(&format!("the database {}", database.name));
         let connecting = async {
-            match provision.administrators.get(&database.name) {
+            match made.administrators.get(&database.name) {
                 Some(url) => owner::connect_as(url, database).await,
                 None => connect_as_service(database, variables).await,
             }

@@ -1,5 +1,5 @@
-//! What an auditor learns: who did what to whom, by any of it, a page at a time; and that nobody
-//! else learns it is in `roles.rs`.
+//! What an auditor learns: who did what to whom, by any of it, a page at a time. That nobody else
+//! learns it is in `roles.rs`.
 
 use serde_json::Value;
 use ward_tests::{Api, Patient, Ward, claims_of};

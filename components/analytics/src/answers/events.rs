@@ -1,6 +1,6 @@
 //! `GET /api/analytics/events`: the applied events, a page at a time, by their sequence.
 
-use http::{HeaderValue, StatusCode, header::LINK};
+use http::{HeaderValue, StatusCode};
 use kit::database;
 use kit::query::{self, Query};
 use kit::route::Call;
@@ -97,17 +97,12 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
         rows.iter().map(Event::from_row).collect::<Result<Vec<_>, _>>()
     };
     let mut events = found.await.map_err(crate::failed(call))?;
-    let shown = usize::try_from(listing.limit).unwrap_or(usize::MAX);
-    let more = events.len() > shown;
-    events.truncate(shown);
-    let mut answer = reply::json(StatusCode::OK, &events);
-    if let Some(last) = events.last().filter(|_| more) {
-        // Without the link the list would seem to end here.
-        let link = listing.next_link(&seal, last.sequence);
-        let link = link.ok_or_else(|| Problem::new(problem::INTERNAL))?;
-        answer.headers_mut().insert(LINK, link);
+    let more = page::cut(&mut events, listing.limit);
+    let answer = reply::json(StatusCode::OK, &events);
+    match events.last().filter(|_| more) {
+        Some(last) => page::linked(answer, listing.next_link(&seal, last.sequence)),
+        None => Ok(answer),
     }
-    Ok(answer)
 }
 
 #[cfg(test)]

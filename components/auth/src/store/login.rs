@@ -40,7 +40,7 @@ pub(crate) struct Beginning<'a> {
 const FIND: &str = "\
 SELECT id, role, password_hash, disabled
   FROM users
- WHERE email = $1::text";
+ WHERE email = $1::text AND deleted_at IS NULL";
 
 const REFUSED: &str = "\
 INSERT INTO audit_log (actor, role, action, outcome, request_id)
@@ -52,7 +52,8 @@ UPDATE users
    SET password_hash = $3::text, updated_at = now()
  WHERE id = $1::uuid AND password_hash = $2::text";
 
-/// The user with this address, which must be in its folded form.
+/// The user with this address, which must be in its folded form. A deleted user keeps its row but
+/// not its address: a later user may have it.
 pub(crate) async fn find(database: &Database, email: &str) -> Result<Option<User>, Fault> {
     let rows = database.query(FIND, vec![text(email)]).await?;
     let Some(row) = rows.first() else { return Ok(None) };

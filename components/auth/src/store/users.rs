@@ -134,9 +134,7 @@ pub(crate) async fn list(
     ]);
     let rows = database.query(include_str!("list.sql"), values).await?;
     let mut users = rows.iter().map(User::from_row).collect::<Result<Vec<_>, _>>()?;
-    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = users.len() > shown;
-    users.truncate(shown);
+    let more = kit::page::cut(&mut users, limit);
     Ok((users, more))
 }
 

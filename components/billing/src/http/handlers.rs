@@ -1,7 +1,7 @@
 //! One function for each operation: read what was sent, ask the service, word the answer.
 
 use ::http::StatusCode;
-use ::http::header::{ETAG, LINK};
+use ::http::header::ETAG;
 use kit::body::{Document, Incoming};
 use kit::etag::Expected;
 use kit::problem::INTERNAL;
@@ -184,18 +184,12 @@ fn position<T>(
     found.ok_or_else(|| query::wrong("after", "must come from a Link header of the same list"))
 }
 
-/// Adds the header that leads to the next page, without which the list would seem to end here.
-fn linked(
-    mut answer: Reply,
-    path: &str,
-    limit: u32,
-    cursor: Option<String>,
-) -> Result<Reply, Problem> {
+/// Adds the header that leads to the next page.
+fn linked(answer: Reply, path: &str, limit: u32, cursor: Option<String>) -> Result<Reply, Problem> {
     let limit = limit.to_string();
     let link =
         cursor.and_then(|cursor| page::next_link(path, &[("limit", &limit), ("after", &cursor)]));
-    answer.headers_mut().insert(LINK, link.ok_or_else(|| Problem::new(INTERNAL))?);
-    Ok(answer)
+    page::linked(answer, link)
 }
 
 fn kept(entry: &Kept<Entry>) -> Reply {

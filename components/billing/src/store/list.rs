@@ -20,9 +20,7 @@ pub(crate) struct Page<T> {
 impl<T> Page<T> {
     /// The first `limit` of what was read, which is [one more](wanted) where others follow.
     pub(super) fn of(mut items: Vec<T>, limit: u32) -> Self {
-        let shown = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = items.len() > shown;
-        items.truncate(shown);
+        let more = kit::page::cut(&mut items, limit);
         Self { items, more }
     }
 }

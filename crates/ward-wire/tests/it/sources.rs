@@ -116,6 +116,7 @@ fn interfaces_functions_and_records() {
     expect![[r#"
         [
             "pms:billing/billing-service@1.0.0",
+            "pms:billing/patient-accounts@1.0.0",
             "pms:billing/accounts@1.0.0",
             "pms:billing/events@1.0.0",
             "pms:common/types@1.0.0",

@@ -10,7 +10,7 @@ use ward_manifest::Database;
 
 use crate::application::Application;
 use crate::audit_chain::{Broken, Entry, Head, Walk, Whole};
-use crate::cli::{AuditCommand, AuditVerifyArgs};
+use crate::cli::{AuditCommand, DatabasesArgs};
 use crate::database::{connect, sql_error};
 use crate::failure::Failure;
 use crate::output;
@@ -42,14 +42,14 @@ pub(crate) fn run(command: &AuditCommand) -> Result<ExitCode, Failure> {
     super::runtime()?.block_on(verify(args))
 }
 
-async fn verify(args: &AuditVerifyArgs) -> Result<ExitCode, Failure> {
+async fn verify(args: &DatabasesArgs) -> Result<ExitCode, Failure> {
     let application = Application::load(&args.from, &args.config)?;
     // Where a ward runs its server is there; otherwise what it was started with is started.
     let broken = match is_running(&application) {
         true => verify_all(&application, &of_running(&application, &args.config)?.0).await?,
         false => {
             let provision = Provision::quietly(&application, &args.config).await?;
-            let broken = verify_all(&application, &provision.values).await;
+            let broken = verify_all(&application, &provision.made.values).await;
             // Stopped after a failure, too; the failure is the news then.
             let stopped = provision.stop(Progress::Quiet).await;
             broken.and_then(|broken| stopped.map(|()| broken))?

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::application::Application;
-use crate::cli::MigrateArgs;
+use crate::cli::DatabasesArgs;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::provision::Provision;
@@ -11,7 +11,7 @@ use crate::schema;
 use crate::signals::Stop;
 
 /// Migrates and stops what it had to start.
-pub(crate) fn run(args: &MigrateArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: &DatabasesArgs) -> Result<ExitCode, Failure> {
     crate::logging::start(&args.output)?;
     let progress = Progress::new(&args.output);
     let application = Application::load(&args.from, &args.config)?;
@@ -19,9 +19,10 @@ pub(crate) fn run(args: &MigrateArgs) -> Result<ExitCode, Failure> {
         let stop = Stop::on_signals()?;
         let provision = Provision::new(&application, &args.config, progress, &stop).await?;
         let Some(provision) = provision else { return Err(interrupted()) };
-        let migrated = match application.variables(&provision.values) {
+        let migrated = match application.variables(&provision.made.values) {
             Ok(variables) => {
-                let work = schema::prepare(&application, &variables, &provision, false, progress);
+                let work =
+                    schema::prepare(&application, &variables, &provision.made, false, progress);
                 tokio::select! {
                     biased;
                     () = stop.requested() => Err(interrupted()),

@@ -129,17 +129,17 @@ impl Up<'_> {
 
     /// Migrations and loading do not need each other, so they go on at the same time.
     async fn prepare(&self, provision: &Provision) -> Result<Ready, Failure> {
-        let variables = Arc::new(self.application.variables(&provision.values)?);
+        let variables = Arc::new(self.application.variables(&provision.made.values)?);
         let written = Written::of(&self.application.app);
         let (migrated, loaded) = tokio::join!(
             schema::prepare(
                 &self.application,
                 &variables,
-                provision,
+                &provision.made,
                 self.args.demo,
                 self.progress
             ),
-            self.load(variables.clone(), &written, provision.key_value.as_deref()),
+            self.load(variables.clone(), &written, provision.made.key_value.as_deref()),
         );
         migrated?;
         let runtime = loaded?;
@@ -159,7 +159,7 @@ impl Up<'_> {
         let grpc =
             grpc::bind(&self.application.app, &runtime, &variables, (&self.serving, &metrics.grpc))
                 .await?;
-        let log = provision.event_log.as_deref();
+        let log = provision.made.event_log.as_deref();
         let events = (log, &metrics.events);
         let events =
             events::prepare(&self.application.app, &variables, &runtime, &written, events)?;

@@ -40,10 +40,10 @@ async fn carry_out(
     }
     let provision = Provision::quietly(application, &args.config).await?;
     let done = async {
-        let variables = application.variables(&provision.values)?;
-        schema::prepare(application, &variables, &provision, false, Progress::Quiet).await?;
-        let key_value = provision.key_value.as_deref();
-        command(application, (&provision.values, key_value), args, password).await
+        let variables = application.variables(&provision.made.values)?;
+        schema::prepare(application, &variables, &provision.made, false, Progress::Quiet).await?;
+        let key_value = provision.made.key_value.as_deref();
+        command(application, (&provision.made.values, key_value), args, password).await
     };
     let done = done.await;
     // Stopped after a failure, too; the failure is the news then.

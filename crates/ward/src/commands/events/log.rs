@@ -49,7 +49,7 @@ impl OpenLog {
             return Err(no_log());
         }
         let provision = Provision::quietly(application, config).await?;
-        match provision.event_log.as_deref().map(embedded_log) {
+        match provision.made.event_log.as_deref().map(embedded_log) {
             Some(log) => Ok(OpenLog { log, started: Some(provision) }),
             None => {
                 provision.stop(Progress::Quiet).await?;
