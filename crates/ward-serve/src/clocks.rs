@@ -19,7 +19,7 @@ pub(crate) struct Clocks {
     active: AtomicU32,
     /// Of those, the ones whose body has come as far as it is waited for.
     working: AtomicU32,
-    /// Whether any request has come to its end.
+    /// Whether any request has had an answer other than a refusal.
     used: AtomicBool,
     /// Whether the peer has said that it speaks HTTP/2, which it does once.
     greeted: AtomicBool,
@@ -111,10 +111,13 @@ impl Clocks {
         self.working.fetch_add(1, Relaxed);
     }
 
-    /// The response is over, one way or another.
-    pub(crate) fn end(&self, worked: bool) {
+    /// The response is over, one way or another. A refusal costs its client nothing, and makes the
+    /// connection no better than one that was never used.
+    pub(crate) fn end(&self, worked: bool, is_refused: bool) {
         self.idle_since.store(now(), Relaxed);
-        self.used.store(true, Relaxed);
+        if !is_refused {
+            self.used.store(true, Relaxed);
+        }
         if worked {
             self.working.fetch_sub(1, Relaxed);
         }
@@ -145,8 +148,8 @@ impl Clocks {
     }
 
     /// A client that has come, or has just been answered, most likely has a request on its way:
-    /// who only sits has been there for longer, and goes first. Of those, who never had a request
-    /// goes before who lets a body wait, and that one before whoever has had an answer.
+    /// who only sits has been there for longer, and goes first. Of those, who never had more
+    /// than a refusal goes before who lets a body wait, and that one before whoever has had an answer.
     fn idleness_at(&self, now: Millis) -> Option<Idleness> {
         if self.working.load(Relaxed) > 0 {
             return None;
@@ -227,7 +230,7 @@ mod tests {
         clocks.begin();
         clocks.received();
         assert_eq!(started(), 0, "that was of a body");
-        clocks.end(false);
+        clocks.end(false, false);
         clocks.received();
         assert_ne!(started(), 0);
         set(&clocks.head_since, Millis::MAX);
@@ -250,7 +253,7 @@ mod tests {
     fn an_idle_connection_has_longer_than_a_slow_head() {
         let clocks = Clocks::new();
         clocks.begin();
-        clocks.end(false);
+        clocks.end(false, false);
         set(&clocks.idle_since, 1000);
         assert_eq!(clocks.look_at(1499, &limits()), Finding::Fine);
         assert_eq!(clocks.look_at(1500, &limits()), Finding::Idle);
@@ -265,7 +268,7 @@ mod tests {
         clocks.begin();
         clocks.received();
         assert_eq!(clocks.look_at(u64::MAX, &limits()), Finding::Fine);
-        clocks.end(false);
+        clocks.end(false, false);
         assert_eq!(clocks.look_at(u64::MAX, &limits()), Finding::Idle);
     }
 
@@ -299,21 +302,23 @@ mod tests {
 
     #[test]
     fn who_only_sits_goes_before_who_has_just_come_or_been_answered() {
-        let [silent, kept, waiting, working] = std::array::from_fn(|_| Clocks::new());
+        let [silent, refused, kept, waiting, working] = std::array::from_fn(|_| Clocks::new());
+        refused.begin();
+        refused.end(false, true);
         kept.begin();
-        kept.end(false);
+        kept.end(false, false);
         waiting.begin();
         working.begin();
         working.begin_work();
         let kinds = |after: Duration| {
             let now = now().saturating_add(millis(after));
-            [&silent, &waiting, &kept].map(|clocks| clocks.idleness_at(now).unwrap().0)
+            [&silent, &refused, &waiting, &kept].map(|clocks| clocks.idleness_at(now).unwrap().0)
         };
-        assert_eq!(kinds(Duration::ZERO), [3, 3, 4]);
-        assert_eq!(kinds(NEWCOMER_GRACE), [0, 1, 4]);
-        assert_eq!(kinds(RETURN_GRACE), [0, 1, 2]);
+        assert_eq!(kinds(Duration::ZERO), [3, 3, 3, 4]);
+        assert_eq!(kinds(NEWCOMER_GRACE), [0, 0, 1, 4]);
+        assert_eq!(kinds(RETURN_GRACE), [0, 0, 1, 2]);
         assert_eq!(working.idleness(), None);
-        working.end(true);
+        working.end(true, false);
         assert!(working.idleness().is_some());
     }
 }

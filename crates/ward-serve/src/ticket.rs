@@ -168,10 +168,10 @@ impl<L: Line> Drop for Ticket<L> {
         if self.counts {
             self.connection.house().requests.fetch_sub(1, Relaxed);
         }
-        self.connection.clocks.end(self.works);
+        let is_refused = self.line.is_refused();
+        self.connection.clocks.end(self.works, is_refused);
         let took = self.started.elapsed();
         self.line.count(took);
-        let is_refused = self.line.is_refused();
         // A proxy's connection is other clients', too; and what waits on one of HTTP/2 would come
         // all at once, which keeps others waiting for longer than its streams, one by one, do.
         if is_refused && !self.is_http2 && !self.connection.is_proxy() {

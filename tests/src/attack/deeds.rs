@@ -192,7 +192,8 @@ pub(super) const TOKEN_CHARS_MAX: usize = 16;
 
 fn long_method() -> Vec<u8> {
     let method = METHOD_LETTER.repeat(60_000);
-    format!("{method} /auth/login HTTP/1.1\r\nHost: ward\r\nConnection: close\r\n\r\n").into_bytes()
+    format!("{method} /auth/login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .into_bytes()
 }
 
 /// The beginning of an HTTP/2 connection, and then nothing but leave to send one byte more.
@@ -200,12 +201,13 @@ const WINDOW_UPDATES: (&[u8], &[u8]) =
     (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", b"\0\0\x04\x08\0\0\0\0\0\0\0\0\x01");
 
 /// Requests for nothing that is there, without waiting for the answers.
-const REFUSED: (&[u8], &[u8]) = (b"", b"GET /nope HTTP/1.1\r\nHost: ward\r\n\r\n");
+const REFUSED: (&[u8], &[u8]) = (b"", b"GET /nope HTTP/1.1\r\nHost: localhost\r\n\r\n");
 
 /// The longest page there is.
 fn lists(token: &str) -> Vec<u8> {
     let path = "/api/patients?limit=500&sort=-name";
-    let head = format!("GET {path} HTTP/1.1\r\nHost: ward\r\nAuthorization: Bearer {token}\r\n");
+    let head =
+        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n");
     format!("{head}Connection: close\r\n\r\n").into_bytes()
 }
 

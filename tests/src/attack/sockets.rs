@@ -63,7 +63,7 @@ async fn many(scene: &Scene, to: &str, count: usize, greeting: &[u8]) -> Vec<Tcp
 
 /// The head of a login with further header lines, each ended by CR LF.
 pub(super) fn login_head(more: &str) -> Vec<u8> {
-    let head = "POST /auth/login HTTP/1.1\r\nHost: ward\r\nContent-Type: application/json\r\n";
+    let head = "POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
     format!("{head}{more}\r\n").into_bytes()
 }
 

@@ -8,8 +8,6 @@ use ward_tests::{Options, Ward};
 const EXAMPLES: u32 = 15;
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "finds two things: a wrong Break-Glass-Reason of somebody who needs none, and If-None-Match \
-            in the place of If-Match, are taken where the documents say that they are not"]
 async fn the_services_answer_as_their_documents_say() {
     let ward = tokio::task::spawn_blocking(|| Ward::start(Options::demo())).await.expect("a ward");
     for service in SERVICES {
