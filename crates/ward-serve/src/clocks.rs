@@ -148,8 +148,8 @@ impl Clocks {
     }
 
     /// A client that has come, or has just been answered, most likely has a request on its way:
-    /// who only sits has been there for longer, and goes first. Of those, who never had more
-    /// than a refusal goes before who lets a body wait, and that one before whoever has had an answer.
+    /// who only sits has been there for longer, and goes first. Of those, who never had more than
+    /// a refusal goes before who lets a body wait, and that one before whoever has had an answer.
     fn idleness_at(&self, now: Millis) -> Option<Idleness> {
         if self.working.load(Relaxed) > 0 {
             return None;
