@@ -22,6 +22,7 @@ pub mod fuzz_api;
 mod grpc;
 mod repository;
 pub mod roles;
+pub mod sqlmap;
 mod supervisor;
 mod tokens;
 pub mod tools;

@@ -12,6 +12,7 @@ mod fuzz_api;
 mod outsiders;
 mod run;
 mod same;
+mod sqlmap;
 mod summary;
 mod test;
 mod toolchain;
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 /// A command: its name, what it does, and the function that does it with the arguments left.
 type Command = (&'static str, &'static str, fn(&[String]) -> Result<(), String>);
 
-const COMMANDS: [Command; 10] = [
+const COMMANDS: [Command; 11] = [
     ("up", "build everything and serve it with demo data; arguments go to `ward up`", up::up),
     ("test", "lint, build and test everything; arguments go to `cargo test`", test::test),
     (
@@ -40,6 +41,7 @@ const COMMANDS: [Command; 10] = [
         "try the APIs with requests made up from their documents; arguments name services",
         fuzz_api::fuzz_api,
     ),
+    ("sqlmap", "look for a way to have clients' SQL run; arguments name places", sqlmap::sqlmap),
     ("docs", "write the API's documents, docs/api", docs::docs),
     ("audit", "look for known faults in what others wrote", dependencies::audit),
     ("sbom", "list what is built in, as CycloneDX, into target/sbom", dependencies::sbom),

@@ -57,7 +57,7 @@ pub fn fuzz(ward: &Ward, service: &str, examples: u32, seed: u64) -> Option<Fuzz
 
 /// A token for nearly everything, which no role has: what is refused for want of a scope is other
 /// tests' to try.
-fn token(ward: &Ward) -> String {
+pub(crate) fn token(ward: &Ward) -> String {
     let scopes = roles::table("Scopes").into_iter().map(|line| line["scope"].clone());
     let scopes: Vec<String> = scopes.collect();
     let mut own = claims();
