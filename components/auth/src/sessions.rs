@@ -4,7 +4,7 @@
 //! are refused from the answer on. Where the announcement fails the answer is 503, the session has
 //! ended all the same, and asking again announces it.
 
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 use kit::problem::{NOT_FOUND, UNAUTHORIZED};
 use kit::route::Call;
 use kit::{Problem, Reply, reply};
@@ -14,11 +14,17 @@ use crate::failure::{Failure, failed};
 use crate::store;
 use crate::store::sessions::{self, Way};
 
+/// What a browser is to forget with the session (Clear Site Data, 3.1).
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+const FORGET: &str = "\"cache\", \"storage\"";
+
 /// `POST /auth/logout`
 pub(crate) async fn logout(call: &Call<'_>) -> Result<Reply, Problem> {
     let session = call.caller.session_id.as_deref();
     let session = session.ok_or_else(|| Problem::new(UNAUTHORIZED))?;
-    end(call, session, Way::Logout).await
+    let mut answer = end(call, session, Way::Logout).await?;
+    answer.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static(FORGET));
+    Ok(answer)
 }
 
 /// `DELETE /auth/sessions/{id}`

@@ -83,6 +83,9 @@ pub(crate) async fn replace<B: Incoming>(
     let id = call.id("id")?;
     let expected = Expected::from_headers(call.headers)?;
     let Changes { draft, disabled, password } = Changes::read(document.json().await?)?;
+    if password.is_some() && call.caller.user_id.as_deref() == Some(id.as_str()) {
+        return Err(own_password());
+    }
     let changed = async {
         let hash = password.as_deref().map(password::new_hash).transpose()?;
         let (id, draft, hash) = (id.as_str(), &draft, hash.as_deref());
@@ -126,6 +129,13 @@ pub(crate) fn refused(
 
 fn not_found() -> Problem {
     Problem::new(NOT_FOUND).detail("There is no user with this id.")
+}
+
+/// A token alone does not change the password of whoever it was stolen from.
+fn own_password() -> Problem {
+    Problem::new(CONFLICT)
+        .detail("One's own password is changed at /auth/me/password, which asks for the old one.")
+        .errors(vec![FieldError::at("/password", "is your own")])
 }
 
 fn problem(refusal: Refusal, request: &HeaderMap) -> Problem {

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN,
+    STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
 use http::uri::Authority;
@@ -20,8 +21,10 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PAT
 /// How long browsers remember a preflight, in seconds: a list that gets shorter counts for new
 /// tokens soon.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
-/// For a year, as browsers' own lists ask for.
-const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+/// For a year and with all names below, as browsers' own lists ask for.
+const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+/// Of a document in JSON: it is no page, loads nothing, and stands in nobody's frame.
+const NO_PAGE: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 /// What holds on one listener.
 #[derive(Debug, Clone, Default)]
@@ -74,6 +77,10 @@ impl Browsers {
     /// Adds what every answer says; `origin` is who asks, as [`Self::allowed`] has it.
     pub(crate) fn finish(&self, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        // Whatever could be a page, or a script of one, has its component's policy or none.
+        if headers.get(CONTENT_TYPE).is_some_and(is_json) {
+            headers.entry(CONTENT_SECURITY_POLICY).or_insert(NO_PAGE);
+        }
         if self.is_tls {
             headers.entry(STRICT_TRANSPORT_SECURITY).or_insert(TLS_ONLY);
         }
@@ -85,6 +92,14 @@ impl Browsers {
             headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
         }
     }
+}
+
+/// `application/json` and all that end on `+json` (RFC 6839, 3.1).
+fn is_json(media: &HeaderValue) -> bool {
+    let media = media.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    let media = media.trim_ascii();
+    media.eq_ignore_ascii_case(b"application/json")
+        || media.to_ascii_lowercase().ends_with(b"+json")
 }
 
 /// Whether the host is this machine whoever looks it up: an address of its loopback, or a name
@@ -100,7 +115,23 @@ fn is_local(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_local;
+    use super::*;
+
+    #[test]
+    fn only_what_is_json_is_no_page() {
+        let policy = |media: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+            Browsers::default().finish(None, &mut headers);
+            headers.contains_key(CONTENT_SECURITY_POLICY)
+        };
+        for json in ["application/json", "Application/JSON; charset=utf-8", "application/a+json"] {
+            assert!(policy(json), "{json}");
+        }
+        for other in ["text/html", "application/javascript", "image/svg+xml", "text/json5", ""] {
+            assert!(!policy(other), "{other}");
+        }
+    }
 
     #[test]
     fn names_of_this_machine() {

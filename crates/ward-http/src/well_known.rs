@@ -35,7 +35,7 @@ impl WellKnown {
     /// The answer for a path under the prefix.
     pub(crate) fn answer(&self, method: &Method, path: &str) -> Result<Response<Bytes>, Problem> {
         let (kind, body) = match path.strip_prefix(PREFIX) {
-            Some("health") => ("text/plain", Bytes::from_static(b"OK")),
+            Some("health") => ("text/plain; charset=utf-8", Bytes::from_static(b"OK")),
             Some("info") => ("application/json", self.info.clone()),
             _ => return Err(Problem::NotFound),
         };

@@ -38,7 +38,7 @@ impl Listener {
         }
         let response = request.send().await.expect("a stream");
         assert_eq!(response.status(), 200);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        assert_eq!(response.headers()["content-type"], "text/event-stream; charset=utf-8");
         assert_eq!(response.headers()["cache-control"], "no-store");
         let mut listener = Listener { response, unread: String::new() };
         assert_eq!(listener.next().await, Said::Retry);

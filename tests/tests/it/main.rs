@@ -57,6 +57,7 @@ mod sessions;
 mod sessions_end;
 mod texts;
 mod tidy;
+mod tidy_compliance;
 mod tidy_names;
 mod user_command;
 mod users;

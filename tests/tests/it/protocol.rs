@@ -7,6 +7,7 @@ async fn health_and_info_answer_as_spins_do() {
     let api = Ward::shared().api();
     let health = api.get("/.well-known/spin/health").await;
     assert_eq!((health.status, health.body.as_str()), (200, "OK"));
+    assert_eq!(health.header("content-type"), "text/plain; charset=utf-8");
     let info = api.get("/.well-known/spin/info").await;
     assert_eq!(info.status, 200);
     assert_eq!(info.json()["name"], "ward");

@@ -136,6 +136,7 @@ async fn a_logout_ends_the_session_at_once_and_no_other() {
     let ((first, refresh), (second, _)) = (user.session(ward).await, user.session(ward).await);
     let answer = first.send("POST", "/auth/logout").await;
     assert_eq!((answer.status, answer.body.as_str()), (204, ""));
+    assert_eq!(answer.header("clear-site-data"), r#""cache", "storage""#);
     assert!(!is_good(&first).await);
     ward.api().refresh(&refresh).await.problem(401);
     assert!(is_good(&second).await);

@@ -178,6 +178,23 @@ async fn what_an_administrator_takes_away_is_gone_at_once() {
     assert!(is_good(&nurse).await);
 }
 
+/// A stolen token would otherwise be as good as the password.
+#[tokio::test]
+async fn an_administrator_changes_their_own_password_as_everybody_does() {
+    let ward = Ward::shared();
+    let mut user = made(&ward.user().await).await;
+    user["role"] = json!("ADMIN");
+    let answer = ward.user().await.send_json("PUT", &path(&user), &user).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let (own, _) = ward.api().session(email(&user), PASSWORD).await;
+    let mut changed = answer.json();
+    changed["password"] = json!("four words of mine");
+    let problem = own.send_json("PUT", &path(&user), &changed).await.problem(409);
+    assert_eq!(problem["errors"][0]["pointer"], "/password");
+    assert!(is_good(&own).await);
+    assert_eq!(ward.api().login(email(&user), PASSWORD).await.status, 200);
+}
+
 #[tokio::test]
 async fn who_is_deleted_is_gone_and_the_address_is_free() {
     let ward = Ward::shared();

@@ -19,6 +19,27 @@ pub(crate) const BYTES_MAX: usize = 1024;
 /// that is none of them is taken for one once in 500,000 times.
 const COMMON: &[u8] = include_bytes!("../../common-passwords.sha256");
 
+/// What is tried first here and nowhere else (ASVS 5.0, 6.1.2): a password is none of these with
+/// digits and signs around it.
+const HERE: [&str; 16] = [
+    "ward",
+    "hospital",
+    "clinic",
+    "health",
+    "healthcare",
+    "medical",
+    "medicine",
+    "patient",
+    "patients",
+    "doctor",
+    "nurse",
+    "reception",
+    "receptionist",
+    "billing",
+    "auditor",
+    "admin",
+];
+
 /// Bytes of a digest that are kept.
 const PREFIX: usize = 4;
 
@@ -32,9 +53,19 @@ pub(crate) fn check(password: &str, address: &str) -> Result<(), &'static str> {
         Err("must not be one of the commonest passwords, which are tried first")
     } else if folded == email::fold(address) {
         Err("must not be the e-mail address")
+    } else if is_expected_here(&folded, address) {
+        Err("must not be a word of this house or of the e-mail address with digits around it")
     } else {
         Ok(())
     }
+}
+
+/// Whether the letters are a word of [`HERE`], or what stands before the address's `@`.
+fn is_expected_here(folded: &str, address: &str) -> bool {
+    let letters = |text: &str| text.chars().filter(|it| it.is_alphabetic()).collect::<String>();
+    let (address, word) = (email::fold(address), letters(folded));
+    let own = address.split('@').next().map(letters).unwrap_or_default();
+    HERE.contains(&word.as_str()) || (!own.is_empty() && word == own)
 }
 
 fn is_common(folded: &str) -> bool {
@@ -78,6 +109,17 @@ mod tests {
         assert!(!accepted("ann.lee@example.com"));
         assert!(!accepted("ANN.LEE@EXAMPLE.COM"));
         assert!(accepted("ann.lee@example.org"));
+    }
+
+    #[test]
+    fn words_of_this_house_are_none_with_whatever_digits() {
+        for password in ["Hospital2026!", "ward-12345", "2026:NURSE", "annlee1985", "Ann.Lee..99"] {
+            assert!(!accepted(password), "{password}");
+        }
+        for password in ["hospital food", "wardrobe2026", "annlees shoes"] {
+            assert!(accepted(password), "{password}");
+        }
+        assert!(check("68402917593", "7@example.com").is_ok(), "no word is nobody's");
     }
 
     #[test]

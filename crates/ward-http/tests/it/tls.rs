@@ -65,6 +65,8 @@ async fn every_listener_has_it_and_a_new_certificate_needs_no_restart() {
         let text = get(&mut connect(address, &old, "http/1.1").await.unwrap()).await;
         assert!(text.starts_with("HTTP/1.1 200"), "{text}");
         assert!(text.contains("spin-full-url: https://ward.test/one/x"), "{text}");
+        let only = "strict-transport-security: max-age=31536000; includeSubDomains";
+        assert!(text.contains(only), "{text}");
         let clear = exchange(address, "GET /one/x HTTP/1.1\r\nhost: a\r\n\r\n").await;
         assert!(!clear.starts_with("HTTP/1.1"), "{clear}");
     }

@@ -76,7 +76,7 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Response<BoxBody>, Problem
     let frames = receiver.map(|bytes| Ok::<_, std::convert::Infallible>(Frame::data(bytes)));
     let mut answer = Response::new(box_body(StreamBody::new(frames)));
     let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(answer)
 }
