@@ -1,5 +1,5 @@
--- Accounts of three of the invented patients, and of one who was deleted long ago, loaded only on
--- request and only into empty tables. John Doe has paid part of what he owes, Jane Smith had a
+-- Accounts of the invented patients, and of one who was deleted long ago, loaded only on request and
+-- only into empty tables: they are there before any event has come. John Doe has paid part of what he owes, Jane Smith had a
 -- charge undone, Alice Johnson owes nothing yet. Each comes with the events that the API would have left in the outbox.
 
 INSERT INTO accounts (id, patient_id, status, currency, balance, version) VALUES
@@ -8,6 +8,20 @@ INSERT INTO accounts (id, patient_id, status, currency, balance, version) VALUES
     ('b1111111-0000-4000-8000-000000000001', '123e4567-e89b-12d3-a456-426614174001',
      'ACTIVE', 'EUR', 0, 3),
     ('b1111111-0000-4000-8000-000000000002', '123e4567-e89b-12d3-a456-426614174002',
+     'ACTIVE', 'EUR', 0, 1),
+    ('b1111111-0000-4000-8000-000000000013', '123e4567-e89b-12d3-a456-426614174003',
+     'ACTIVE', 'EUR', 0, 1),
+    ('b1111111-0000-4000-8000-000000000014', '123e4567-e89b-12d3-a456-426614174004',
+     'ACTIVE', 'EUR', 0, 1),
+    ('b1111111-0000-4000-8000-000000000015', '123e4567-e89b-12d3-a456-426614174005',
+     'ACTIVE', 'EUR', 0, 1),
+    ('b1111111-0000-4000-8000-000000000016', '123e4567-e89b-12d3-a456-426614174006',
+     'ACTIVE', 'EUR', 0, 1),
+    ('b1111111-0000-4000-8000-000000000017', '123e4567-e89b-12d3-a456-426614174007',
+     'ACTIVE', 'EUR', 0, 1),
+    ('b1111111-0000-4000-8000-000000000018', '123e4567-e89b-12d3-a456-426614174008',
+     'ACTIVE', 'EUR', 0, 1),
+    ('b1111111-0000-4000-8000-000000000019', '123e4567-e89b-12d3-a456-426614174009',
      'ACTIVE', 'EUR', 0, 1),
     ('b1111111-0000-4000-8000-000000000003', '6f9619ff-8b86-4d11-b42d-00c04fc964ff',
      'CLOSED', 'EUR', 0, 1);

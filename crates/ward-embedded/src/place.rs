@@ -164,7 +164,7 @@ fn locate(base: &Path, state: &Path) -> Result<Located, EmbeddedError> {
         return Ok(match (is_here, data(&own).exists()) {
             (true, _) => Located::Here,
             (false, true) => Located::Elsewhere(own),
-            (false, false) => Located::Nowhere,
+            (false, false) => noted(base, state)?.map_or(Located::Nowhere, Located::Elsewhere),
         });
     };
     let pointer = || state.join(POINTER);
@@ -184,6 +184,26 @@ fn locate(base: &Path, state: &Path) -> Result<Located, EmbeddedError> {
             Err(EmbeddedError::DataOfAnother { pointer: pointer(), home, project })
         }
         (false, false) => Err(EmbeddedError::DataGone { pointer: pointer(), home }),
+    }
+}
+
+/// The place that says that it has the data of a state directory which has no pointer any more.
+fn noted(base: &Path, state: &Path) -> Result<Option<PathBuf>, EmbeddedError> {
+    let places = match fs::read_dir(base) {
+        Ok(places) => places,
+        // What cannot be looked into is of no account that ward ran as.
+        Err(_) => return Ok(None),
+    };
+    let homes = places.filter_map(|place| Some(place.ok()?.path()));
+    let has = |home: &PathBuf| {
+        data(home).exists() && named(&home.join(PROJECT)).as_deref() == Some(state)
+    };
+    let mut homes = homes.filter(has);
+    match (homes.next(), homes.next()) {
+        (Some(one), Some(other)) => {
+            Err(EmbeddedError::TwoClusters { here: data(&one), there: data(&other) })
+        }
+        (one, _) => Ok(one),
     }
 }
 
@@ -325,7 +345,17 @@ mod tests {
         let (state, home) = machine.away("old");
         let new = machine.directory.path().join("new");
         fs::rename(state.parent().unwrap(), &new).unwrap();
-        machine.check(&new.join(".ward"), Located::Elsewhere(home));
+        let state = new.join(".ward");
+        machine.check(&state, Located::Elsewhere(home.clone()));
+        // Once a start has noted that, it is found without the pointer, too.
+        point(&home.join(PROJECT), &state);
+        fs::remove_file(state.join(POINTER)).unwrap();
+        machine.check(&state, Located::Elsewhere(home));
+        let other = machine.base.join("other");
+        fs::create_dir_all(other.join("postgres")).unwrap();
+        point(&other.join(PROJECT), &state);
+        let error = locate(&machine.base, &state).unwrap_err();
+        assert!(matches!(error, EmbeddedError::TwoClusters { .. }), "{error}");
     }
 
     #[test]

@@ -67,7 +67,8 @@ impl Variables {
     /// Every required variable without a value is a finding, and so is a value that is none of
     /// those which `one_of` lists, and a provider that cannot be read. A value for a variable that
     /// does not exist is a warning, as Spin lets it pass, and so is a provider's file that is not
-    /// there; they become findings beside others, since they may be the cause of them.
+    /// there, or has none of them; they become findings beside others, since they may be the cause
+    /// of them.
     pub fn new(
         app: &App,
         overrides: BTreeMap<String, String>,
@@ -81,7 +82,10 @@ impl Variables {
         for (index, provider) in config.variables_providers.iter().enumerate() {
             let source = Source::Provider(index);
             match Layer::of_provider(source, provider, environment) {
-                Ok(layer) => layers.push(layer),
+                Ok(layer) => {
+                    warnings.extend(idle_file(app, provider, &layer));
+                    layers.push(layer);
+                }
                 Err(finding) => findings.push(finding),
             }
         }
@@ -174,7 +178,8 @@ impl Variables {
         })
     }
 
-    /// What is odd but did not stop the resolver: values for variables that do not exist.
+    /// What is odd but did not stop the resolver: values for variables that do not exist, and files
+    /// without any for those that do.
     pub fn warnings(&self) -> &[Finding] {
         &self.warnings
     }
@@ -250,12 +255,16 @@ impl Layer {
         Ok(Layer::new(Source::Environment, Some(ENVIRONMENT_PREFIX), values))
     }
 
-    fn get(&self, name: &str) -> Option<Value> {
-        let key = match &self.prefix {
+    /// What the variable is called here.
+    fn key(&self, name: &str) -> String {
+        match &self.prefix {
             None => name.to_owned(),
             Some(prefix) => format!("{prefix}_{}", name.to_ascii_uppercase()),
-        };
-        let text = self.values.get(&key)?.clone();
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<Value> {
+        let text = self.values.get(&self.key(name))?.clone();
         Some(Value { text, source: self.source.clone() })
     }
 }
@@ -314,6 +323,22 @@ fn missing_file(provider: &VariablesProvider) -> Option<Finding> {
                 the provider has only the environment";
     let finding = || Finding::about_file(path, "there is no such .env file").with_help(help);
     (!path.exists()).then(finding)
+}
+
+/// What is to be said of a provider whose `.env` file is there and gives nothing to anybody: its
+/// lines have other names than it is looked for.
+fn idle_file(app: &App, provider: &VariablesProvider, layer: &Layer) -> Option<Finding> {
+    let VariablesProvider::Env { dotenv_path: Some(path), .. } = provider else { return None };
+    let some = app.variables.keys().next().filter(|_| path.exists())?;
+    if app.variables.keys().any(|name| layer.get(name).is_some()) {
+        return None;
+    }
+    let help = format!(
+        "a line is looked for by `prefix`, `_` and the variable's name in capitals, such as {}=…",
+        layer.key(some)
+    );
+    let problem = "this .env file has none of the application's variables";
+    Some(Finding::about_file(path, problem).with_help(help))
 }
 
 fn missing(app: &App, name: &str) -> Finding {

@@ -13,6 +13,7 @@ mod engine;
 mod error;
 mod exports;
 mod files;
+mod globs;
 mod handler;
 mod limits;
 mod link;

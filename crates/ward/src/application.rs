@@ -67,10 +67,18 @@ impl Application {
 
     /// Which of these variables the user has given a value, by whatever way there is. Variables
     /// that nobody gives, and that are not in `names`, are reported here already, before anything
-    /// has been started.
+    /// has been started; and so is what is odd.
     pub(crate) fn given(&self, names: &BTreeSet<String>) -> Result<BTreeSet<String>, Failure> {
-        let variables = self.variables(&self.nothing(names))?;
+        let variables = self.early(names)?;
+        for warning in variables.warnings() {
+            tracing::warn!("{warning}");
+        }
         Ok(names.iter().filter(|name| is_given(&variables, name)).cloned().collect())
+    }
+
+    /// The variables as they are before anything was started, when these may have no value yet.
+    pub(crate) fn early(&self, names: &BTreeSet<String>) -> Result<Variables, Failure> {
+        self.variables(&self.nothing(names))
     }
 
     /// Stands in the place of what these variables may not have yet. What has a default has a

@@ -266,6 +266,11 @@ pub(crate) fn given(application: &Application) -> Result<BTreeSet<String>, Failu
     application.given(&wanted_names(application, &application.databases()))
 }
 
+/// The variables before anything was started, as [`given`] looks at them.
+pub(crate) fn early(application: &Application) -> Result<Variables, Failure> {
+    application.early(&wanted_names(application, &application.databases()))
+}
+
 /// The variables ward can fill in: the databases', their host, and the key pairs.
 fn wanted_names(application: &Application, databases: &[&Database]) -> BTreeSet<String> {
     let mut names: BTreeSet<_> = databases.iter().map(|d| d.variable.clone()).collect();

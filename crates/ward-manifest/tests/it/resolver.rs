@@ -239,6 +239,8 @@ fn a_file_that_was_named_and_is_not_there_is_a_warning() -> Result<(), Failure> 
         let variables = Variables::new(&app()?, map(&[("token", "t")]), &config, &map(&[]))?;
         Ok(variables.warnings().iter().map(|warning| warning.problem.clone()).collect())
     };
+    assert_eq!(warnings(&there)?, ["this .env file has none of the application's variables"]);
+    std::fs::write(&there, "A=b\nSPIN_VARIABLE_TOKEN=t\n")?;
     assert!(warnings(&there)?.is_empty());
     assert_eq!(warnings(&directory.path().join("gone.env"))?, ["there is no such .env file"]);
     Ok(())

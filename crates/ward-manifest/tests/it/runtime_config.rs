@@ -38,7 +38,7 @@ fn the_repositorys_own_is_what_spin_reads_and_changes_nothing() -> Result<(), Fi
     let text = std::fs::read_to_string(path).unwrap();
     let setting = |line: &str| line.contains(" = ") || line.starts_with('[');
     let lines = text.lines().map(|line| match line.strip_prefix("# ") {
-        Some(rest) if setting(rest) && !rest.starts_with("PATIENTS") => rest,
+        Some(rest) if setting(rest) && !rest.starts_with("HOSPITAL_") => rest,
         _ => line,
     });
     let all = lines.collect::<Vec<_>>().join("\n");

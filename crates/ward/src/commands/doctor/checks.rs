@@ -89,14 +89,23 @@ fn manifest(args: &DoctorArgs, app: Result<&App, &ward_manifest::Findings>) -> V
         });
     }
     if app.is_ok() && findings.iter().all(|finding| finding.status != Status::Error) {
-        findings.extend(variables(args).err().map(Finding::from));
+        findings.extend(variables(args));
     }
     findings
 }
 
 /// What a start would say of the variables.
-fn variables(args: &DoctorArgs) -> Result<(), Failure> {
-    provision::given(&Application::load(&args.from, &args.config)?).map(drop)
+fn variables(args: &DoctorArgs) -> Vec<Finding> {
+    let application = Application::load(&args.from, &args.config);
+    match application.and_then(|application| provision::early(&application)) {
+        Ok(variables) => variables.warnings().iter().map(odd).collect(),
+        Err(failure) => vec![failure.into()],
+    }
+}
+
+fn odd(warning: &ward_manifest::Finding) -> Finding {
+    let bare = ward_manifest::Finding { help: None, ..warning.clone() };
+    Finding::new(Status::Warning, bare.to_string(), warning.help.clone())
 }
 
 fn problems(findings: &ward_manifest::Findings) -> Vec<Finding> {
