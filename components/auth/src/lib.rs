@@ -19,7 +19,6 @@ mod limits;
 mod login;
 mod me;
 mod password;
-mod peer;
 mod refresh;
 mod sessions;
 mod settings;

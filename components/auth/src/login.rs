@@ -21,7 +21,7 @@ use crate::issue::{self, Access, Granted, Refresh};
 use crate::limits::{IDLE_SECONDS, ROUNDS_MAX};
 use crate::password::{self, Verdict, rule};
 use crate::store::login::{self, Beginning, User};
-use crate::{announce, back_off, peer, settings, store};
+use crate::{announce, back_off, settings, store};
 
 /// The longest name read, in characters: the users' table has no longer ones.
 const NAME_MAX_CHARS: usize = 254;
@@ -102,7 +102,7 @@ async fn attempt(call: &Call<'_>, given: &Credentials) -> Result<Attempt, Failur
     };
     let database = store::open().await?;
     let Some(user) = admitted(user.as_ref(), verdict) else {
-        login::refused(&database, user.as_ref(), request_id).await?;
+        login::refused(&database, user.as_ref(), &call.caller.access()).await?;
         counted.failed(&database).await?;
         return Ok(Attempt::Refused(refused()));
     };
@@ -115,7 +115,7 @@ async fn attempt(call: &Call<'_>, given: &Credentials) -> Result<Attempt, Failur
         token_id,
         access_until: issue::until(now)?,
         refresh_hash: refresh.hash(),
-        address: peer::address(call.headers).map(|address| address.to_string()),
+        address: call.caller.address.as_deref(),
         request_id,
     };
     if !login::begin(&database, beginning).await? {

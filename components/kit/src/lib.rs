@@ -23,6 +23,7 @@ pub mod fields;
 pub mod identity;
 pub mod log;
 pub mod page;
+pub mod peer;
 pub mod problem;
 pub mod query;
 pub mod reply;

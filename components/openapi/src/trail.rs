@@ -31,6 +31,7 @@ impl Api {
             "action": "AUDIT",
             "outcome": "SUCCESS",
             "requestId": "0198a3c0-7e1b-7c3a-9d52-0123456789ab",
+            "address": "192.0.2.7",
         }]);
         self.documents.insert(ENTRIES, Described { schema, example });
         let about =
@@ -50,6 +51,7 @@ fn columns(trail: &Trail) -> Vec<(&'static str, Value)> {
         ("action", code()),
         ("outcome", code()),
         ("requestId", json!({ "type": "string" })),
+        ("address", address("Where it came from: an address, or an IPv6 network.")),
     ];
     if trail.patients {
         let shown = json!({
@@ -73,6 +75,7 @@ fn parameters(trail: &Trail) -> Vec<Parameter> {
         Parameter::new("user", "Who did it.", id("A user.")),
         Parameter::new("action", "What was done.", code()),
         Parameter::new("outcome", "What came of it.", code()),
+        Parameter::new("address", "Where it came from.", address("An address, or a network.")),
         Parameter::new("from", "The earliest moment.", moment()),
         Parameter::new("to", "The moment before which it was.", moment()),
     ];
@@ -90,6 +93,10 @@ fn parameters(trail: &Trail) -> Vec<Parameter> {
 
 fn id(description: &str) -> Value {
     json!({ "type": "string", "format": "uuid", "description": description })
+}
+
+fn address(description: &str) -> Value {
+    json!({ "type": "string", "description": description })
 }
 
 fn code() -> Value {

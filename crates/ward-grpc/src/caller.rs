@@ -5,6 +5,8 @@
 //! A contract may get further fields at its end, and a component knows those it was built with: its
 //! own contract says which it is given.
 
+use std::net::IpAddr;
+
 use token::Identity;
 use ward_manifest::CallerRecord;
 use ward_runtime::RequestId;
@@ -23,6 +25,7 @@ pub(crate) enum Field {
     Token,
     Request,
     Trace,
+    Address,
 }
 
 /// The fields of the record in a component's contract, in order; none where it does not have it.
@@ -42,6 +45,7 @@ pub(crate) fn fields(
         "token-id" => Ok(Field::Token),
         "request-id" => Ok(Field::Request),
         "traceparent" => Ok(Field::Trace),
+        "address" => Ok(Field::Address),
         _ => Err(format!("`{caller}` has a field `{name}`, which this host does not know")),
     };
     let versions = contract.interfaces();
@@ -77,6 +81,8 @@ pub(crate) struct Caller<'a> {
     pub(crate) request_id: RequestId,
     /// Empty for none.
     pub(crate) traceparent: &'a str,
+    /// The network address that it came from.
+    pub(crate) address: IpAddr,
 }
 
 impl Caller<'_> {
@@ -100,6 +106,7 @@ impl Caller<'_> {
             Field::Token => of(|identity| identity.token_id.to_string()),
             Field::Request => self.request_id.to_string(),
             Field::Trace => self.traceparent.to_owned(),
+            Field::Address => self.address.to_string(),
         })
     }
 }

@@ -194,6 +194,7 @@ impl<I: Invoke> Services<I> {
         let message_bytes_max = self.limits.message_bytes_max;
         let Admitted { endpoint, identity, until } = admitted;
         let traceparent = trace::parent(request.headers()).unwrap_or_default().to_owned();
+        let address = ticket.connection().client(request.headers());
         let id = ticket.line.id;
         let context = CallContext {
             until: Some(until),
@@ -201,8 +202,8 @@ impl<I: Invoke> Services<I> {
             peer: Some(place.network()),
             held: Some(place),
         };
-        let caller =
-            Caller { identity: identity.as_deref(), request_id: id, traceparent: &traceparent };
+        let identity = identity.as_deref();
+        let caller = Caller { identity, request_id: id, traceparent: &traceparent, address };
         let asked = AtomicBool::new(false);
         let answering = Answering(|arguments| {
             asked.store(true, Relaxed);

@@ -12,6 +12,7 @@ mod analytics;
 mod analytics_stream;
 mod application;
 mod attack;
+mod audit_address;
 mod audit_chain;
 mod audit_outbox;
 mod audit_trail;

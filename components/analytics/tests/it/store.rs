@@ -61,6 +61,7 @@ impl Store {
             include_str!("../../migrations/V2__page_key.sql"),
             include_str!("../../migrations/V3__audit_chain.sql"),
             include_str!("../../migrations/V4__restricted.sql"),
+            include_str!("../../migrations/V5__audit_address.sql"),
         ] {
             store.client.batch_execute(migration).await.unwrap();
         }

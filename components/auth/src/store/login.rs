@@ -1,6 +1,7 @@
 //! What a login reads and writes: one statement before the password is compared, and one after,
 //! whatever comes of it.
 
+use kit::audit::{Access, optional};
 use kit::database::{Database, Fault, text, uuid};
 use spin_sdk::pg::ParameterValue;
 use uuid::Uuid;
@@ -32,7 +33,7 @@ pub(crate) struct Beginning<'a> {
     /// The hash of its first refresh token.
     pub(crate) refresh_hash: Vec<u8>,
     /// The network address that it begins at.
-    pub(crate) address: Option<String>,
+    pub(crate) address: Option<&'a str>,
     /// The request's id.
     pub(crate) request_id: Option<&'a str>,
 }
@@ -43,8 +44,8 @@ SELECT id, role, password_hash, disabled
  WHERE email = $1::text AND deleted_at IS NULL";
 
 const REFUSED: &str = "\
-INSERT INTO audit_log (actor, role, action, outcome, request_id)
-VALUES ($1::uuid, $2::text, 'LOGIN', 'FAILURE', $3::text)";
+INSERT INTO audit_log (actor, role, action, outcome, request_id, address)
+VALUES ($1::uuid, $2::text, 'LOGIN', 'FAILURE', $3::text, $4::text::inet)";
 
 /// The old hash guards the row: a password changed in between, or another login's new hash, stays.
 const REPLACE_HASH: &str = "\
@@ -69,12 +70,13 @@ pub(crate) async fn find(database: &Database, email: &str) -> Result<Option<User
 pub(crate) async fn refused(
     database: &Database,
     user: Option<&User>,
-    request_id: Option<&str>,
+    access: &Access<'_>,
 ) -> Result<(), Fault> {
     let values = vec![
         user.map_or(ParameterValue::DbNull, |user| uuid(&user.id)),
         user.map_or(ParameterValue::DbNull, |user| text(&user.role)),
-        optional(request_id),
+        optional(access.request_id),
+        optional(access.address),
     ];
     database.execute(REFUSED, values).await
 }
@@ -92,7 +94,7 @@ pub(crate) async fn begin(database: &Database, it: Beginning<'_>) -> Result<bool
         ParameterValue::Int64(it.access_until),
         ParameterValue::Int64(IDLE_SECONDS),
         ParameterValue::Int64(SESSION_SECONDS),
-        optional(it.address.as_deref()),
+        optional(it.address),
     ];
     Ok(!database.query(include_str!("login.sql"), values).await?.is_empty())
 }
@@ -105,8 +107,4 @@ pub(crate) async fn replace_hash(
 ) -> Result<(), Fault> {
     let values = vec![uuid(&user.id), text(&user.password_hash), text(new_hash)];
     database.execute(REPLACE_HASH, values).await
-}
-
-fn optional(value: Option<&str>) -> ParameterValue {
-    value.map_or(ParameterValue::DbNull, text)
 }

@@ -18,8 +18,9 @@ SELECT email, password_hash
  WHERE id = $1::uuid AND NOT disabled";
 
 const REFUSED: &str = "\
-INSERT INTO audit_log (actor, role, token_id, request_id, action, target, outcome)
-VALUES ($1::uuid, $2::text, $3::text, $4::text, 'PASSWORD_CHANGE', $1::uuid, 'FAILURE')";
+INSERT INTO audit_log (actor, role, token_id, request_id, address, action, target, outcome)
+VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text::inet, 'PASSWORD_CHANGE', $1::uuid,
+    'FAILURE')";
 
 /// The caller, if they still are a user.
 pub(crate) async fn own(database: &Database, user: &str) -> Result<Option<Own>, Fault> {
