@@ -87,7 +87,7 @@ enum Attempt {
 async fn attempt(call: &Call<'_>, given: &Credentials) -> Result<Attempt, Failure> {
     let (keys, request_id) = (settings::keys().await?, call.caller.request_id.as_deref());
     let counted = back_off::Keys::of(&given.email, call.headers, &keys.secret);
-    let user = match find(&given.email, &counted).await? {
+    let user = match find(call, &given.email, &counted).await? {
         Ok(user) => user,
         Err(too_early) => return Ok(Attempt::Refused(too_early)),
     };
@@ -133,13 +133,17 @@ async fn attempt(call: &Call<'_>, given: &Credentials) -> Result<Attempt, Failur
 /// hash is compared, which takes longer than all else: nobody waits for a connection because others
 /// compute.
 async fn find(
+    call: &Call<'_>,
     email: &str,
     counted: &back_off::Keys,
 ) -> Result<Result<Option<User>, Problem>, Failure> {
     let database = store::open().await?;
     match counted.admit(&database).await? {
         Ok(()) => Ok(Ok(login::find(&database, email).await?)),
-        Err(too_early) => Ok(Err(too_early)),
+        Err(too_early) => {
+            login::too_early(&database, &call.caller.access()).await?;
+            Ok(Err(too_early))
+        }
     }
 }
 

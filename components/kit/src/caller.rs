@@ -58,22 +58,29 @@ impl Caller {
     /// The caller that came as a value, with an empty text for what there is not. `None` if it is
     /// nobody: a user id that is no UUID, or no role. A request id that is no plain word is left
     /// out, and so are an address and a trace that are none, as they are from headers.
-    pub fn from_parts(
-        [user_id, role, token_id]: [&str; 3],
-        [request_id, address, traceparent]: [&str; 3],
-    ) -> Option<Self> {
-        let address = address.parse::<IpAddr>().ok();
+    pub fn from_parts([user_id, role, token_id]: [&str; 3], which: [&str; 3]) -> Option<Self> {
         let user_id = if user_id.is_empty() { None } else { Some(uuid::parse(user_id)?) };
         let token = if token_id.is_empty() { None } else { Some(identity::short_word(token_id)?) };
         Some(Self {
             user_id,
             role: identity::short_word(role)?.to_owned(),
             token_id: token.map(str::to_owned),
+            ..Self::unknown(which)
+        })
+    }
+
+    /// Nobody who is known, asking in the request of this id, from this address and in this trace.
+    pub fn unknown([request_id, address, traceparent]: [&str; 3]) -> Self {
+        let address = address.parse::<IpAddr>().ok();
+        Self {
+            user_id: None,
+            role: String::new(),
+            token_id: None,
             session_id: None,
             request_id: identity::request_id_in(request_id).map(str::to_owned),
             address: address.map(|address| address.to_canonical().to_string()),
             traceparent: identity::traceparent_in(traceparent).map(str::to_owned),
-        })
+        }
     }
 
     /// Whether their role has this scope. What an operation takes as a whole was looked at before;

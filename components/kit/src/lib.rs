@@ -26,6 +26,7 @@ pub mod page;
 pub mod peer;
 pub mod problem;
 pub mod query;
+pub mod refusal;
 pub mod reply;
 pub mod route;
 pub mod seal;

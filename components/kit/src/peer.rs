@@ -7,11 +7,15 @@ use http::HeaderMap;
 
 /// The host's header. Ward removes a client's own; Spin puts its own behind them, so that the last
 /// one counts, of whichever host.
-const CLIENT_ADDRESS: &str = "spin-client-addr";
+pub const CLIENT_ADDRESS: &str = "spin-client-addr";
 
 /// The address, without its port.
 pub fn address(headers: &HeaderMap) -> Option<IpAddr> {
-    let text = headers.get_all(CLIENT_ADDRESS).iter().next_back()?.to_str().ok()?;
+    parse(headers.get_all(CLIENT_ADDRESS).iter().next_back()?.to_str().ok()?)
+}
+
+/// The address in a value of the header.
+pub fn parse(text: &str) -> Option<IpAddr> {
     let address = text.parse::<SocketAddr>().map(|address| address.ip());
     address.or_else(|_| text.parse()).ok().map(|address| address.to_canonical())
 }

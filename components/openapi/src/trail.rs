@@ -52,6 +52,8 @@ fn columns(trail: &Trail) -> Vec<(&'static str, Value)> {
         ("outcome", code()),
         ("requestId", json!({ "type": "string" })),
         ("address", address("Where it came from: an address, or an IPv6 network.")),
+        ("operation", operation()),
+        ("times", times()),
     ];
     if trail.patients {
         let shown = json!({
@@ -68,6 +70,17 @@ fn columns(trail: &Trail) -> Vec<(&'static str, Value)> {
         columns.push(("breakGlass", json!({ "type": "string", "description": reason })));
     }
     columns
+}
+
+fn operation() -> Value {
+    let about = "What was asked for, where that was refused before it began.";
+    json!({ "type": "string", "description": about })
+}
+
+fn times() -> Value {
+    let about = "For how many refusals of a minute the row stands; of PRUNE, how many rows were \
+                 ever removed.";
+    json!({ "type": "integer", "format": "int64", "minimum": 1, "description": about })
 }
 
 fn parameters(trail: &Trail) -> Vec<Parameter> {

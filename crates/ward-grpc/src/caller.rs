@@ -81,8 +81,8 @@ pub(crate) struct Caller<'a> {
     pub(crate) request_id: RequestId,
     /// Empty for none.
     pub(crate) traceparent: &'a str,
-    /// The network address that it came from.
-    pub(crate) address: IpAddr,
+    /// The network address that it came from, if it is known.
+    pub(crate) address: Option<IpAddr>,
 }
 
 impl Caller<'_> {
@@ -91,11 +91,14 @@ impl Caller<'_> {
         let supply = |argument| match argument {
             Argument::Value(value) => value,
             // There is only one record that the trigger supplies.
-            Argument::Ambient(_) => {
-                Value::Record(fields.iter().map(|field| self.value(*field)).collect())
-            }
+            Argument::Ambient(_) => self.record(fields),
         };
         arguments.into_iter().map(supply).collect()
+    }
+
+    /// The record.
+    pub(crate) fn record(self, fields: &[Field]) -> Value {
+        Value::Record(fields.iter().map(|field| self.value(*field)).collect())
     }
 
     fn value(self, field: Field) -> Value {
@@ -106,7 +109,7 @@ impl Caller<'_> {
             Field::Token => of(|identity| identity.token_id.to_string()),
             Field::Request => self.request_id.to_string(),
             Field::Trace => self.traceparent.to_owned(),
-            Field::Address => self.address.to_string(),
+            Field::Address => self.address.map_or_else(String::new, |address| address.to_string()),
         })
     }
 }

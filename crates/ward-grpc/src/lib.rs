@@ -27,6 +27,7 @@ mod metrics;
 mod offer;
 mod options;
 mod reflection;
+mod refused;
 mod request_log;
 mod revoked;
 mod server;

@@ -15,6 +15,7 @@ mod attack;
 mod audit_address;
 mod audit_chain;
 mod audit_outbox;
+mod audit_refused;
 mod audit_trail;
 mod authz;
 mod back_off;

@@ -3,6 +3,7 @@
 
 use kit::audit::{Access, optional};
 use kit::database::{Database, Fault, text, uuid};
+use kit::refusal::{self, Refused};
 use spin_sdk::pg::ParameterValue;
 use uuid::Uuid;
 
@@ -43,10 +44,6 @@ SELECT id, role, password_hash, disabled
   FROM users
  WHERE email = $1::text AND deleted_at IS NULL";
 
-const REFUSED: &str = "\
-INSERT INTO audit_log (actor, role, action, outcome, request_id, address)
-VALUES ($1::uuid, $2::text, 'LOGIN', 'FAILURE', $3::text, $4::text::inet)";
-
 /// The old hash guards the row: a password changed in between, or another login's new hash, stays.
 const REPLACE_HASH: &str = "\
 UPDATE users
@@ -66,19 +63,25 @@ pub(crate) async fn find(database: &Database, email: &str) -> Result<Option<User
     }))
 }
 
-/// Writes down that a login failed. The user is named where there is one.
+/// Writes down that a login failed, or counts it where many do. The user is named where there is
+/// one.
 pub(crate) async fn refused(
     database: &Database,
     user: Option<&User>,
     access: &Access<'_>,
 ) -> Result<(), Fault> {
-    let values = vec![
-        user.map_or(ParameterValue::DbNull, |user| uuid(&user.id)),
-        user.map_or(ParameterValue::DbNull, |user| text(&user.role)),
-        optional(access.request_id),
-        optional(access.address),
-    ];
-    database.execute(REFUSED, values).await
+    let actor = user.map(|user| user.id.as_str());
+    let role = user.map_or("", |user| user.role.as_str());
+    refusal::note(database, &Access { actor, role, ..*access }, of("FAILURE")).await
+}
+
+/// The same of somebody who has to wait, and whom nothing was compared for.
+pub(crate) async fn too_early(database: &Database, access: &Access<'_>) -> Result<(), Fault> {
+    refusal::note(database, access, of("TOO_MANY")).await
+}
+
+fn of(outcome: &str) -> Refused<'_> {
+    Refused { action: "LOGIN", outcome, operation: None, times: 1 }
 }
 
 /// Begins a session, unless the user is no longer as it was found: false then.

@@ -2,6 +2,7 @@
 
 use kit::audit::{Access, optional};
 use kit::database::{Database, Fault, uuid};
+use kit::refusal;
 use spin_sdk::pg::ParameterValue;
 use uuid::Uuid;
 
@@ -63,7 +64,8 @@ pub(crate) async fn rotate(
     }))
 }
 
-/// Finds out why a token was not good. If it had been replaced before, its session ends with that.
+/// Finds out why a token was not good, and notes it. If it had been replaced before, its session
+/// ends with that.
 pub(crate) async fn refuse(
     database: &Database,
     presented: &[u8],
@@ -76,6 +78,15 @@ pub(crate) async fn refuse(
         optional(access.address),
     ];
     let rows = database.query(include_str!("reuse.sql"), values).await?;
-    let raced = rows.first().map(|row| row.get(0)).transpose()?;
-    Ok(if raced == Some(true) { Refused::Raced } else { Refused::NoGood })
+    let row = rows.first().ok_or_else(|| Fault::Other("no-row".to_owned()))?;
+    let (raced, ended): (bool, bool) = (row.get(0)?, row.get(1)?);
+    if raced {
+        return Ok(Refused::Raced);
+    }
+    if !ended {
+        let it =
+            refusal::Refused { action: "REFRESH", outcome: "FAILURE", operation: None, times: 1 };
+        refusal::note(database, access, it).await?;
+    }
+    Ok(Refused::NoGood)
 }

@@ -18,4 +18,5 @@ WITH spent AS (
     INSERT INTO audit_log (actor, action, target, outcome, request_id, address)
     SELECT user_id, 'REFRESH', id, 'FAILURE', $3::text, $4::text::inet FROM ended
 )
-SELECT EXISTS (SELECT FROM raced) AND NOT EXISTS (SELECT FROM ended) AS raced
+SELECT EXISTS (SELECT FROM raced) AND NOT EXISTS (SELECT FROM ended) AS raced,
+    EXISTS (SELECT FROM ended) AS ended

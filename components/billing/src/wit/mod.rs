@@ -10,6 +10,7 @@ mod billing_service;
 mod consumer;
 mod convert;
 mod patient_accounts;
+mod refusals;
 mod violations;
 
 use kit::caller::Caller;
