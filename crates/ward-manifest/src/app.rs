@@ -379,4 +379,7 @@ pub struct Database {
     pub append_only: Vec<String>,
     /// Tables that the role that serves may only read.
     pub read_only: Vec<String>,
+    /// The function that removes what is older than a moment, and that a role of its own may call,
+    /// `<name>_prune`, which may do nothing else.
+    pub prune: Option<String>,
 }

@@ -63,6 +63,7 @@ impl Store {
             include_str!("../../migrations/V4__restricted.sql"),
             include_str!("../../migrations/V5__audit_address.sql"),
             include_str!("../../migrations/V6__audit_refusals.sql"),
+            include_str!("../../migrations/V7__audit_retention.sql"),
         ] {
             store.client.batch_execute(migration).await.unwrap();
         }
