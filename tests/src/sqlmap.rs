@@ -1,5 +1,5 @@
-//! sqlmap against a running ward: every filter, cursor, path and body that reaches a database, tried
-//! with what injects SQL elsewhere. What is sent goes to loopback.
+//! sqlmap against a running ward: every filter, cursor, path and body that reaches a database,
+//! tried with what injects SQL elsewhere. What is sent goes to loopback.
 
 use std::path::Path;
 use std::process::Command;
@@ -52,7 +52,7 @@ pub const PLACES: [Place; 16] = [
     body(
         "create",
         "/api/patients",
-        r#"{"name":"Ada*","email":"ada@example.com*","address":"1 Way*","dateOfBirth":"1985-12-10*"}"#,
+        r#"{"name":"Ada*","email":"ada@a.example*","address":"A*","dateOfBirth":"1985-12-10*"}"#,
     ),
     body("login", "/auth/login", r#"{"email":"ada@example.com*","password":"four words*"}"#),
     body("refresh", "/auth/refresh", r#"{"refreshToken":"AAAA*"}"#),

@@ -33,7 +33,7 @@ const DATABASE: &str = "analytics_db_url";
 
 kit::operations! {
     /// What the service does over HTTP.
-    Handler -> Answer, ruled by policy::http::ANALYTICS;
+    Handler -> Answer, ruled by policy::http::ANALYTICS, refusals in DATABASE;
     Summary = Get "/api/analytics/summary" as "analytics.summary",
         answers &[Answers::json(StatusCode::OK, "Summary")] => answers::summary::answer;
     Activity = Get "/api/analytics/activity" as "analytics.activity",

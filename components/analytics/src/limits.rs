@@ -44,6 +44,12 @@ pub(crate) const LOOK_MAX: i64 = 500;
 /// about 250 bytes.
 pub(crate) const RECENT_MAX: usize = 1000;
 
+/// How often a row says whom a stream told of, as long as it tells of somebody.
+pub(crate) const TOLD_EVERY: Duration = Duration::from_secs(5);
+
+/// Patients in one of these rows, about: 16 KiB.
+pub(crate) const TOLD_MAX: usize = 1000;
+
 /// How often a stream asks whether its session goes on. Ward answers what was so 600 ms ago at
 /// most; with this, and with the beat between, a stream ends within a second of its session.
 pub(crate) const SESSION_EVERY: Duration = Duration::from_millis(300);

@@ -12,14 +12,14 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use kit::Problem;
 use kit::database::Database;
 use kit::problem::Kind;
+use kit::{Problem, peer};
 use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
+use crate::settings;
 use crate::store::attempts;
-use crate::{peer, settings};
 
 /// Somebody has to wait.
 const TOO_MANY: Kind =

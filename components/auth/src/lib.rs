@@ -19,7 +19,6 @@ mod limits;
 mod login;
 mod me;
 mod password;
-mod peer;
 mod refresh;
 mod sessions;
 mod settings;
@@ -44,7 +43,7 @@ const fn small(document: &'static str) -> Takes {
 
 kit::operations! {
     /// What the service does.
-    Handler -> Reply, ruled by policy::http::AUTH;
+    Handler -> Reply, ruled by policy::http::AUTH, refusals in store::DATABASE;
     Login = Post "/auth/login" as "auth.login", takes small("Credentials"),
         answers &[Answers::json(StatusCode::OK, "Granted")] => login::answer;
     Refresh = Post "/auth/refresh" as "auth.refresh", takes small("RefreshToken"),

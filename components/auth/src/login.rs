@@ -21,7 +21,7 @@ use crate::issue::{self, Access, Granted, Refresh};
 use crate::limits::{IDLE_SECONDS, ROUNDS_MAX};
 use crate::password::{self, Verdict, rule};
 use crate::store::login::{self, Beginning, User};
-use crate::{announce, back_off, peer, settings, store};
+use crate::{announce, back_off, settings, store};
 
 /// The longest name read, in characters: the users' table has no longer ones.
 const NAME_MAX_CHARS: usize = 254;
@@ -87,7 +87,7 @@ enum Attempt {
 async fn attempt(call: &Call<'_>, given: &Credentials) -> Result<Attempt, Failure> {
     let (keys, request_id) = (settings::keys().await?, call.caller.request_id.as_deref());
     let counted = back_off::Keys::of(&given.email, call.headers, &keys.secret);
-    let user = match find(&given.email, &counted).await? {
+    let user = match find(call, &given.email, &counted).await? {
         Ok(user) => user,
         Err(too_early) => return Ok(Attempt::Refused(too_early)),
     };
@@ -102,7 +102,7 @@ async fn attempt(call: &Call<'_>, given: &Credentials) -> Result<Attempt, Failur
     };
     let database = store::open().await?;
     let Some(user) = admitted(user.as_ref(), verdict) else {
-        login::refused(&database, user.as_ref(), request_id).await?;
+        login::refused(&database, user.as_ref(), &call.caller.access()).await?;
         counted.failed(&database).await?;
         return Ok(Attempt::Refused(refused()));
     };
@@ -115,7 +115,7 @@ async fn attempt(call: &Call<'_>, given: &Credentials) -> Result<Attempt, Failur
         token_id,
         access_until: issue::until(now)?,
         refresh_hash: refresh.hash(),
-        address: peer::address(call.headers).map(|address| address.to_string()),
+        address: call.caller.address.as_deref(),
         request_id,
     };
     if !login::begin(&database, beginning).await? {
@@ -133,13 +133,17 @@ async fn attempt(call: &Call<'_>, given: &Credentials) -> Result<Attempt, Failur
 /// hash is compared, which takes longer than all else: nobody waits for a connection because others
 /// compute.
 async fn find(
+    call: &Call<'_>,
     email: &str,
     counted: &back_off::Keys,
 ) -> Result<Result<Option<User>, Problem>, Failure> {
     let database = store::open().await?;
     match counted.admit(&database).await? {
         Ok(()) => Ok(Ok(login::find(&database, email).await?)),
-        Err(too_early) => Ok(Err(too_early)),
+        Err(too_early) => {
+            login::too_early(&database, &call.caller.access()).await?;
+            Ok(Err(too_early))
+        }
     }
 }
 

@@ -74,6 +74,7 @@ async fn change(call: &Call<'_>, id: &str, passwords: &Passwords) -> Result<Chan
     let keys = settings::keys().await?;
     let counted = back_off::Keys::of(&own.email, call.headers, &keys.secret);
     if let Err(too_early) = counted.admit(&database).await? {
+        store::password::too_early(&database, &call.caller.access()).await?;
         return Ok(Changed::TooEarly(too_early));
     }
     drop(database);

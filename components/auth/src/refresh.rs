@@ -58,7 +58,6 @@ pub(crate) fn read(document: serde_json::Value) -> Result<String, Problem> {
 /// therefore knows from the clock: a token lives as long as that says, or ends before.
 async fn refresh(call: &Call<'_>, presented: &[u8]) -> Result<Result<Granted, Refused>, Failure> {
     let (keys, next, token_id) = (settings::keys().await?, Refresh::new()?, Uuid::new_v4());
-    let request_id = call.caller.request_id.as_deref();
     let database = store::open().await?;
     let now = settings::now();
     let rotation = Rotation {
@@ -66,11 +65,11 @@ async fn refresh(call: &Call<'_>, presented: &[u8]) -> Result<Result<Granted, Re
         next: next.hash(),
         token_id,
         access_until: issue::until(now)?,
-        request_id,
+        access: call.caller.access(),
     };
     let rotated = rotate(&database, rotation).await?;
     let Some(session) = rotated else {
-        let refused = refuse(&database, presented, request_id).await?;
+        let refused = refuse(&database, presented, &call.caller.access()).await?;
         announce::leftovers(&database, call).await;
         return Ok(Err(refused));
     };

@@ -2,20 +2,22 @@
 //! verify one themselves; guard does not ask here.
 //!
 //! The database is not asked: whether a token's session has ended is known where guard knows it
-//! from.
+//! from. It is told of tokens that are no good.
 
 use chrono::{DateTime, SecondsFormat};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use kit::caller::Caller;
 use kit::problem::{Problem, UNAUTHORIZED};
+use kit::refusal::{self, Refused};
 use kit::reply::{self, Reply};
 use kit::route::Call;
 use kit::session;
 use serde::Serialize;
-use token::{Credentials, Identity, Refusal, Verifier};
+use token::{Credentials, Identity, Refusal, Verifier, Why};
 
 use crate::failure::{Failure, failed};
-use crate::settings;
+use crate::{settings, store};
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -39,16 +41,36 @@ pub(crate) struct Valid {
 pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     let keys = settings::keys().await.map_err(Failure::from).map_err(failed(call))?;
     let checked = check(call.headers, &keys.verifier, settings::now());
-    let identity = checked.map_err(|refusal| {
-        if refusal == Refusal::Early {
-            call.log_failure("clock-behind-the-token-issuers");
+    let identity = match checked {
+        Ok(identity) => identity,
+        Err(refusal) => {
+            if refusal == Refusal::Early {
+                call.log_failure("clock-behind-the-token-issuers");
+            }
+            note(&call.caller, Why::Token(refusal)).await;
+            return Err(unauthorized(refusal));
         }
-        unauthorized(refusal)
-    })?;
+    };
     let ended = session::has_ended(&identity.session.to_string()).await;
-    match ended.map_err(Failure::from).map_err(failed(call))? {
-        true => Err(unauthorized(Refusal::Invalid)),
-        false => Ok(reply::json(StatusCode::OK, &valid(&identity))),
+    if !ended.map_err(Failure::from).map_err(failed(call))? {
+        return Ok(reply::json(StatusCode::OK, &valid(&identity)));
+    }
+    note(&named(call, &identity), Why::EndedSession).await;
+    Err(unauthorized(Refusal::Invalid))
+}
+
+async fn note(caller: &Caller, why: Why) {
+    let refused = Refused::once(why.code(), "auth.validate");
+    refusal::noted(store::DATABASE, caller, refused).await;
+}
+
+/// Whose token it is, as whoever asks.
+fn named(call: &Call<'_>, identity: &Identity) -> Caller {
+    Caller {
+        user_id: Some(identity.subject.to_string()),
+        role: identity.role.as_str().to_owned(),
+        token_id: Some(identity.token_id.to_string()),
+        ..call.caller.clone()
     }
 }
 

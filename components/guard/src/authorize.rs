@@ -20,6 +20,10 @@ pub(crate) enum Leave {
     Pass,
     /// Have this answer, for which no component is needed.
     Answer(Reply),
+    /// Be told that there is no such thing.
+    Nothing(Problem),
+    /// Be told that they may not do this.
+    Forbid(Problem),
 }
 
 impl Wish {
@@ -35,6 +39,14 @@ impl Wish {
         Self(ask(operations(), method, path))
     }
 
+    /// The name of what is asked for, if there is such a thing.
+    pub(crate) fn operation(&self) -> Option<&'static str> {
+        match self.0 {
+            Asked::Operation(operation) => Some(operation.name),
+            Asked::Options(_) | Asked::Nothing(_) => None,
+        }
+    }
+
     /// Whether nobody has to be known for it.
     pub(crate) fn is_public(&self) -> bool {
         matches!(self.0, Asked::Operation(Operation { scope: Scope::Public, .. }))
@@ -42,18 +54,18 @@ impl Wish {
 
     /// Decides for a caller who is known. What there is not, they may know; what they may not do,
     /// they are told with the scope that it takes (RFC 6750, 3.1).
-    pub(crate) fn decide(self, by: &Identity, request: &HeaderMap) -> Result<Leave, Problem> {
+    pub(crate) fn decide(self, by: &Identity, request: &HeaderMap) -> Leave {
         let (name, scope) = match self.0 {
             Asked::Operation(Operation { name, scope: Scope::Needs(scope), .. }) => (name, scope),
-            Asked::Operation(_) => return Ok(Leave::Pass),
-            Asked::Options(reply) => return Ok(Leave::Answer(reply)),
-            Asked::Nothing(problem) => return Err(problem),
+            Asked::Operation(_) => return Leave::Pass,
+            Asked::Options(reply) => return Leave::Answer(reply),
+            Asked::Nothing(problem) => return Leave::Nothing(problem),
         };
         if by.scopes.has(scope) {
-            return Ok(Leave::Pass);
+            return Leave::Pass;
         }
         log::refused(name, scope, &by.subject.to_string(), request);
-        Err(forbidden(scope))
+        Leave::Forbid(forbidden(scope))
     }
 }
 
@@ -92,9 +104,9 @@ mod tests {
     fn status(role: &str, method: &str, target: &str) -> u16 {
         let wish = Wish::new(&method.parse().unwrap(), target);
         match wish.decide(&identity(role), &HeaderMap::new()) {
-            Ok(Leave::Pass) => 0,
-            Ok(Leave::Answer(reply)) => reply.status().as_u16(),
-            Err(problem) => problem.kind().status.as_u16(),
+            Leave::Pass => 0,
+            Leave::Answer(reply) => reply.status().as_u16(),
+            Leave::Nothing(problem) | Leave::Forbid(problem) => problem.kind().status.as_u16(),
         }
     }
 

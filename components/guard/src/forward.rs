@@ -2,6 +2,7 @@
 //! back. Bodies are passed as handles: their bytes and trailers never enter this component.
 
 use kit::identity::{SESSION_ID, TOKEN_ID, USER_ID, USER_ROLE};
+use kit::refusal;
 use spin_sdk::http;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, HeaderError, Request, Response};
 use spin_sdk::wasip3::wit_future;
@@ -25,6 +26,7 @@ pub(crate) async fn forward(
 /// where it was: it was not looked at.
 fn named(headers: &Fields, identity: Option<&Identity>) -> Result<Fields, HeaderError> {
     let headers = headers.clone();
+    headers.delete(refusal::OUTCOME)?;
     let Some(identity) = identity else {
         for name in [USER_ID, USER_ROLE, TOKEN_ID, SESSION_ID] {
             headers.delete(name)?;
@@ -32,12 +34,17 @@ fn named(headers: &Fields, identity: Option<&Identity>) -> Result<Fields, Header
         return Ok(headers);
     };
     headers.delete("authorization")?;
+    name(&headers, identity)?;
+    Ok(headers)
+}
+
+/// Names the caller, once and whatever was there.
+pub(crate) fn name(headers: &Fields, identity: &Identity) -> Result<(), HeaderError> {
     let set = |name: &str, value: &str| headers.set(name, &[value.as_bytes().to_vec()]);
     set(USER_ID, &identity.subject.to_string())?;
     set(USER_ROLE, identity.role.as_str())?;
     set(TOKEN_ID, &identity.token_id.to_string())?;
-    set(SESSION_ID, &identity.session.to_string())?;
-    Ok(headers)
+    set(SESSION_ID, &identity.session.to_string())
 }
 
 /// The same request under other headers, which cannot be changed in place.
@@ -62,6 +69,6 @@ fn with_headers(request: Request, headers: Fields) -> Result<Request, ErrorCode>
     Ok(request)
 }
 
-fn internal(what: &str) -> ErrorCode {
+pub(crate) fn internal(what: &str) -> ErrorCode {
     ErrorCode::InternalError(Some(format!("guard: {what}")))
 }

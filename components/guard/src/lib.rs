@@ -8,6 +8,8 @@
 //! streams and trailers included. The `Authorization` header ends here, because what is behind has
 //! no use for a token that would work elsewhere; every other header is passed on as it came.
 //!
+//! Whom it refuses the component behind writes into its audit log ([`note`]).
+//!
 //! It has no permissions of its own. Its variables and its store are those of the component it
 //! stands in front of, which must therefore have `jwt_public_key`, `jwt_issuer`, `jwt_audience` and
 //! the key-value store `default`.
@@ -15,6 +17,7 @@
 mod admit;
 mod authorize;
 mod forward;
+mod note;
 mod revocation;
 mod settings;
 
@@ -23,7 +26,10 @@ use spin_sdk::http::IntoResponse;
 use spin_sdk::wasip3::exports::http::handler::Guest;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Method, Request, Response};
 
+use admit::Stop;
 use authorize::{Leave, Wish};
+use note::Refused;
+use token::Why;
 
 // Not spin-sdk's `#[http_service]`: it would copy every header in and out of this component's
 // memory, and the body of the response with them.
@@ -37,14 +43,24 @@ impl Guest for Guard {
         if wish.is_public() {
             return forward::forward(request, &headers, None).await;
         }
+        let operation = wish.operation();
         let identity = match admit::admit(&headers).await {
             Ok(identity) => identity,
-            Err(problem) => return answer(&request, refused(problem, &headers)),
+            Err(Stop::Failed(problem)) => return answer(&request, refused(problem, &headers)),
+            Err(Stop::Refused { problem, why, identity }) => {
+                Refused { why, operation, identity }.note(&request, &headers).await;
+                return answer(&request, refused(problem, &headers));
+            }
         };
         match wish.decide(&identity, &admit::request_id(&headers)) {
-            Ok(Leave::Pass) => forward::forward(request, &headers, Some(&identity)).await,
-            Ok(Leave::Answer(reply)) => answer(&request, reply),
-            Err(problem) => answer(&request, refused(problem, &headers)),
+            Leave::Pass => forward::forward(request, &headers, Some(&identity)).await,
+            Leave::Answer(reply) => answer(&request, reply),
+            Leave::Nothing(problem) => answer(&request, refused(problem, &headers)),
+            Leave::Forbid(problem) => {
+                let (why, identity) = (Why::Forbidden, Some(identity));
+                Refused { why, operation, identity }.note(&request, &headers).await;
+                answer(&request, refused(problem, &headers))
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What an audit row says about who asks: the same first four parameters in every statement of
+//! What an audit row says about who asks: the same first five parameters in every statement of
 //! every service; and what an event says of the trace it belongs to.
 
 use spin_sdk::pg::ParameterValue;
@@ -16,23 +16,32 @@ pub struct Access<'a> {
     pub token_id: Option<&'a str>,
     /// The request's id.
     pub request_id: Option<&'a str>,
+    /// The network address that the request came from.
+    pub address: Option<&'a str>,
     /// The trace that the request belongs to.
     pub traceparent: Option<&'a str>,
 }
 
 impl Access<'_> {
     /// The system itself, whom no request has asked.
-    pub const SYSTEM: Access<'static> =
-        Access { actor: None, role: "SYSTEM", token_id: None, request_id: None, traceparent: None };
+    pub const SYSTEM: Access<'static> = Access {
+        actor: None,
+        role: "SYSTEM",
+        token_id: None,
+        request_id: None,
+        address: None,
+        traceparent: None,
+    };
 
-    /// The values of `$1::uuid` and `$2::text` to `$4::text` (actor, role, token, request), then
-    /// `more`.
+    /// The values of `$1::uuid`, `$2::text` to `$4::text` and `$5::text::inet` (actor, role, token,
+    /// request, address), then `more`.
     pub fn values(&self, more: impl IntoIterator<Item = ParameterValue>) -> Vec<ParameterValue> {
         let who = [
             self.actor.map_or(ParameterValue::DbNull, database::uuid),
             database::text(self.role),
             optional(self.token_id),
             optional(self.request_id),
+            optional(self.address),
         ];
         who.into_iter().chain(more).collect()
     }
@@ -43,7 +52,8 @@ impl Access<'_> {
     }
 }
 
-fn optional(text: Option<&str>) -> ParameterValue {
+/// The value of a column of texts that may be NULL.
+pub fn optional(text: Option<&str>) -> ParameterValue {
     text.map_or(ParameterValue::DbNull, database::text)
 }
 
@@ -59,15 +69,18 @@ mod tests {
     #[test]
     fn what_is_unknown_is_null() {
         let values = Access::SYSTEM.values([ParameterValue::Int64(7), Access::SYSTEM.trace()]);
-        assert_eq!(shown(&values), "DbNull, Str(\"SYSTEM\"), DbNull, DbNull, Int64(7), DbNull");
+        let nobodys = "DbNull, Str(\"SYSTEM\"), DbNull, DbNull, DbNull, Int64(7), DbNull";
+        assert_eq!(shown(&values), nobodys);
         let access = Access {
             actor: Some("u"),
             role: "ADMIN",
             token_id: Some("t"),
             request_id: Some("r"),
+            address: Some("::1"),
             traceparent: None,
         };
         let values = access.values([]);
-        assert_eq!(shown(&values), "Uuid(\"u\"), Str(\"ADMIN\"), Str(\"t\"), Str(\"r\")");
+        let all = "Uuid(\"u\"), Str(\"ADMIN\"), Str(\"t\"), Str(\"r\"), Str(\"::1\")";
+        assert_eq!(shown(&values), all);
     }
 }

@@ -4,6 +4,8 @@
 //! Each service answers for itself, because nobody else may open its database. A row is shown with
 //! what there is of it: ids, codes and counts, which is all that a log holds.
 
+use std::net::IpAddr;
+
 use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 use spin_sdk::pg::ParameterValue;
@@ -11,12 +13,10 @@ use spin_sdk::pg::ParameterValue;
 use crate::database::{self, Database, Fault};
 use crate::problem::INTERNAL;
 use crate::query::{self, Query};
+use crate::refusal::is_code;
 use crate::route::Call;
 use crate::seal::Seal;
 use crate::{Problem, Reply, date, describe, page, reply, uuid};
-
-/// The longest code of an action or an outcome.
-const CODE_MAX: usize = 32;
 
 /// What there is to be asked of a service's log.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +60,7 @@ impl Question {
         }
         asked.take(&mut query, "action", "action = $::text", code);
         asked.take(&mut query, "outcome", "outcome = $::text", code);
+        asked.take(&mut query, "address", "address <<= $::text::inet", network);
         asked.take(&mut query, "from", "at >= $::text::timestamptz", moment);
         asked.take(&mut query, "to", "at < $::text::timestamptz", moment);
         if trail.break_glass {
@@ -97,11 +98,11 @@ impl Question {
         page::next_link(trail.path, &pairs)
     }
 
-    /// The statement, whose parameters are the caller's four, how many rows are wanted, before
+    /// The statement, whose parameters are the caller's five, how many rows are wanted, before
     /// which, and those of the conditions.
     fn statement(&self) -> String {
         let mut conditions = String::new();
-        for ((condition, _), number) in self.conditions.iter().zip(7..) {
+        for ((condition, _), number) in self.conditions.iter().zip(8..) {
             conditions.push_str(" AND ");
             conditions.push_str(&condition.replace('$', &format!("${number}")));
         }
@@ -143,9 +144,20 @@ fn id(text: &str) -> Result<ParameterValue, &'static str> {
 }
 
 fn code(text: &str) -> Result<ParameterValue, &'static str> {
-    let plain = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
-    let is_code = (1..=CODE_MAX).contains(&text.len()) && text.bytes().all(plain);
-    is_code.then(|| database::text(text)).ok_or("must be a code, such as READ")
+    is_code(text).then(|| database::text(text)).ok_or("must be a code, such as READ")
+}
+
+/// An address, or a network as `192.0.2.0/24`.
+fn network(text: &str) -> Result<ParameterValue, &'static str> {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, prefix.parse::<u8>().ok()),
+        None => (text, Some(0)),
+    };
+    let address = address.parse::<IpAddr>().ok();
+    let bits = address.map_or(0, |address| if address.is_ipv4() { 32 } else { 128 });
+    let is_one = address.is_some() && prefix.is_some_and(|prefix| prefix <= bits);
+    let expected = "must be a network address, such as 192.0.2.7 or 2001:db8::/32";
+    is_one.then(|| database::text(text)).ok_or(expected)
 }
 
 fn moment(text: &str) -> Result<ParameterValue, &'static str> {
@@ -161,6 +173,9 @@ fn truth(text: &str) -> Result<ParameterValue, &'static str> {
         _ => Err("must be true or false"),
     }
 }
+
+/// Makes rows of what was counted of refusals in minutes that are over.
+const SUM: &str = "SELECT sum_refusals()";
 
 /// Answers.
 pub async fn answer(call: &Call<'_>, trail: &Trail) -> Result<Reply, Problem> {
@@ -178,6 +193,7 @@ pub async fn answer(call: &Call<'_>, trail: &Trail) -> Result<Reply, Problem> {
     let values = place.into_iter().chain(conditions.into_iter().map(|(_, value)| value));
     let found = async {
         let database = Database::open(trail.database).await?;
+        database.execute(SUM, Vec::new()).await?;
         let rows = database.query(&statement, call.caller.access().values(values)).await?;
         rows.iter().map(|row| Ok((row.bigint(0)?, row.text(1)?))).collect::<Result<Vec<_>, Fault>>()
     };
@@ -226,6 +242,9 @@ mod tests {
         check(&ALL, "", true);
         check(&ALL, &format!("user={ID}&patient={ID}&action=READ&outcome=NOT_FOUND"), true);
         check(&ALL, "from=2024-01-01T00:00:00Z&to=2024-01-02T00:00:00%2B01:00", true);
+        for network in ["192.0.2.7", "192.0.2.0/24", "2001:db8::/32", "::1", "0.0.0.0/0"] {
+            check(&LEAST, &format!("address={network}"), true);
+        }
         check(&ALL, "breakGlass=true&limit=500", true);
         for wrong in [
             "user=ann",
@@ -237,10 +256,14 @@ mod tests {
             "breakGlass=yes",
             "limit=501",
             "role=ADMIN",
+            "address=localhost",
+            "address=192.0.2.0/33",
+            "address=192.0.2.0/",
+            "address=192.0.2.7:80",
         ] {
             check(&ALL, wrong, false);
         }
-        check(&ALL, &format!("action={}", "A".repeat(CODE_MAX + 1)), false);
+        check(&ALL, &format!("action={}", "A".repeat(33)), false);
         check(&LEAST, &format!("user={ID}"), true);
         check(&LEAST, &format!("patient={ID}"), false);
         check(&LEAST, "breakGlass=true", false);
@@ -251,9 +274,9 @@ mod tests {
         let text = format!("patient={ID}&user={ID}&breakGlass=false");
         let statement = Question::parse(&ALL, &text).unwrap().statement();
         for part in [
-            "seq < $6::bigint AND actor = $7::uuid",
-            "AND (patient_id = $8::uuid OR shown @> ARRAY[$8::uuid])",
-            "AND (break_glass IS NOT NULL) = $9::boolean",
+            "seq < $7::bigint AND actor = $8::uuid",
+            "AND (patient_id = $9::uuid OR shown @> ARRAY[$9::uuid])",
+            "AND (break_glass IS NOT NULL) = $10::boolean",
         ] {
             assert!(statement.contains(part), "{part}: {statement}");
         }

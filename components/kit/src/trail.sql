@@ -4,12 +4,12 @@ WITH page AS MATERIALIZED (
         || jsonb_build_object('at', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
         )::text AS text
     FROM audit_log AS entry
-    WHERE seq < $6::bigint/* and what was asked for */
+    WHERE seq < $7::bigint/* and what was asked for */
     ORDER BY seq DESC
-    LIMIT $5::bigint
+    LIMIT $6::bigint
 ),
 noted AS (
-    INSERT INTO audit_log (actor, role, token_id, request_id, action, outcome)
-    VALUES ($1::uuid, $2::text, $3::text, $4::text, 'AUDIT', 'SUCCESS')
+    INSERT INTO audit_log (actor, role, token_id, request_id, address, action, outcome)
+    VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text::inet, 'AUDIT', 'SUCCESS')
 )
 SELECT seq, text FROM page ORDER BY seq DESC

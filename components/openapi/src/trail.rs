@@ -31,6 +31,7 @@ impl Api {
             "action": "AUDIT",
             "outcome": "SUCCESS",
             "requestId": "0198a3c0-7e1b-7c3a-9d52-0123456789ab",
+            "address": "192.0.2.7",
         }]);
         self.documents.insert(ENTRIES, Described { schema, example });
         let about =
@@ -50,6 +51,9 @@ fn columns(trail: &Trail) -> Vec<(&'static str, Value)> {
         ("action", code()),
         ("outcome", code()),
         ("requestId", json!({ "type": "string" })),
+        ("address", address("Where it came from: an address, or an IPv6 network.")),
+        ("operation", operation()),
+        ("times", times()),
     ];
     if trail.patients {
         let shown = json!({
@@ -68,11 +72,23 @@ fn columns(trail: &Trail) -> Vec<(&'static str, Value)> {
     columns
 }
 
+fn operation() -> Value {
+    let about = "What was asked for, where that was refused before it began.";
+    json!({ "type": "string", "description": about })
+}
+
+fn times() -> Value {
+    let about = "For how many refusals of a minute the row stands; of PRUNE, how many rows were \
+                 ever removed.";
+    json!({ "type": "integer", "format": "int64", "minimum": 1, "description": about })
+}
+
 fn parameters(trail: &Trail) -> Vec<Parameter> {
     let mut parameters = vec![
         Parameter::new("user", "Who did it.", id("A user.")),
         Parameter::new("action", "What was done.", code()),
         Parameter::new("outcome", "What came of it.", code()),
+        Parameter::new("address", "Where it came from.", address("An address, or a network.")),
         Parameter::new("from", "The earliest moment.", moment()),
         Parameter::new("to", "The moment before which it was.", moment()),
     ];
@@ -90,6 +106,10 @@ fn parameters(trail: &Trail) -> Vec<Parameter> {
 
 fn id(description: &str) -> Value {
     json!({ "type": "string", "format": "uuid", "description": description })
+}
+
+fn address(description: &str) -> Value {
+    json!({ "type": "string", "description": description })
 }
 
 fn code() -> Value {

@@ -61,6 +61,7 @@ fn caller(access: &Access<'_>) -> Caller {
         token_id: access.token_id.unwrap_or_default().to_owned(),
         request_id: access.request_id.unwrap_or_default().to_owned(),
         traceparent: access.traceparent.unwrap_or_default().to_owned(),
+        address: access.address.unwrap_or_default().to_owned(),
     }
 }
 

@@ -36,7 +36,7 @@ const SEARCH: &str = "/api/patients/search";
 
 kit::operations! {
     /// What the service does.
-    Handler -> Reply, ruled by policy::http::PATIENTS;
+    Handler -> Reply, ruled by policy::http::PATIENTS, refusals in handlers::DATABASE;
     List = Get "/api/patients" as "patients.list",
         answers &[Answers::json(StatusCode::OK, "Patients")] => handlers::list;
     Create = Post "/api/patients" as "patients.create", takes Takes::json("NewPatient"),

@@ -1,5 +1,6 @@
 //! Access tokens: how they are issued, how they are verified, how they are taken out of an
-//! `Authorization` header, and for how long one that was good need not be looked at again. auth
+//! `Authorization` header, for how long one that was good need not be looked at again, and what the
+//! audit log is told of whoever has none ([`Tally`]). auth
 //! issues and verifies; guard and the host's gRPC trigger only verify. All use this one crate, so
 //! that what one issues the others accept and nothing else.
 //!
@@ -13,6 +14,7 @@ mod bearer;
 mod cache;
 mod identity;
 mod keys;
+mod refused;
 mod sign;
 mod trust;
 mod verify;
@@ -23,6 +25,7 @@ mod hostile_tests;
 pub use bearer::{Credentials, bearer};
 pub use identity::{Grant, Identity, Role, Scopes};
 pub use keys::{Jwk, KeySet};
+pub use refused::{Kind, TOGETHER, Tally, Turn, Why};
 pub use sign::{SignError, Signer};
 pub use trust::{Refusal, Settings, Trust};
 pub use verify::{Rejection, Verifier};

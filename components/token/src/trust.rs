@@ -26,7 +26,7 @@ pub struct Settings {
 
 /// Why nobody is let in. The caller gets one answer for each, whatever else is wrong with a token;
 /// what is said of time is said only of tokens that were issued here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// No credentials came.
     Missing,

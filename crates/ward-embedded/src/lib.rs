@@ -29,7 +29,7 @@ pub use lock::StateLock;
 pub use modes::keeps_modes;
 pub use postgres::{ClusterState, Options, Origin, Postgres, Progress, quiet};
 pub use provision::{
-    ExistingRole, LOCK_MAX, Owner, database_url, ensure_database, generate_password, owner_of,
-    quote_identifier,
+    ExistingRole, LOCK_MAX, Owner, database_url, ensure_database, ensure_pruner, generate_password,
+    owner_of, pruner_of, quote_identifier,
 };
 pub use wait::{Unwanted, saying, wanted};

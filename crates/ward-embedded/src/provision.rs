@@ -47,6 +47,53 @@ pub fn owner_of(name: &str) -> String {
     format!("{name}_owner")
 }
 
+/// The role that may prune a database, and do nothing else there.
+#[must_use]
+pub fn pruner_of(name: &str) -> String {
+    format!("{name}_prune")
+}
+
+/// Makes sure that the role [`pruner_of`] a database that is there exists, may log in, and may
+/// connect to it. Safe to call from several processes at once and again.
+pub async fn ensure_pruner(
+    admin: &Client,
+    database: &str,
+    password: &str,
+    existing: ExistingRole,
+) -> Result<(), EmbeddedError> {
+    lock(admin, database).await?;
+    let (name, database) = (pruner_of(database), database.to_owned());
+    let result = async {
+        ensure_login(admin, &name, password, existing).await?;
+        let (role, of) = (quote_identifier(&name), quote_identifier(&database));
+        admin.batch_execute(&format!("GRANT CONNECT ON DATABASE {of} TO {role}")).await?;
+        Ok(())
+    };
+    let result = result.await;
+    admin
+        .execute("SELECT pg_advisory_unlock(hashtext('ward'), hashtext($1))", &[&database])
+        .await?;
+    result
+}
+
+/// A role that may log in with this password.
+async fn ensure_login(
+    admin: &Client,
+    name: &str,
+    password: &str,
+    existing: ExistingRole,
+) -> Result<(), EmbeddedError> {
+    let role = quote_identifier(name);
+    let verifier = postgres_protocol::password::scram_sha_256(password.as_bytes());
+    let there = exists(admin, "SELECT 1 FROM pg_roles WHERE rolname = $1", name).await?;
+    let verb = if there { "ALTER" } else { "CREATE" };
+    if !there || existing == ExistingRole::SetPassword {
+        let sql = format!("{verb} ROLE {role} LOGIN NOSUPERUSER PASSWORD '{verifier}'");
+        admin.batch_execute(&sql).await?;
+    }
+    Ok(())
+}
+
 /// Makes sure that a role `name` exists and may log in, and a database `name` to which nobody else
 /// may connect. `admin` may create both. Safe to call from several processes at once and again. A
 /// database that is there keeps its owner.
@@ -98,13 +145,7 @@ async fn ensure_locked(
     owner: Owner,
 ) -> Result<(), EmbeddedError> {
     let role = quote_identifier(name);
-    let verifier = postgres_protocol::password::scram_sha_256(password.as_bytes());
-    let there = exists(admin, "SELECT 1 FROM pg_roles WHERE rolname = $1", name).await?;
-    let verb = if there { "ALTER" } else { "CREATE" };
-    if !there || existing == ExistingRole::SetPassword {
-        let sql = format!("{verb} ROLE {role} LOGIN NOSUPERUSER PASSWORD '{verifier}'");
-        admin.batch_execute(&sql).await?;
-    }
+    ensure_login(admin, name, password, existing).await?;
     let owner = match owner {
         Owner::Itself => name.to_owned(),
         Owner::Apart => owner_of(name),

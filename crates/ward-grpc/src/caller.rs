@@ -5,6 +5,8 @@
 //! A contract may get further fields at its end, and a component knows those it was built with: its
 //! own contract says which it is given.
 
+use std::net::IpAddr;
+
 use token::Identity;
 use ward_manifest::CallerRecord;
 use ward_runtime::RequestId;
@@ -23,6 +25,7 @@ pub(crate) enum Field {
     Token,
     Request,
     Trace,
+    Address,
 }
 
 /// The fields of the record in a component's contract, in order; none where it does not have it.
@@ -42,6 +45,7 @@ pub(crate) fn fields(
         "token-id" => Ok(Field::Token),
         "request-id" => Ok(Field::Request),
         "traceparent" => Ok(Field::Trace),
+        "address" => Ok(Field::Address),
         _ => Err(format!("`{caller}` has a field `{name}`, which this host does not know")),
     };
     let versions = contract.interfaces();
@@ -77,6 +81,8 @@ pub(crate) struct Caller<'a> {
     pub(crate) request_id: RequestId,
     /// Empty for none.
     pub(crate) traceparent: &'a str,
+    /// The network address that it came from, if it is known.
+    pub(crate) address: Option<IpAddr>,
 }
 
 impl Caller<'_> {
@@ -85,11 +91,14 @@ impl Caller<'_> {
         let supply = |argument| match argument {
             Argument::Value(value) => value,
             // There is only one record that the trigger supplies.
-            Argument::Ambient(_) => {
-                Value::Record(fields.iter().map(|field| self.value(*field)).collect())
-            }
+            Argument::Ambient(_) => self.record(fields),
         };
         arguments.into_iter().map(supply).collect()
+    }
+
+    /// The record.
+    pub(crate) fn record(self, fields: &[Field]) -> Value {
+        Value::Record(fields.iter().map(|field| self.value(*field)).collect())
     }
 
     fn value(self, field: Field) -> Value {
@@ -100,6 +109,7 @@ impl Caller<'_> {
             Field::Token => of(|identity| identity.token_id.to_string()),
             Field::Request => self.request_id.to_string(),
             Field::Trace => self.traceparent.to_owned(),
+            Field::Address => self.address.map_or_else(String::new, |address| address.to_string()),
         })
     }
 }

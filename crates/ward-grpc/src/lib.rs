@@ -11,7 +11,8 @@
 //! - the record that the manifest names as `caller` was filled in from a token that was verified,
 //!   or is empty where the trigger is public;
 //! - its `request-id` is always there, a UUID: the client's `x-request-id` or a new one;
-//! - its `traceparent` is the client's, if that is one. It is a claim, like any metadata.
+//! - its `traceparent` is the client's, if that is one. It is a claim, like any metadata;
+//! - its `address` is the peer's, or the one for which a proxy speaks that is believed.
 
 #![forbid(unsafe_code)]
 
@@ -26,6 +27,7 @@ mod metrics;
 mod offer;
 mod options;
 mod reflection;
+mod refused;
 mod request_log;
 mod revoked;
 mod server;

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ward_manifest::{App, GrpcTrigger};
+use ward_manifest::{App, FunctionName, GrpcTrigger};
 use ward_wire::{Contract, Method, Naming, Service};
 
 use crate::access::{self, Access};
@@ -44,6 +44,8 @@ pub struct Offer<I> {
 pub(crate) struct Endpoint<I> {
     pub(crate) method: Arc<Method>,
     pub(crate) function: I,
+    /// What its component is told by of calls that were refused.
+    pub(crate) refused: Option<I>,
     /// What its component is told of the caller.
     pub(crate) caller: Arc<[caller::Field]>,
     pub(crate) label: Arc<Label>,
@@ -110,6 +112,15 @@ impl<I> Offer<I> {
         let deadline = settings.map_or(Duration::ZERO, |settings| settings.deadline);
         let functions = service.methods().iter().map(|method| method.function());
         let mut problems = access::unknown(trigger, functions);
+        let told = app.grpc.refused.as_ref().filter(|_| !trigger.public);
+        let refused =
+            |it: &FunctionName| function(trigger.component.as_str(), &it.interface, &it.function);
+        if let Some(name) = told.filter(|name| refused(name).is_none()) {
+            problems.push(format!(
+                "`{}` does not export `{name}`, which `refused` names",
+                trigger.component
+            ));
+        }
         for method in service.methods() {
             let (component, interface) = (trigger.component.as_str(), service.interface());
             let Some(function) = function(component, interface, method.function()) else {
@@ -122,6 +133,7 @@ impl<I> Offer<I> {
             let endpoint = Endpoint {
                 method: Arc::new(method.clone()),
                 function,
+                refused: told.and_then(refused),
                 caller: caller.clone(),
                 label: Arc::new(label),
                 deadline,

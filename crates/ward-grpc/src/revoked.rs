@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use token::{Identity, Refusal};
+use token::Identity;
 use tonic::Status;
 
 use crate::status;
@@ -27,16 +27,13 @@ impl Revoked {
         Self { prefix: prefix.into(), look }
     }
 
-    /// Lets pass whose session goes on; others are told what any bad token is told.
-    pub(crate) async fn check(&self, identity: &Identity) -> Result<(), Status> {
-        match (self.look)(format!("{}{}", self.prefix, identity.session)).await {
-            Ok(false) => Ok(()),
-            Ok(true) => Err(status::refused_token(Refusal::Invalid)),
-            Err(reason) => {
-                tracing::error!(reason, "nobody can tell whether a session has ended");
-                Err(status::unknown_session())
-            }
-        }
+    /// Whether the identity's session has ended; a status where nobody can tell.
+    pub(crate) async fn has_ended(&self, identity: &Identity) -> Result<bool, Status> {
+        let ended = (self.look)(format!("{}{}", self.prefix, identity.session)).await;
+        ended.map_err(|reason| {
+            tracing::error!(reason, "nobody can tell whether a session has ended");
+            status::unknown_session()
+        })
     }
 }
 

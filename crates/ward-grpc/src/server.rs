@@ -16,6 +16,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::offer::{Endpoint, Offer};
 use crate::options::Options;
+use crate::refused::Refusals;
 use crate::revoked::Revoked;
 
 /// Why a server was not started.
@@ -37,6 +38,7 @@ pub(crate) struct Services<I> {
     pub(crate) builtin: Builtin,
     pub(crate) trust: Option<Arc<Trust>>,
     pub(crate) revoked: Option<Revoked>,
+    pub(crate) refusals: Refusals,
     pub(crate) metrics: Metrics,
 }
 
@@ -65,7 +67,9 @@ impl<I: Invoke> Server<I> {
             proxies,
         };
         let endpoints = offer.endpoints;
-        let service = Arc::new(Services { limits, endpoints, builtin, trust, revoked, metrics });
+        let refusals = Refusals::default();
+        let services = Services { limits, endpoints, builtin, trust, revoked, refusals, metrics };
+        let service = Arc::new(services);
         let server = ward_serve::Server::bind(vec![Door { address, service }], of_server)
             .map_err(|(address, error)| BindError::Address(address, error))?;
         let address = server.addresses().first().copied().unwrap_or(address);

@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use token::{Identity, Refusal};
+use token::{Identity, Refusal, Why};
 use tokio::time::{Instant, timeout_at};
 use tonic::body::Body;
 use tonic::codec::CompressionEncoding::Gzip;
@@ -30,6 +30,7 @@ use crate::head::{self, NoCall};
 use crate::invoke::Invoke;
 use crate::limits::{COMPRESSED_BYTES_MIN, MESSAGE_BYTES};
 use crate::offer::Endpoint;
+use crate::refused::Refused;
 use crate::request_log::{self, Kind, Line};
 use crate::server::Services;
 use crate::status;
@@ -37,6 +38,14 @@ use crate::timeout::timeout;
 use crate::trace;
 
 type Ticket = ward_serve::Ticket<Line>;
+
+/// Why a call is not let in.
+enum Stop {
+    /// It may not be: the answer, and what the component is told.
+    Refused((Status, Why, Option<Arc<Identity>>)),
+    /// Nobody can tell.
+    Failed(Status),
+}
 
 /// A call that is let in.
 struct Admitted<'a, I> {
@@ -139,11 +148,11 @@ impl<I: Invoke> Services<I> {
         }
         let identity = match endpoint.access.is_public() {
             true => None,
-            false => Some(self.identify(&parts.headers).await?),
+            false => match self.let_in(endpoint, &parts.headers).await {
+                Ok(identity) => Some(identity),
+                Err(stop) => return Err(self.stop(stop, endpoint, parts, ticket).await),
+            },
         };
-        if let Some(identity) = &identity {
-            endpoint.access.permit(identity)?;
-        }
         let longest = timeout(&parts.headers)
             .map_err(|_| Status::invalid_argument("grpc-timeout is malformed"))?
             .map_or(endpoint.deadline, |wanted| wanted.min(endpoint.deadline));
@@ -151,15 +160,52 @@ impl<I: Invoke> Services<I> {
         Ok(Admitted { endpoint, identity, until: Instant::now() + longest })
     }
 
-    async fn identify(&self, headers: &HeaderMap) -> Result<Arc<Identity>, Status> {
+    /// Who calls, if the token is good, goes on, and allows this.
+    async fn let_in(
+        &self,
+        endpoint: &Endpoint<I>,
+        headers: &HeaderMap,
+    ) -> Result<Arc<Identity>, Stop> {
         let values: Vec<&HeaderValue> = headers.get_all(AUTHORIZATION).iter().collect();
         let trust = self.trust.as_ref();
         let admitted = trust.ok_or(Refusal::Missing).and_then(|t| t.admit(&values, now()));
-        let identity = admitted.map_err(status::refused_token)?;
-        if let Some(revoked) = &self.revoked {
-            revoked.check(&identity).await?;
+        let refuse = |refusal| (status::refused_token(refusal), Why::Token(refusal), None);
+        let identity = admitted.map_err(|refusal| Stop::Refused(refuse(refusal)))?;
+        let has_ended = match &self.revoked {
+            Some(revoked) => revoked.has_ended(&identity).await.map_err(Stop::Failed)?,
+            None => false,
+        };
+        if has_ended {
+            let status = status::refused_token(Refusal::Invalid);
+            return Err(Stop::Refused((status, Why::EndedSession, Some(identity))));
         }
-        Ok(identity)
+        match endpoint.access.permit(&identity) {
+            Ok(()) => Ok(identity),
+            Err(status) => Err(Stop::Refused((status, Why::Forbidden, Some(identity)))),
+        }
+    }
+
+    /// What the client is told, once the component has been.
+    async fn stop(
+        &self,
+        stop: Stop,
+        endpoint: &Arc<Endpoint<I>>,
+        parts: &Parts,
+        ticket: &Ticket,
+    ) -> Status {
+        let (status, why, identity) = match stop {
+            Stop::Failed(status) => return status,
+            Stop::Refused(refused) => refused,
+        };
+        let refused = Refused {
+            endpoint: endpoint.clone(),
+            why,
+            identity,
+            request_id: ticket.line.id,
+            address: ticket.connection().client(&parts.headers),
+        };
+        self.refusals.note(refused).await;
+        status
     }
 
     /// Waits for the message and for a place, has it answered and encodes the answer, all within
@@ -194,6 +240,7 @@ impl<I: Invoke> Services<I> {
         let message_bytes_max = self.limits.message_bytes_max;
         let Admitted { endpoint, identity, until } = admitted;
         let traceparent = trace::parent(request.headers()).unwrap_or_default().to_owned();
+        let address = ticket.connection().client(request.headers());
         let id = ticket.line.id;
         let context = CallContext {
             until: Some(until),
@@ -201,8 +248,9 @@ impl<I: Invoke> Services<I> {
             peer: Some(place.network()),
             held: Some(place),
         };
-        let caller =
-            Caller { identity: identity.as_deref(), request_id: id, traceparent: &traceparent };
+        let identity = identity.as_deref();
+        let address = Some(address);
+        let caller = Caller { identity, request_id: id, traceparent: &traceparent, address };
         let asked = AtomicBool::new(false);
         let answering = Answering(|arguments| {
             asked.store(true, Relaxed);
@@ -298,6 +346,6 @@ fn is(headers: &HeaderMap, code: Code) -> bool {
 }
 
 /// Seconds of the Unix epoch; a clock before it reads as 0, when no token is good.
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -26,8 +26,11 @@ const SPIN_CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr")
 const HOP_BY_HOP: [&str; 6] =
     ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"];
 
-/// Spin's headers, without those of parameters.
-const ADDED: usize = 7;
+/// Headers that every component gets.
+const ALWAYS: usize = 2;
+
+/// Spin's other headers, without those of parameters.
+const ADDED: usize = 6;
 
 /// Prefixes only the host and the application's own middleware may set.
 const RESERVED_PREFIXES: [&str; 2] = ["spin-", "ward-"];
@@ -103,7 +106,9 @@ pub(crate) fn prepare<H>(
     id: RequestId,
 ) -> Result<(), Problem> {
     remove_foreign(headers);
+    headers.reserve(ALWAYS);
     headers.insert(X_REQUEST_ID, id.header_value());
+    headers.insert(SPIN_CLIENT_ADDR, client);
     if !found.target.spin_headers {
         return Ok(());
     }
@@ -114,7 +119,6 @@ pub(crate) fn prepare<H>(
     headers.insert(SPIN_COMPONENT_ROUTE, found.target.component_route.clone());
     headers.insert(SPIN_RAW_COMPONENT_ROUTE, found.target.raw_route.clone());
     headers.insert(SPIN_BASE_PATH, HeaderValue::from_static("/"));
-    headers.insert(SPIN_CLIENT_ADDR, client);
     for (name, captured) in found.params() {
         headers.insert(name, value(captured)?);
     }

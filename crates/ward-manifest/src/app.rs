@@ -344,7 +344,8 @@ pub struct ComponentSettings {
     pub concurrent_requests_max: Option<u32>,
     /// `idle_instance_timeout`: how long an idle instance is kept; 1 s.
     pub instance_idle: Duration,
-    /// `spin_headers`: whether requests carry Spin's eight headers (`spin-full-url` and so on);
+    /// `spin_headers`: whether requests carry Spin's eight headers (`spin-full-url` and so on), or
+    /// `spin-client-addr` alone;
     /// true. A guest converts every header it is sent, so one that reads none is faster without.
     pub spin_headers: bool,
     /// `[component.<id>.tool.ward.database]`, if the service owns one.
@@ -378,4 +379,7 @@ pub struct Database {
     pub append_only: Vec<String>,
     /// Tables that the role that serves may only read.
     pub read_only: Vec<String>,
+    /// The function that removes what is older than a moment, and that a role of its own may call,
+    /// `<name>_prune`, which may do nothing else.
+    pub prune: Option<String>,
 }

@@ -36,6 +36,9 @@ pub struct GrpcSettings {
     /// `caller`: the record that tells a component who calls. The trigger fills it in, and it is
     /// no part of messages; without it there is none.
     pub caller: Option<CallerRecord>,
+    /// `refused`: the function that a component is told by of calls that were refused before they
+    /// reached it. Every component of a trigger that asks for a token exports it then.
+    pub refused: Option<FunctionName>,
     /// `max_message_size` in bytes (TOML: an integer, or a string such as `"4MiB"`), for requests
     /// and answers, after decompression; 4 MiB by default.
     pub message_bytes_max: u64,
@@ -52,6 +55,21 @@ pub struct CallerRecord {
     pub interface: String,
     /// Its name there, such as `caller`.
     pub record: String,
+}
+
+/// `refused`: a function of the contracts, in every version of its package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionName {
+    /// The interface that has it, such as `shop:common/refusals`.
+    pub interface: String,
+    /// Its name there, such as `note`.
+    pub function: String,
+}
+
+impl fmt::Display for FunctionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.interface, self.function)
+    }
 }
 
 impl fmt::Display for CallerRecord {

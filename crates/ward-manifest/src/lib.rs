@@ -28,7 +28,9 @@ pub use app::{
     Variable,
 };
 pub use finding::{Finding, Findings};
-pub use grpc::{CallerRecord, GrpcSettings, GrpcTrigger, RevokedSettings, TlsFiles, TokenSettings};
+pub use grpc::{
+    CallerRecord, FunctionName, GrpcSettings, GrpcTrigger, RevokedSettings, TlsFiles, TokenSettings,
+};
 pub use hosts::{AllowedHosts, HostError, default_port};
 pub use kafka::{KafkaSettings, KafkaTrigger, Outbox, StartFrom};
 pub use listen::listen_address;

@@ -83,11 +83,20 @@ impl Connection {
     /// The address and port that a request with these fields came from, as the value of a field:
     /// the peer's, made once, or the address that a proxy says which is believed.
     pub fn client_value(&self, headers: &HeaderMap) -> HeaderValue {
-        let client = Some(headers).filter(|_| self.is_proxy);
-        match client.and_then(|headers| self.house.proxies.client(headers)) {
+        match self.spoken_for(headers) {
             Some(client) => field(SocketAddr::new(client, 0)),
             None => self.address_value.get_or_init(|| field(self.address)).clone(),
         }
+    }
+
+    /// The address that a request with these fields came from.
+    pub fn client(&self, headers: &HeaderMap) -> IpAddr {
+        self.spoken_for(headers).unwrap_or_else(|| self.address.ip()).to_canonical()
+    }
+
+    fn spoken_for(&self, headers: &HeaderMap) -> Option<IpAddr> {
+        let client = Some(headers).filter(|_| self.is_proxy);
+        client.and_then(|headers| self.house.proxies.client(headers))
     }
 
     /// The limits it is under.

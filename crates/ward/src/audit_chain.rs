@@ -1,8 +1,10 @@
 //! Whether an audit log is as it was written: each row's digest is of the row and of the digest
-//! before it in its lane, and the last of each lane is kept apart. Here are the rules, and no I/O.
+//! before it in its lane, and the last of each lane is kept apart; so is the last one that was
+//! removed in order, after which a lane begins. Here are the rules, and no I/O.
 //! They cannot see what somebody did who rewrote log and chain alike: compare [`Whole::digest`]
 //! with one that was kept elsewhere.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use sha2::{Digest, Sha256};
@@ -42,6 +44,8 @@ pub(crate) enum Broken {
     Unknown { lane: i32 },
     /// The row has no number, and is younger than some that have.
     Unchained { seq: i64 },
+    /// So many rows were removed as if in order, and the log tells of so many.
+    Removed { cut: i64, told: i64 },
 }
 
 impl fmt::Display for Broken {
@@ -58,6 +62,9 @@ impl fmt::Display for Broken {
             Self::Unchained { seq } => {
                 write!(f, "the row with seq {seq} was put in beside the chain")
             }
+            Self::Removed { cut, told } => {
+                write!(f, "{cut} old rows were removed, and the log tells of {told}")
+            }
         }
     }
 }
@@ -67,6 +74,8 @@ impl fmt::Display for Broken {
 pub(crate) struct Whole {
     /// Rows that are in the chain.
     pub(crate) rows: u64,
+    /// Rows that were removed from it in order.
+    pub(crate) removed: i64,
     /// Over the ends of all lanes: it changes with every row.
     pub(crate) digest: String,
 }
@@ -74,6 +83,8 @@ pub(crate) struct Whole {
 /// Goes over the rows, in order of their lanes and numbers.
 pub(crate) struct Walk {
     heads: Vec<Head>,
+    /// After which row each lane begins from whose beginning rows were removed in order.
+    cuts: BTreeMap<i32, Head>,
     /// Lanes that are done.
     done: usize,
     /// The row before.
@@ -82,9 +93,10 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
-    /// `heads` are in order of their lanes.
-    pub(crate) fn new(heads: Vec<Head>) -> Self {
-        Self { heads, done: 0, last: None, rows: 0 }
+    /// `heads` are in order of their lanes; `cuts` are the last rows that were removed in order.
+    pub(crate) fn new(heads: Vec<Head>, cuts: Vec<Head>) -> Self {
+        let cuts = cuts.into_iter().map(|cut| (cut.lane, cut)).collect();
+        Self { heads, cuts, done: 0, last: None, rows: 0 }
     }
 
     /// Takes the next row.
@@ -93,7 +105,7 @@ impl Walk {
         if self.last.as_ref().is_some_and(|last| last.lane != place.lane) {
             self.end_lane()?;
         }
-        let (number, before) = match &self.last {
+        let (number, before) = match self.last.as_ref().or_else(|| self.cuts.get(&place.lane)) {
             Some(last) => (last.number, last.digest.as_slice()),
             None => (0, [].as_slice()),
         };
@@ -109,18 +121,32 @@ impl Walk {
         Ok(())
     }
 
-    /// All rows were taken.
-    pub(crate) fn end(mut self) -> Result<Whole, Broken> {
+    /// All rows were taken; `told` says how many have ever been removed in order.
+    pub(crate) fn end(mut self, told: i64) -> Result<Whole, Broken> {
         self.end_lane()?;
         let mut digest = Sha256::new();
         for head in &self.heads {
             digest.update(head.lane.to_be_bytes());
             digest.update(&head.digest);
         }
-        // Lanes after the last row's are empty, or their rows are missing.
-        match self.heads.iter().skip(self.done).find(|head| head.number > 0) {
-            Some(head) => Err(Broken::Cut { lane: head.lane, rows: head.number }),
-            None => Ok(Whole { rows: self.rows, digest: format!("{:x}", digest.finalize()) }),
+        // Lanes after the last row's have none left, or their rows are missing.
+        self.heads.iter().skip(self.done).try_for_each(|head| self.has_none_left(head))?;
+        let cut = self.cuts.values().map(|cut| cut.number).sum();
+        if cut != told {
+            return Err(Broken::Removed { cut, told });
+        }
+        let digest = format!("{:x}", digest.finalize());
+        Ok(Whole { rows: self.rows, removed: cut, digest })
+    }
+
+    /// Whether all rows of a lane without any were removed in order.
+    fn has_none_left(&self, head: &Head) -> Result<(), Broken> {
+        let none = Head { lane: head.lane, number: 0, digest: Vec::new() };
+        let cut = self.cuts.get(&head.lane).unwrap_or(&none);
+        match head.number - cut.number {
+            0 if head.digest == cut.digest => Ok(()),
+            rows if rows > 0 => Err(Broken::Cut { lane: head.lane, rows }),
+            _ => Err(Broken::Unknown { lane: head.lane }),
         }
     }
 
@@ -139,9 +165,7 @@ impl Walk {
                     _ => Err(Broken::Unknown { lane: head.lane }),
                 };
             }
-            if head.number > 0 {
-                return Err(Broken::Cut { lane: head.lane, rows: head.number });
-            }
+            self.has_none_left(head)?;
         }
         Err(Broken::Unknown { lane: last.lane })
     }
@@ -171,10 +195,50 @@ mod tests {
     fn check(change: impl FnOnce(&mut Vec<Entry>, &mut Vec<Head>), expected: Result<u64, Broken>) {
         let (mut entries, mut heads) = log();
         change(&mut entries, &mut heads);
-        let mut walk = Walk::new(heads);
-        let taken = entries.into_iter().try_for_each(|entry| walk.take(entry));
-        let found = taken.and_then(|()| walk.end());
-        assert_eq!(found.map(|whole| whole.rows), expected);
+        assert_eq!(walk(entries, heads, Vec::new(), 0), expected);
+    }
+
+    fn walk(
+        entries: Vec<Entry>,
+        heads: Vec<Head>,
+        cuts: Vec<Head>,
+        told: i64,
+    ) -> Result<u64, Broken> {
+        let mut walk = Walk::new(heads, cuts);
+        entries.into_iter().try_for_each(|entry| walk.take(entry))?;
+        walk.end(told).map(|whole| whole.rows)
+    }
+
+    /// The same log after two rows of lane 1 and all of lane 4 were removed in order.
+    fn check_cut(
+        change: impl FnOnce(&mut Vec<Entry>, &mut Vec<Head>, &mut i64),
+        expected: Result<u64, Broken>,
+    ) {
+        let (mut entries, heads) = log();
+        let mut cuts = vec![entries[1].place.clone(), entries[5].place.clone()];
+        entries.truncate(3);
+        entries.drain(..2);
+        let mut told = 5;
+        change(&mut entries, &mut cuts, &mut told);
+        assert_eq!(walk(entries, heads, cuts, told), expected);
+    }
+
+    #[test]
+    fn what_was_removed_in_order_is_not_missed_and_all_else_is() {
+        check_cut(|_, _, _| {}, Ok(1));
+        check_cut(|entries, _, _| entries[0].text.push('x'), Err(Broken::Changed { seq: 13 }));
+        check_cut(|entries, _, _| entries.clear(), Err(Broken::Cut { lane: 1, rows: 1 }));
+        check_cut(|_, cuts, _| cuts[0].digest[0] ^= 1, Err(Broken::Changed { seq: 13 }));
+        check_cut(|_, cuts, _| cuts[0].number = 1, Err(Broken::Moved { seq: 13 }));
+        check_cut(|_, cuts, _| drop(cuts.remove(0)), Err(Broken::Moved { seq: 13 }));
+        check_cut(|_, cuts, _| drop(cuts.remove(1)), Err(Broken::Cut { lane: 4, rows: 3 }));
+        check_cut(|_, cuts, _| cuts[1].digest[0] ^= 1, Err(Broken::Unknown { lane: 4 }));
+        check_cut(|_, cuts, _| cuts[1].number = 4, Err(Broken::Unknown { lane: 4 }));
+        check_cut(|_, _, told| *told = 2, Err(Broken::Removed { cut: 5, told: 2 }));
+        let further = |entries: &mut Vec<Entry>, cuts: &mut Vec<Head>, _: &mut i64| {
+            cuts[0] = entries.remove(0).place;
+        };
+        check_cut(further, Err(Broken::Removed { cut: 6, told: 5 }));
     }
 
     #[test]
@@ -203,10 +267,12 @@ mod tests {
         let digest = |rows: usize| {
             let (mut entries, _) = log();
             entries.truncate(rows);
-            let mut walk =
-                Walk::new(entries.last().map(|last| last.place.clone()).into_iter().collect());
+            let mut walk = Walk::new(
+                entries.last().map(|last| last.place.clone()).into_iter().collect(),
+                vec![],
+            );
             entries.into_iter().for_each(|entry| walk.take(entry).unwrap());
-            walk.end().unwrap().digest
+            walk.end(0).unwrap().digest
         };
         assert_ne!(digest(1), digest(2));
         assert_eq!(digest(2).len(), 64);

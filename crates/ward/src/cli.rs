@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use ward_manifest::listen_address;
 
+use crate::age::Age;
+
 const EXAMPLES: &str = "\
 Examples:
   ward up --build --demo     build the components, start everything, load demo data
@@ -57,7 +59,7 @@ pub(crate) enum Command {
     Wit(WitCommand),
     /// Look at events, send some, and move their consumers
     Events(Box<EventsArgs>),
-    /// Look whether audit logs are as they were written
+    /// Look whether audit logs are as they were written, and remove what is old
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Add users, list them, disable them, and set their passwords
@@ -255,6 +257,23 @@ pub(crate) enum AuditCommand {
     /// Go over every row of every service's audit log, and name the first that is not as it was
     /// written
     Verify(DatabasesArgs),
+    /// Remove from every service's audit log what is older, as a role that may do nothing else
+    Prune(PruneArgs),
+}
+
+/// `ward audit prune`
+#[derive(Debug, Args)]
+pub(crate) struct PruneArgs {
+    #[command(flatten)]
+    pub(crate) databases: DatabasesArgs,
+
+    /// What is older than this goes: years or days, such as 6y or 2200d
+    #[arg(long, value_name = "AGE")]
+    pub(crate) older_than: Age,
+
+    /// Remove what is younger than six years as well, for which many laws say that it has to stay
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// `ward app`

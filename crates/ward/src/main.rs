@@ -2,6 +2,7 @@
 //! command does in `commands`, one file each. Nothing here knows wasm, HTTP or SQL; the crates
 //! below do.
 
+mod age;
 mod application;
 mod audit_chain;
 mod cli;

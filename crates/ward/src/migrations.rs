@@ -181,6 +181,7 @@ mod tests {
                 demo: None,
                 append_only: Vec::new(),
                 read_only: Vec::new(),
+                prune: None,
             };
             let phase = Progress::Quiet.phase("migrating");
             apply(&mut connect(&self.url).await?, &database, &phase).await

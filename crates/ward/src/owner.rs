@@ -3,7 +3,7 @@
 //! service's own database; which databases and roles there are is `provision`'s.
 
 use tokio_postgres::Client;
-use ward_embedded::{owner_of, quote_identifier};
+use ward_embedded::{owner_of, pruner_of, quote_identifier};
 use ward_manifest::Database;
 
 use crate::database::{connect, sql_error};
@@ -22,6 +22,10 @@ const OWNS: &str = "SELECT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = $1 A
 /// Tables of these names that there are.
 const TABLES: &str = "SELECT tablename::text FROM pg_tables
     WHERE schemaname = 'public' AND tablename = ANY ($1)";
+
+/// Whether there are the role and the function to prune with.
+const PRUNING: &str = "SELECT FROM pg_roles, pg_proc WHERE rolname = $1
+    AND proname = $2 AND pronamespace = 'public'::regnamespace";
 
 /// Connects as the owner of the service's database, by way of an administrator, whose address of
 /// this database is given. What the role that serves owned is the owner's from then on.
@@ -75,6 +79,16 @@ async fn rights(client: &Client, database: &Database) -> Result<String, tokio_po
             sql.push_str(&format!("; REVOKE {withheld} ON {table} FROM {role}"));
         }
     }
+    if let Some(function) = &database.prune {
+        let pruner = pruner_of(&database.name);
+        if client.query_opt(PRUNING, &[&pruner, function]).await?.is_some() {
+            let (function, pruner) = (quote_identifier(function), quote_identifier(&pruner));
+            sql.push_str(&format!(
+                "; GRANT USAGE ON SCHEMA public TO {pruner}; \
+                 GRANT EXECUTE ON FUNCTION {function}(timestamptz) TO {pruner}"
+            ));
+        }
+    }
     Ok(sql)
 }
 
@@ -114,6 +128,7 @@ mod tests {
                 demo: None,
                 append_only: vec!["log".to_owned()],
                 read_only: vec!["chain".to_owned()],
+                prune: None,
             };
             let ensure =
                 |owner| ensure_database(&admin, name, "p", ExistingRole::KeepPassword, owner);

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Client;
 use ward_embedded::{
     EmbeddedError, ExistingRole, Options, Origin, Owner, Postgres, StateLock, ensure_database,
+    ensure_pruner, pruner_of,
 };
 use ward_manifest::{Database, KafkaSettings, KeyPair, KeyValueKind, Variables};
 use ward_postgres::{Address, Endpoint};
@@ -48,6 +49,8 @@ pub(crate) struct Made {
     pub(crate) values: Values,
     /// The administrator's address of each service's database that ward has made, by its name.
     pub(crate) administrators: BTreeMap<String, String>,
+    /// The address of the role that may prune a service's database, by the database's name.
+    pub(crate) pruners: BTreeMap<String, String>,
     /// The address of the embedded event log's database, where events go through that.
     pub(crate) event_log: Option<String>,
     /// The address of the key-value stores' database, where some are kept in PostgreSQL.
@@ -183,6 +186,17 @@ pub(crate) fn of_running(
     values.extend(host_of_databases(application, &variables, &given));
     let key_value = config.key_value_url.as_deref().or_else(|| secrets.url(KEY_VALUE));
     Ok((values, key_value.map(str::to_owned)))
+}
+
+/// The addresses of the roles that may prune the services' databases, as the ward left them that
+/// has the state directory, by the databases' names.
+pub(crate) fn pruners_of_running(application: &Application) -> Result<Values, Failure> {
+    let secrets = Secrets::load(&application.state)?;
+    let pruner = |database: &&Database| {
+        let url = secrets.url(&pruner_of(&database.name))?;
+        Some((database.name.clone(), url.to_owned()))
+    };
+    Ok(application.databases().iter().filter_map(pruner).collect())
 }
 
 /// Makes the database of the embedded event log, where events go through that; its address. That
@@ -369,10 +383,18 @@ async fn make(
         let name = &database.name;
         let password = secrets.password(name)?;
         ensure_database(admin, name, &password, existing, Owner::Apart).await?;
-        let url = url(name, &password);
-        secrets.remember_url(name, &url)?;
-        made.values.insert(database.variable.clone(), url);
+        let own = url(name, &password);
+        secrets.remember_url(name, &own)?;
+        made.values.insert(database.variable.clone(), own);
         made.administrators.insert(name.clone(), admin_url.for_database(name));
+        if database.prune.is_some() {
+            let role = pruner_of(name);
+            let password = secrets.password(&role)?;
+            ensure_pruner(admin, name, &password, existing).await?;
+            let url = address(&url(&role, &password))?.for_database(name);
+            secrets.remember_url(&role, &url)?;
+            made.pruners.insert(name.clone(), url);
+        }
     }
     Ok(made)
 }

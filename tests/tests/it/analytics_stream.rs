@@ -1,11 +1,11 @@
 //! `/api/analytics/stream`: changes as they come, going on after an interruption, and an end in
 //! order when ward stops.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use uuid::Uuid;
-use ward_tests::{Answer, Api, Options, Patient, Ward, claims};
+use ward_tests::{Answer, Api, Database, Options, Patient, Ward, claims};
 
 use crate::analytics::{Event, apply};
 
@@ -204,4 +204,59 @@ async fn others_are_answered_beside_many_streams() {
     let answer: Answer = user.create(&Patient::unique().json()).await;
     assert_eq!(answer.status, 201, "{answer:?}");
     drop(listeners);
+}
+
+#[tokio::test]
+async fn whom_a_stream_told_of_is_in_the_audit_log() {
+    let ward = Ward::shared();
+    let database = ward.database("analytics").await;
+    let claims = claims();
+    let who = claims["sub"].as_str().expect("a subject").to_owned();
+    let mut listener =
+        Listener::open(&ward.api().with_token(&ward.forge().sign(&claims)), None).await;
+    let [first, second, last] = [(); 3].map(|()| Uuid::new_v4().to_string());
+    apply(&database, &[Event::new(&first, 1, "PATIENT_UPDATED")]).await;
+    listener.about(&first).await;
+    let rows = told(&database, &who).await;
+    assert!(rows.iter().any(|row| names(row, &first)), "before it was told: {rows:?}");
+    assert_eq!(rows[0]["host"], "127.0.0.1");
+
+    let many: Vec<Event> =
+        (1..=300).map(|version| Event::new(&second, version, "PATIENT_UPDATED")).collect();
+    apply(&database, &many).await;
+    while listener.about(&second).await.1["version"] != 300 {}
+    until(&database, &who, &second).await;
+    let rows = told(&database, &who).await;
+    assert!(rows.len() < 100, "not one for each event: {}", rows.len());
+    let events: i64 = rows
+        .iter()
+        .filter(|row| names(row, &second))
+        .map(|row| row["row_count"].as_i64().expect("a number"))
+        .sum();
+    assert!(events >= 300, "{events}");
+
+    apply(&database, &[Event::new(&last, 1, "PATIENT_UPDATED")]).await;
+    listener.about(&last).await;
+    drop(listener);
+    until(&database, &who, &last).await;
+}
+
+/// The rows about what this caller's streams told.
+async fn told(database: &Database, who: &str) -> Vec<Value> {
+    let sql = "SELECT shown, row_count, host(address) AS host FROM audit_log \
+        WHERE actor = $1::text::uuid AND action = 'STREAM' AND shown IS NOT NULL ORDER BY seq";
+    database.rows(sql, &[&who]).await
+}
+
+fn names(row: &Value, patient: &str) -> bool {
+    row["shown"].as_array().is_some_and(|shown| shown.iter().any(|id| id == patient))
+}
+
+/// Waits for a row about this patient.
+async fn until(database: &Database, who: &str, patient: &str) {
+    let start = Instant::now();
+    while !told(database, who).await.iter().any(|row| names(row, patient)) {
+        assert!(start.elapsed() < PATIENCE, "nobody says that {patient} was told of");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }

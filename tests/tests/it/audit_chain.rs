@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use ward_tests::{Options, Patient, Ward, claims};
 
 /// What the role that serves could do in a database of its own, and may not.
-const FORBIDDEN: [&str; 9] = [
+const FORBIDDEN: [&str; 13] = [
     "UPDATE audit_log SET outcome = 'x'",
     "DELETE FROM audit_log",
     "TRUNCATE audit_log",
@@ -15,6 +15,10 @@ const FORBIDDEN: [&str; 9] = [
     "DELETE FROM audit_chain",
     "CREATE OR REPLACE FUNCTION audit_log_chain() RETURNS trigger LANGUAGE sql AS 'SELECT 1'",
     "DELETE FROM refinery_schema_history",
+    "SELECT prune_audit(now() - interval '1 s')",
+    "UPDATE audit_cuts SET number = 0",
+    "DELETE FROM audit_cuts",
+    "DROP TRIGGER audit_log_stays ON audit_log",
 ];
 
 #[tokio::test]
@@ -124,4 +128,70 @@ fn verify(ward: &Ward) -> (bool, String) {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!text.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     (output.status.success(), text)
+}
+
+#[tokio::test]
+async fn what_is_old_goes_and_what_stays_is_whole() {
+    let ward = Ward::start(Options::demo());
+    ward.user().await.created(&Patient::unique().json()).await;
+    // A session of its own is a lane of its own, with old rows, and then young ones.
+    let database = ward.database("patients").await;
+    for (age, rows) in [("7 years", 5), ("0 years", 2)] {
+        let sql = "INSERT INTO audit_log (at, role, action, outcome) \
+            SELECT now() - $1::text::interval, 'X', 'READ', 'SUCCESS' FROM generate_series(1, $2)";
+        database.run(sql, &[&age, &rows]).await.expect("whoever serves may add");
+    }
+    let (done, text) = prune(&ward, &["--older-than", "5y"]);
+    assert!(!done && text.contains("--force"), "{text}");
+    let (done, text) = prune(&ward, &["--older-than", "6y"]);
+    assert!(done && text.contains("patients: 5 rows removed"), "{text}");
+    assert!(text.contains("billing: 0 rows removed"), "{text}");
+    let (whole, text) = verify(&ward);
+    assert!(whole && text.contains("whole after 5 that were removed, the last of them"), "{text}");
+    let left = "SELECT role, times FROM audit_log WHERE action = 'PRUNE'";
+    let noted = database.rows(left, &[]).await;
+    assert_eq!(noted, [json!({"role": "patients_prune", "times": 5})]);
+    assert!(prune(&ward, &["--older-than", "6y"]).1.contains("patients: 0 rows removed"));
+
+    let administrator = ward.administrator("patients").await;
+    let superuser = |statement: &'static str| {
+        let administrator = &administrator;
+        async move { administrator.run(statement, &[]).await.expect(statement) }
+    };
+    superuser("ALTER TABLE audit_log DISABLE TRIGGER ALL").await;
+    superuser("CREATE TABLE kept AS SELECT * FROM audit_log").await;
+    superuser("CREATE TABLE kept_cuts AS SELECT * FROM audit_cuts").await;
+    for change in [
+        "DELETE FROM audit_log WHERE role = 'X'",
+        "UPDATE audit_log SET role = 'Y' WHERE role = 'X'",
+        "UPDATE audit_cuts SET number = number - 1",
+        "UPDATE audit_cuts SET digest = ''",
+        "DELETE FROM audit_cuts",
+        // As if it had been removed in order, which the log would tell of.
+        "WITH gone AS (DELETE FROM audit_log WHERE seq = (SELECT min(seq) FROM audit_log \
+            WHERE role = 'X') RETURNING chain_number AS n, chain_digest AS d) \
+            UPDATE audit_cuts SET number = n, digest = d FROM gone",
+    ] {
+        superuser(change).await;
+        let (whole, text) = verify(&ward);
+        assert!(!whole && text.contains("patients: BROKEN"), "{change}: {text}");
+        superuser("DELETE FROM audit_log").await;
+        superuser("INSERT INTO audit_log OVERRIDING SYSTEM VALUE SELECT * FROM kept").await;
+        superuser("DELETE FROM audit_cuts").await;
+        superuser("INSERT INTO audit_cuts SELECT * FROM kept_cuts").await;
+        assert!(verify(&ward).0, "after {change}");
+    }
+    superuser("ALTER TABLE audit_log ENABLE TRIGGER ALL").await;
+    let error = administrator.run("DELETE FROM audit_log", &[]).await.expect_err("nobody slips");
+    assert!(error.contains("only grows"), "{error}");
+    let (done, text) = prune(&ward, &["--older-than", "0d", "--force"]);
+    assert!(done && !text.contains("patients: 0 rows"), "{text}");
+    assert!(verify(&ward).0);
+}
+
+/// Whether old rows were removed, and what is said of that.
+fn prune(ward: &Ward, arguments: &[&str]) -> (bool, String) {
+    let output = ward.beside(&[&["audit", "prune"], arguments].concat(), "");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }

@@ -1,5 +1,5 @@
-//! `docs/compliance.md` is whole: each requirement has one row, no row is blank, and what is said to
-//! hold it is there. Whether that does hold it is for whoever reviews a row to judge.
+//! `docs/compliance.md` is whole: each requirement has one row, no row is blank, and what is said
+//! to hold it is there. Whether that does hold it is for whoever reviews a row to judge.
 
 use std::collections::BTreeSet;
 

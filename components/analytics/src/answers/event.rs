@@ -14,7 +14,7 @@ pub(crate) struct Event {
     #[cfg_attr(test, schemars(extend("format" = "uuid")))]
     id: String,
     #[cfg_attr(test, schemars(extend("format" = "uuid")))]
-    patient_id: String,
+    pub(crate) patient_id: String,
     version: i64,
     r#type: String,
     /// RFC 3339, in UTC.

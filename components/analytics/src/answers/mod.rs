@@ -1,6 +1,6 @@
 //! One module for each question. Each reads the query strictly, runs one statement, which also
 //! leaves the audit row, and words the answer. The statements are the `.sql` files in `store/`; in
-//! each `$1` to `$4` are the caller, and parameters are cast, as the portability rules ask.
+//! each `$1` to `$5` are the caller, and parameters are cast, as the portability rules ask.
 
 pub(crate) mod activity;
 pub(crate) mod event;

@@ -2,18 +2,18 @@ WITH page AS MATERIALIZED (
     SELECT seq, id, patient_id, version, type, occurred_at AT TIME ZONE 'UTC' AS occurred,
         received_at AT TIME ZONE 'UTC' AS received
     FROM events
-    WHERE seq > $6::bigint AND ($5::uuid IS NULL OR patient_id = $5::uuid)
-        AND ($8::boolean OR NOT is_restricted(patient_id))
+    WHERE seq > $7::bigint AND ($6::uuid IS NULL OR patient_id = $6::uuid)
+        AND ($9::boolean OR NOT is_restricted(patient_id))
     ORDER BY seq ASC
-    LIMIT $7::bigint
+    LIMIT $8::bigint
 ),
 noted AS (
     INSERT INTO audit_log
-        (actor, role, token_id, request_id, action, patient_id, row_count, shown, outcome)
-    SELECT $1::uuid, $2::text, $3::text, $4::text, 'EVENTS', $5::uuid,
-        least(count(*), $7::bigint - 1),
+        (actor, role, token_id, request_id, address, action, patient_id, row_count, shown, outcome)
+    SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text::inet, 'EVENTS', $6::uuid,
+        least(count(*), $8::bigint - 1),
         (SELECT array_agg(DISTINCT patient_id) FROM
-            (SELECT patient_id FROM page ORDER BY seq ASC LIMIT $7::bigint - 1) AS shown),
+            (SELECT patient_id FROM page ORDER BY seq ASC LIMIT $8::bigint - 1) AS shown),
         'SUCCESS'
     FROM page
 )

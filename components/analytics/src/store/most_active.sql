@@ -3,13 +3,15 @@ WITH found AS MATERIALIZED (
         last_at AT TIME ZONE 'UTC' AS last_at
     FROM patients
     WHERE generation = (SELECT generation FROM projection) AND events > 1
-        AND ($6::boolean OR NOT is_restricted(id))
+        AND ($7::boolean OR NOT is_restricted(id))
     ORDER BY generation DESC, events DESC, id DESC
-    LIMIT $5::bigint
+    LIMIT $6::bigint
 ),
 noted AS (
-    INSERT INTO audit_log (actor, role, token_id, request_id, action, row_count, shown, outcome)
-    SELECT $1::uuid, $2::text, $3::text, $4::text, 'ACTIVITY', count(*), array_agg(id), 'SUCCESS'
+    INSERT INTO audit_log
+        (actor, role, token_id, request_id, address, action, row_count, shown, outcome)
+    SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text::inet,
+        'ACTIVITY', count(*), array_agg(id), 'SUCCESS'
     FROM found
 )
 SELECT id, version, deleted, events, first_at, last_at FROM found ORDER BY events DESC, id DESC

@@ -1,2 +1,2 @@
-INSERT INTO audit_log (actor, role, token_id, request_id, action, outcome)
-VALUES ($1::uuid, $2::text, $3::text, $4::text, 'REBUILD', 'SUCCESS')
+INSERT INTO audit_log (actor, role, token_id, request_id, address, action, outcome)
+VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text::inet, 'REBUILD', 'SUCCESS')

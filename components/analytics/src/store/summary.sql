@@ -3,8 +3,8 @@ WITH live AS (
 ),
 bands AS (
     -- Somebody whose birth lies ahead of this server's day is young.
-    SELECT width_bucket(greatest(date_part('year', age($5::date, date_of_birth)), 0)::bigint,
-            $6::bigint[]) AS band,
+    SELECT width_bucket(greatest(date_part('year', age($6::date, date_of_birth)), 0)::bigint,
+            $7::bigint[]) AS band,
         sum(patients) AS patients
     FROM births JOIN live USING (generation)
     GROUP BY 1
@@ -16,8 +16,8 @@ kinds AS (
     GROUP BY type
 ),
 noted AS (
-    INSERT INTO audit_log (actor, role, token_id, request_id, action, outcome)
-    VALUES ($1::uuid, $2::text, $3::text, $4::text, 'SUMMARY', 'SUCCESS')
+    INSERT INTO audit_log (actor, role, token_id, request_id, address, action, outcome)
+    VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text::inet, 'SUMMARY', 'SUCCESS')
 )
 SELECT 'BAND' AS what, band::bigint, patients::bigint FROM bands
 UNION ALL

@@ -10,7 +10,7 @@ use crate::store::{CREATED, DELETED, Event, Store, UPDATED};
 /// Runs a statement as a caller, with further values.
 async fn ask(store: &Store, statement: &str, more: &[&(dyn ToSql + Sync)]) -> Vec<Row> {
     let actor = Uuid::nil();
-    let mut values: Vec<&(dyn ToSql + Sync)> = vec![&actor, &"ADMIN", &"t", &"r"];
+    let mut values: Vec<&(dyn ToSql + Sync)> = vec![&actor, &"ADMIN", &"t", &"r", &"192.0.2.7"];
     values.extend(more);
     store.rows(statement, &values).await
 }
@@ -32,7 +32,7 @@ async fn ages_are_counted_as_of_today() {
     store.apply(&births.iter().map(created).collect::<Vec<_>>()).await;
     // The parameter is a date; the test writes it as one.
     let statement =
-        include_str!("../../src/store/summary.sql").replace("$5::date", "$5::text::date");
+        include_str!("../../src/store/summary.sql").replace("$6::date", "$6::text::date");
     let bounds: Vec<i64> = vec![18, 30, 45, 60, 75];
     let rows = ask(&store, &statement, &[&"2024-02-28", &bounds]).await;
     let mut found: Vec<(String, i64, i64)> =

@@ -61,6 +61,9 @@ impl Store {
             include_str!("../../migrations/V2__page_key.sql"),
             include_str!("../../migrations/V3__audit_chain.sql"),
             include_str!("../../migrations/V4__restricted.sql"),
+            include_str!("../../migrations/V5__audit_address.sql"),
+            include_str!("../../migrations/V6__audit_refusals.sql"),
+            include_str!("../../migrations/V7__audit_retention.sql"),
         ] {
             store.client.batch_execute(migration).await.unwrap();
         }

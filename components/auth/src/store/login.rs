@@ -1,7 +1,9 @@
 //! What a login reads and writes: one statement before the password is compared, and one after,
 //! whatever comes of it.
 
+use kit::audit::{Access, optional};
 use kit::database::{Database, Fault, text, uuid};
+use kit::refusal::{self, Refused};
 use spin_sdk::pg::ParameterValue;
 use uuid::Uuid;
 
@@ -32,7 +34,7 @@ pub(crate) struct Beginning<'a> {
     /// The hash of its first refresh token.
     pub(crate) refresh_hash: Vec<u8>,
     /// The network address that it begins at.
-    pub(crate) address: Option<String>,
+    pub(crate) address: Option<&'a str>,
     /// The request's id.
     pub(crate) request_id: Option<&'a str>,
 }
@@ -41,10 +43,6 @@ const FIND: &str = "\
 SELECT id, role, password_hash, disabled
   FROM users
  WHERE email = $1::text AND deleted_at IS NULL";
-
-const REFUSED: &str = "\
-INSERT INTO audit_log (actor, role, action, outcome, request_id)
-VALUES ($1::uuid, $2::text, 'LOGIN', 'FAILURE', $3::text)";
 
 /// The old hash guards the row: a password changed in between, or another login's new hash, stays.
 const REPLACE_HASH: &str = "\
@@ -65,18 +63,25 @@ pub(crate) async fn find(database: &Database, email: &str) -> Result<Option<User
     }))
 }
 
-/// Writes down that a login failed. The user is named where there is one.
+/// Writes down that a login failed, or counts it where many do. The user is named where there is
+/// one.
 pub(crate) async fn refused(
     database: &Database,
     user: Option<&User>,
-    request_id: Option<&str>,
+    access: &Access<'_>,
 ) -> Result<(), Fault> {
-    let values = vec![
-        user.map_or(ParameterValue::DbNull, |user| uuid(&user.id)),
-        user.map_or(ParameterValue::DbNull, |user| text(&user.role)),
-        optional(request_id),
-    ];
-    database.execute(REFUSED, values).await
+    let actor = user.map(|user| user.id.as_str());
+    let role = user.map_or("", |user| user.role.as_str());
+    refusal::note(database, &Access { actor, role, ..*access }, of("FAILURE")).await
+}
+
+/// The same of somebody who has to wait, and whom nothing was compared for.
+pub(crate) async fn too_early(database: &Database, access: &Access<'_>) -> Result<(), Fault> {
+    refusal::note(database, access, of("TOO_MANY")).await
+}
+
+fn of(outcome: &str) -> Refused<'_> {
+    Refused { action: "LOGIN", outcome, operation: None, times: 1 }
 }
 
 /// Begins a session, unless the user is no longer as it was found: false then.
@@ -92,7 +97,7 @@ pub(crate) async fn begin(database: &Database, it: Beginning<'_>) -> Result<bool
         ParameterValue::Int64(it.access_until),
         ParameterValue::Int64(IDLE_SECONDS),
         ParameterValue::Int64(SESSION_SECONDS),
-        optional(it.address.as_deref()),
+        optional(it.address),
     ];
     Ok(!database.query(include_str!("login.sql"), values).await?.is_empty())
 }
@@ -105,8 +110,4 @@ pub(crate) async fn replace_hash(
 ) -> Result<(), Fault> {
     let values = vec![uuid(&user.id), text(&user.password_hash), text(new_hash)];
     database.execute(REPLACE_HASH, values).await
-}
-
-fn optional(value: Option<&str>) -> ParameterValue {
-    value.map_or(ParameterValue::DbNull, text)
 }

@@ -16,7 +16,8 @@ WITH admitted AS (
     FROM admitted
     RETURNING user_id
 ), noted AS (
-    INSERT INTO audit_log (actor, role, action, target, outcome, request_id)
-    SELECT user_id, $2::text, 'LOGIN', $3::uuid, 'SUCCESS', $4::text FROM session
+    INSERT INTO audit_log (actor, role, action, target, outcome, request_id, address)
+    SELECT user_id, $2::text, 'LOGIN', $3::uuid, 'SUCCESS', $4::text, $11::text::inet
+    FROM session
 )
 SELECT user_id FROM session

@@ -2,6 +2,7 @@
 
 use kit::audit::Access;
 use kit::database::{Database, Fault, text, uuid};
+use kit::refusal::{self, Refused};
 use spin_sdk::pg::ParameterValue;
 
 /// What a change of password has to know of the caller.
@@ -18,8 +19,9 @@ SELECT email, password_hash
  WHERE id = $1::uuid AND NOT disabled";
 
 const REFUSED: &str = "\
-INSERT INTO audit_log (actor, role, token_id, request_id, action, target, outcome)
-VALUES ($1::uuid, $2::text, $3::text, $4::text, 'PASSWORD_CHANGE', $1::uuid, 'FAILURE')";
+INSERT INTO audit_log (actor, role, token_id, request_id, address, action, target, outcome)
+VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text::inet, 'PASSWORD_CHANGE', $1::uuid,
+    'FAILURE')";
 
 /// The caller, if they still are a user.
 pub(crate) async fn own(database: &Database, user: &str) -> Result<Option<Own>, Fault> {
@@ -31,6 +33,12 @@ pub(crate) async fn own(database: &Database, user: &str) -> Result<Option<Own>, 
 /// Writes down that the old password was not right.
 pub(crate) async fn refused(database: &Database, access: &Access<'_>) -> Result<(), Fault> {
     database.execute(REFUSED, access.values([])).await
+}
+
+/// Writes down that somebody has to wait before the old password is compared.
+pub(crate) async fn too_early(database: &Database, access: &Access<'_>) -> Result<(), Fault> {
+    let it = Refused { action: "PASSWORD_CHANGE", outcome: "TOO_MANY", operation: None, times: 1 };
+    refusal::note(database, access, it).await
 }
 
 /// Puts the new hash in the place of the old one and ends all sessions but this. False where the

@@ -1,6 +1,8 @@
 //! What a refresh writes, and what follows where it is refused.
 
-use kit::database::{Database, Fault, text, uuid};
+use kit::audit::{Access, optional};
+use kit::database::{Database, Fault, uuid};
+use kit::refusal;
 use spin_sdk::pg::ParameterValue;
 use uuid::Uuid;
 
@@ -24,7 +26,7 @@ pub(crate) struct Rotation<'a> {
     pub(crate) next: Vec<u8>,
     pub(crate) token_id: Uuid,
     pub(crate) access_until: i64,
-    pub(crate) request_id: Option<&'a str>,
+    pub(crate) access: Access<'a>,
 }
 
 /// Why a token was not good.
@@ -49,7 +51,8 @@ pub(crate) async fn rotate(
         ParameterValue::Int64(IDLE_SECONDS),
         ParameterValue::Int64(REFRESHES_MAX),
         uuid(&it.token_id.to_string()),
-        it.request_id.map_or(ParameterValue::DbNull, text),
+        optional(it.access.request_id),
+        optional(it.access.address),
     ];
     let rows = database.query(include_str!("refresh.sql"), values).await?;
     let Some(row) = rows.first() else { return Ok(None) };
@@ -61,18 +64,29 @@ pub(crate) async fn rotate(
     }))
 }
 
-/// Finds out why a token was not good. If it had been replaced before, its session ends with that.
+/// Finds out why a token was not good, and notes it. If it had been replaced before, its session
+/// ends with that.
 pub(crate) async fn refuse(
     database: &Database,
     presented: &[u8],
-    request_id: Option<&str>,
+    access: &Access<'_>,
 ) -> Result<Refused, Fault> {
     let values = vec![
         ParameterValue::Binary(presented.to_vec()),
         ParameterValue::Int64(RACE_SECONDS),
-        request_id.map_or(ParameterValue::DbNull, text),
+        optional(access.request_id),
+        optional(access.address),
     ];
     let rows = database.query(include_str!("reuse.sql"), values).await?;
-    let raced = rows.first().map(|row| row.get(0)).transpose()?;
-    Ok(if raced == Some(true) { Refused::Raced } else { Refused::NoGood })
+    let row = rows.first().ok_or_else(|| Fault::Other("no-row".to_owned()))?;
+    let (raced, ended): (bool, bool) = (row.get(0)?, row.get(1)?);
+    if raced {
+        return Ok(Refused::Raced);
+    }
+    if !ended {
+        let it =
+            refusal::Refused { action: "REFRESH", outcome: "FAILURE", operation: None, times: 1 };
+        refusal::note(database, access, it).await?;
+    }
+    Ok(Refused::NoGood)
 }

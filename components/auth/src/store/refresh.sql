@@ -1,6 +1,6 @@
 -- Replaces a refresh token: $1 its hash, $2 the next one's, $3 the end of the access token that
--- comes with it, $4 seconds of idleness, $5 most refreshes, $6 the access token, $7 request. Whoever
--- waits for the session's row finds another hash in it, or its end.
+-- comes with it, $4 seconds of idleness, $5 most refreshes, $6 the access token, $7 request, $8
+-- address. Whoever waits for the session's row finds another hash in it, or its end.
 WITH session AS (
     UPDATE sessions s
     SET token_hash = $2::bytea, previous_hash = s.token_hash, refreshed_at = now(),
@@ -14,7 +14,7 @@ WITH session AS (
 ), spent AS (
     INSERT INTO spent_tokens (hash, session_id) SELECT $1::bytea, id FROM session
 ), noted AS (
-    INSERT INTO audit_log (actor, role, action, target, outcome, request_id)
-    SELECT user_id, role, 'REFRESH', $6::uuid, 'SUCCESS', $7::text FROM session
+    INSERT INTO audit_log (actor, role, action, target, outcome, request_id, address)
+    SELECT user_id, role, 'REFRESH', $6::uuid, 'SUCCESS', $7::text, $8::text::inet FROM session
 )
 SELECT id, user_id, role, extract(epoch FROM refresh_until - now())::bigint AS seconds FROM session

@@ -1,7 +1,7 @@
--- Writes down a change that was not made: $1 to $4 the caller, $5 whose, $6 action; and says whether
--- there is such a user.
+-- Writes down a change that was not made: $1 to $5 the caller, $6 whose, $7 action; and says
+-- whether there is such a user.
 WITH noted AS (
-    INSERT INTO audit_log (actor, role, token_id, request_id, action, target, outcome)
-    VALUES ($1::uuid, $2::text, $3::text, $4::text, $6::text, $5::uuid, 'FAILURE')
+    INSERT INTO audit_log (actor, role, token_id, request_id, address, action, target, outcome)
+    VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text::inet, $7::text, $6::uuid, 'FAILURE')
 )
-SELECT EXISTS (SELECT FROM users WHERE id = $5::uuid AND deleted_at IS NULL) AS there
+SELECT EXISTS (SELECT FROM users WHERE id = $6::uuid AND deleted_at IS NULL) AS there

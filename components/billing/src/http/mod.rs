@@ -24,7 +24,7 @@ const ENTRY_KEPT: &[Answers] =
 
 kit::operations! {
     /// What the service does over HTTP.
-    Handler -> Reply, ruled by policy::http::BILLING;
+    Handler -> Reply, ruled by policy::http::BILLING, refusals in crate::service::DATABASE;
     List = Get "/api/billing/accounts" as "billing.list",
         answers &[Answers::json(StatusCode::OK, "Accounts")] => handlers::list;
     Open = Post "/api/billing/accounts" as "billing.open", takes Takes::json("Opening"),

@@ -3,22 +3,22 @@
 WITH account AS MATERIALIZED (
     SELECT id, patient_id, status, currency, balance, version
     FROM accounts
-    WHERE id = $5::uuid
-        AND ($15::boolean OR NOT is_restricted(patient_id))
+    WHERE id = $6::uuid
+        AND ($16::boolean OR NOT is_restricted(patient_id))
     FOR NO KEY UPDATE
 ),
 made AS (
     INSERT INTO entries
         (id, account_id, account_version, kind, amount, currency, balance_after, description)
-    SELECT $6::uuid, id, version + 1, $7::text, $8::bigint, currency, balance + $8::bigint,
-        $10::text
+    SELECT $7::uuid, id, version + 1, $8::text, $9::bigint, currency, balance + $9::bigint,
+        $11::text
     FROM account
-    WHERE currency = $9::text
-        AND (status = 'ACTIVE' OR $7::text <> 'CHARGE')
-        AND ($11::bigint[] IS NULL OR version = ANY ($11::bigint[]))
-        AND version <> ALL ($14::bigint[])
-        AND abs(balance + $8::bigint) <= $12::bigint
-        AND ($7::text <> 'REFUND' OR cash_of(id) >= $8::bigint)
+    WHERE currency = $10::text
+        AND (status = 'ACTIVE' OR $8::text <> 'CHARGE')
+        AND ($12::bigint[] IS NULL OR version = ANY ($12::bigint[]))
+        AND version <> ALL ($15::bigint[])
+        AND abs(balance + $9::bigint) <= $13::bigint
+        AND ($8::text <> 'REFUND' OR cash_of(id) >= $9::bigint)
     ON CONFLICT DO NOTHING
     RETURNING *
 ),
@@ -48,13 +48,15 @@ event AS (
             'id', changed.id, 'patientId', patient_id, 'status', status,
             'currency', changed.currency, 'balance', balance,
             'entry', jsonb_build_object('id', made.id, 'kind', kind, 'amount', amount)),
-        made.posted_at, $13::text
+        made.posted_at, $14::text
     FROM changed, made
 ),
 noted AS (
     INSERT INTO audit_log
-        (actor, role, token_id, request_id, action, account_id, patient_id, entry_id, outcome)
-    SELECT $1::uuid, $2::text, $3::text, $4::text, made.kind, account.id, account.patient_id,
+        (actor, role, token_id, request_id, address, action, account_id, patient_id, entry_id,
+         outcome)
+    SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text::inet,
+        made.kind, account.id, account.patient_id,
         made.id, 'SUCCESS'
     FROM made, account
 )

@@ -2,13 +2,13 @@ WITH wished AS (
     -- A patient may come twice; no statement touches a row twice. In one order, so that two
     -- writers wait for each other and never in a circle.
     SELECT DISTINCT ON (patient_id) patient_id, event_id, traceparent
-    FROM unnest($5::text[]::uuid[], $6::text[], $7::text[])
+    FROM unnest($6::text[]::uuid[], $7::text[], $8::text[])
         AS wished (patient_id, event_id, traceparent)
     ORDER BY patient_id, event_id
 ),
 made AS (
     INSERT INTO accounts (patient_id, status, currency)
-    SELECT patient_id, 'CLOSED', $8::text FROM wished
+    SELECT patient_id, 'CLOSED', $9::text FROM wished
     ON CONFLICT (patient_id) DO UPDATE
         SET status = 'CLOSED', version = accounts.version + 1, updated_at = clock_timestamp()
         WHERE accounts.status <> 'CLOSED'
@@ -24,8 +24,9 @@ event AS (
 ),
 noted AS (
     INSERT INTO audit_log
-        (actor, role, token_id, request_id, action, account_id, patient_id, outcome)
-    SELECT $1::uuid, $2::text, $3::text, coalesce($4::text, event_id), 'CLOSE', id, patient_id,
+        (actor, role, token_id, request_id, address, action, account_id, patient_id, outcome)
+    SELECT $1::uuid, $2::text, $3::text, coalesce($4::text, event_id), $5::text::inet,
+        'CLOSE', id, patient_id,
         'SUCCESS'
     FROM made JOIN wished USING (patient_id)
 )

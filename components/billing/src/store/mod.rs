@@ -6,8 +6,8 @@
 //! it is read from.) A booking that was not made takes a second statement, which says why and notes
 //! that. The texts are the `.sql` files beside the functions.
 //!
-//! In every statement that an audit row comes of, `$1` to `$4` are the caller, as
-//! [`kit::audit::Access`] gives them, and `$5` is what is asked for. Where the accounts of
+//! In every statement that an audit row comes of, `$1` to `$5` are the caller, as
+//! [`kit::audit::Access`] gives them, and `$6` is what is asked for. Where the accounts of
 //! restricted patients may not be there for the caller, the last one says whether they are.
 //! Parameters are cast, as the portability rules ask.
 

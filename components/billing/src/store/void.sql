@@ -2,25 +2,25 @@
 WITH account AS MATERIALIZED (
     SELECT id, patient_id, currency, balance, version
     FROM accounts
-    WHERE id = $5::uuid
-        AND ($13::boolean OR NOT is_restricted(patient_id))
+    WHERE id = $6::uuid
+        AND ($14::boolean OR NOT is_restricted(patient_id))
     FOR NO KEY UPDATE
 ),
 original AS MATERIALIZED (
     SELECT id, kind, amount
     FROM entries
-    WHERE id = $7::uuid AND account_id = $5::uuid AND kind <> 'REVERSAL'
+    WHERE id = $8::uuid AND account_id = $6::uuid AND kind <> 'REVERSAL'
 ),
 made AS (
     INSERT INTO entries
         (id, account_id, account_version, kind, amount, currency, balance_after, description,
          reverses)
-    SELECT $6::uuid, account.id, version + 1, 'REVERSAL', -amount, currency, balance - amount,
-        $8::text, original.id
+    SELECT $7::uuid, account.id, version + 1, 'REVERSAL', -amount, currency, balance - amount,
+        $9::text, original.id
     FROM account, original
-    WHERE ($9::bigint[] IS NULL OR version = ANY ($9::bigint[]))
-        AND version <> ALL ($12::bigint[])
-        AND abs(balance - amount) <= $10::bigint
+    WHERE ($10::bigint[] IS NULL OR version = ANY ($10::bigint[]))
+        AND version <> ALL ($13::bigint[])
+        AND abs(balance - amount) <= $11::bigint
         AND (original.kind <> 'PAYMENT' OR cash_of(account.id) >= -amount)
     ON CONFLICT DO NOTHING
     RETURNING *
@@ -48,13 +48,15 @@ event AS (
             'currency', changed.currency, 'balance', balance,
             'entry', jsonb_build_object(
                 'id', made.id, 'kind', kind, 'amount', amount, 'reverses', reverses)),
-        made.posted_at, $11::text
+        made.posted_at, $12::text
     FROM changed, made
 ),
 noted AS (
     INSERT INTO audit_log
-        (actor, role, token_id, request_id, action, account_id, patient_id, entry_id, outcome)
-    SELECT $1::uuid, $2::text, $3::text, $4::text, 'VOID', account.id, account.patient_id,
+        (actor, role, token_id, request_id, address, action, account_id, patient_id, entry_id,
+         outcome)
+    SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text::inet,
+        'VOID', account.id, account.patient_id,
         made.id, 'SUCCESS'
     FROM made, account
 )

@@ -10,6 +10,7 @@ mod billing_service;
 mod consumer;
 mod convert;
 mod patient_accounts;
+mod refusals;
 mod violations;
 
 use kit::caller::Caller;
@@ -30,7 +31,8 @@ fn caller(
 ) -> Result<Caller, types::Error> {
     let denied = |why: &str| types::Error::PermissionDenied(why.to_owned());
     let who = [&*given.user_id, &*given.role, &*given.token_id];
-    let caller = Caller::from_parts(who, &given.request_id, &given.traceparent);
+    let which = [&*given.request_id, &*given.address, &*given.traceparent];
+    let caller = Caller::from_parts(who, which);
     let caller = caller.ok_or_else(|| denied("The caller is not known."))?;
     if interface.allows(&caller.role, function) {
         return Ok(caller);

@@ -2,7 +2,8 @@
 
 /// Makes the type `$handlers`, one variant for each operation, with its `TABLE` and its `answer`.
 ///
-/// `$rules` are the service's lines of the policy, which has the scopes.
+/// `$rules` are the service's lines of the policy, which has the scopes; `$database` is the
+/// variable with the address of the database whose audit log is told of those whom guard refused.
 ///
 /// A line is `Variant = Verb "pattern" as "name", [takes document,] answers [those] => handler;`.
 /// The handler is an async function of `&Call`, and of a [`Document`](crate::body::Document) if the
@@ -11,7 +12,8 @@
 macro_rules! operations {
     (
         $(#[$about:meta])*
-        $handlers:ident -> $answer:ty, ruled by $rules:expr;
+        $handlers:ident -> $answer:ty, ruled by $rules:expr
+            $(, refusals in $database:expr)?;
         $(
             $variant:ident = $verb:ident $pattern:literal as $name:literal,
             $(takes $takes:expr,)? answers $answers:expr => $handler:path;
@@ -48,6 +50,9 @@ macro_rules! operations {
                 headers: &$crate::http::HeaderMap,
                 body: B,
             ) -> ::core::result::Result<$answer, $crate::Problem> {
+                $(if let Some(noted) = $crate::refusal::answer(headers, $database).await {
+                    return Ok(noted?.into());
+                })?
                 let (handler, call) = match Self::TABLE.find(method, uri, headers)? {
                     $crate::route::Found::Operation(handler, call) => (handler, call),
                     $crate::route::Found::Options(reply) => return Ok(reply.into()),

@@ -1,2 +1,2 @@
-INSERT INTO audit_log (actor, role, token_id, request_id, action, patient_id, outcome)
-VALUES ($1::uuid, $2::text, $3::text, $4::text, 'UPDATE', $5::uuid, 'CONFLICT')
+INSERT INTO audit_log (actor, role, token_id, request_id, address, action, patient_id, outcome)
+VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text::inet, 'UPDATE', $6::uuid, 'CONFLICT')

@@ -1,11 +1,11 @@
 WITH made AS (
     INSERT INTO patients
         (name, name_key, email, shared_email, address, date_of_birth, registered_date)
-    SELECT $5::text, $6::text, $7::text, $12::text, $8::text, $9::date, $10::date
+    SELECT $6::text, $7::text, $8::text, $13::text, $9::text, $10::date, $11::date
     -- An address that has to be unique is not one that others share from before it had to be.
     WHERE NOT EXISTS (
         SELECT FROM patients
-        WHERE deleted_at IS NULL AND lower(shared_email COLLATE "C") = lower($7::text COLLATE "C")
+        WHERE deleted_at IS NULL AND lower(shared_email COLLATE "C") = lower($8::text COLLATE "C")
     )
     ON CONFLICT (lower(email COLLATE "C")) WHERE deleted_at IS NULL DO NOTHING
     RETURNING *
@@ -15,12 +15,12 @@ event AS (
         (aggregate_id, aggregate_version, type, payload, occurred_at, traceparent)
     SELECT id, version, 'PATIENT_CREATED', jsonb_build_object(
         'id', id, 'name', name, 'email', coalesce(email, shared_email, ''), 'address', address,
-        'dateOfBirth', date_of_birth, 'registeredDate', registered_date), updated_at, $11::text
+        'dateOfBirth', date_of_birth, 'registeredDate', registered_date), updated_at, $12::text
     FROM made
 ),
 noted AS (
-    INSERT INTO audit_log (actor, role, token_id, request_id, action, patient_id, outcome)
-    SELECT $1::uuid, $2::text, $3::text, $4::text, 'CREATE', (SELECT id FROM made),
+    INSERT INTO audit_log (actor, role, token_id, request_id, address, action, patient_id, outcome)
+    SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text::inet, 'CREATE', (SELECT id FROM made),
         CASE WHEN EXISTS (SELECT FROM made) THEN 'SUCCESS' ELSE 'CONFLICT' END
 ),
 -- Patients who were deleted and look like this one: what they owe is on their own accounts.

@@ -56,7 +56,7 @@ pub(crate) async fn list(
     Ok(Page { patients, next })
 }
 
-/// The conditions of a listing and the values for their parameters, from `$5` on.
+/// The conditions of a listing and the values for their parameters, from `$6` on.
 struct Statement {
     conditions: String,
     /// What the audit row says of why restricted patients were shown.
@@ -66,7 +66,7 @@ struct Statement {
 
 impl Statement {
     fn of(listing: &Listing, after: Option<&Position>, sight: Sight) -> Self {
-        // $5 is the number of rows wanted: one more than are shown, to learn whether more follow.
+        // $6 is the number of rows wanted: one more than are shown, to learn whether more follow.
         let wanted = ParameterValue::Int64(i64::from(listing.limit) + 1);
         let (conditions, reason) = (String::new(), "NULL".to_owned());
         let mut statement = Self { conditions, reason, values: vec![wanted] };
@@ -117,8 +117,8 @@ impl Statement {
     /// Takes a value, and gives the parameter that stands for it.
     fn parameter(&mut self, value: ParameterValue) -> String {
         self.values.push(value);
-        // The first four parameters are the caller's.
-        format!("${}", self.values.len() + 4)
+        // The first five parameters are the caller's.
+        format!("${}", self.values.len() + 5)
     }
 
     /// The inner limit is a constant so that the planner knows how little is wanted; the outer one
@@ -133,12 +133,13 @@ impl Statement {
             "WITH page AS MATERIALIZED (SELECT * FROM (SELECT {read}, \
              created_at AT TIME ZONE 'UTC' AS created, updated_at AT TIME ZONE 'UTC' AS updated, \
              restricted, {key} AS key FROM patients WHERE deleted_at IS NULL{conditions} \
-             ORDER BY {key} {direction}, id {direction} LIMIT {most}) ordered LIMIT $5::bigint), \
+             ORDER BY {key} {direction}, id {direction} LIMIT {most}) ordered LIMIT $6::bigint), \
              noted AS (INSERT INTO audit_log \
-             (actor, role, token_id, request_id, action, row_count, shown, outcome, break_glass) \
-             SELECT $1::uuid, $2::text, $3::text, $4::text, 'LIST', \
-             least(count(*), $5::bigint - 1), (array_agg(id ORDER BY page.key {direction}, \
-             id {direction}))[:($5::bigint - 1)::integer], 'SUCCESS', {reason} FROM page) \
+             (actor, role, token_id, request_id, address, action, row_count, shown, outcome, \
+             break_glass) \
+             SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text::inet, 'LIST', \
+             least(count(*), $6::bigint - 1), (array_agg(id ORDER BY page.key {direction}, \
+             id {direction}))[:($6::bigint - 1)::integer], 'SUCCESS', {reason} FROM page) \
              SELECT {columns}, created, updated, restricted, key::text AS position FROM page \
              ORDER BY page.key {direction}, id {direction}"
         )
@@ -171,7 +172,7 @@ mod tests {
         assert_eq!((statement.conditions.as_str(), statement.values.len()), (conditions, values));
         let text = statement.text(&listing);
         let largest = (1..20).rev().find(|n| text.contains(&format!("${n}::"))).unwrap();
-        assert_eq!(largest, values + 4, "{text}");
+        assert_eq!(largest, values + 5, "{text}");
     }
 
     #[test]
@@ -179,19 +180,19 @@ mod tests {
         check("", "", 1);
         check(
             "name=%25",
-            " AND search_key >= patients_search_key($6::text) \
-             AND search_key < patients_search_key($6::text) || U&'\\+10FFFF'",
+            " AND search_key >= patients_search_key($7::text) \
+             AND search_key < patients_search_key($7::text) || U&'\\+10FFFF'",
             2,
         );
         check(
             "email=A@b.cd",
-            " AND (lower(email COLLATE \"C\") = $6::text \
-             OR lower(shared_email COLLATE \"C\") = $6::text)",
+            " AND (lower(email COLLATE \"C\") = $7::text \
+             OR lower(shared_email COLLATE \"C\") = $7::text)",
             2,
         );
         check(
             "dateOfBirthFrom=2000-01-01&dateOfBirthTo=2000-01-02",
-            " AND date_of_birth >= $6::date AND date_of_birth <= $7::date",
+            " AND date_of_birth >= $7::date AND date_of_birth <= $8::date",
             3,
         );
     }
@@ -209,7 +210,7 @@ mod tests {
         check(
             Sight::Broken("ETREAT"),
             "",
-            "CASE WHEN bool_or(restricted) THEN $6::text END FROM page",
+            "CASE WHEN bool_or(restricted) THEN $7::text END FROM page",
         );
     }
 
@@ -224,12 +225,12 @@ mod tests {
         };
         check(
             "name",
-            " AND (search_key, id) > ($6::text, $7::uuid)",
+            " AND (search_key, id) > ($7::text, $8::uuid)",
             "ORDER BY search_key ASC, id ASC LIMIT 501",
         );
         check(
             "-dateOfBirth",
-            " AND (date_of_birth, id) < ($6::text::date, $7::uuid)",
+            " AND (date_of_birth, id) < ($7::text::date, $8::uuid)",
             "ORDER BY date_of_birth DESC, id DESC LIMIT 501",
         );
     }

@@ -3,7 +3,7 @@
 //! could be left open. (A data-modifying `WITH` runs to its end whether or not it is read from.)
 //! The texts are the `.sql` files beside the functions.
 //!
-//! In every statement `$1` to `$4` are the caller, as [`kit::audit::Access`] gives them, and `$5`
+//! In every statement `$1` to `$5` are the caller, as [`kit::audit::Access`] gives them, and `$6`
 //! is the patient's id where there is one. Parameters are cast, as the portability rules ask.
 
 mod address;

@@ -69,6 +69,18 @@ fn the_callers_fields_are_those_of_the_components_own_contract() {
     assert_eq!(errors[0], expected);
 }
 
+#[test]
+fn whoever_asks_for_tokens_can_be_told_of_refusals() {
+    let named = MANIFEST.replace("caller = ", "refused = \"test:clinic/log.note\"\n    caller = ");
+    assert!(check(&named).is_ok());
+    let of_other = named
+        .replacen("component = \"desk\"", "component = \"other\"", 1)
+        .replace("[component.desk]", "[component.other]\nsource = \"o.wasm\"\n[component.desk]");
+    let errors = check(&of_other).unwrap_err();
+    let expected = "`other` does not export `test:clinic/log.note`, which `refused` names";
+    assert!(errors.iter().any(|error| error.ends_with(expected)), "{errors:?}");
+}
+
 /// A client must not be able to say who it is because a line is missing in the manifest.
 #[test]
 fn a_caller_that_nobody_named_is_no_part_of_a_message() {

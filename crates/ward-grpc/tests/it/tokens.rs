@@ -24,7 +24,7 @@ async fn text(site: &Site, path: &'static str, mut request: Request<Question>) -
 #[tokio::test]
 async fn the_component_learns_who_calls_from_the_token_alone() {
     let site = Site::new().await;
-    let expected = format!("{SUBJECT}|ADMIN|{TOKEN_ID}|{SENT_ID}|{TRACE}");
+    let expected = format!("{SUBJECT}|ADMIN|{TOKEN_ID}|{SENT_ID}|{TRACE}|127.0.0.1");
     let mut request = authorized("caller", &format!("Bearer {}", good_token()));
     request.metadata_mut().insert("traceparent", TRACE.parse().unwrap());
     for name in ["ward-user-id", "user-id", "caller"] {
@@ -36,7 +36,7 @@ async fn the_component_learns_who_calls_from_the_token_alone() {
 #[tokio::test]
 async fn a_public_method_has_no_caller_even_with_a_token() {
     let site = Site::new().await;
-    let expected = format!("|||{SENT_ID}|");
+    let expected = format!("|||{SENT_ID}||127.0.0.1");
     assert_eq!(text(&site, ASK_OPENLY, question("caller", 0)).await, expected);
     for value in [format!("Bearer {}", good_token()), "Bearer x.y.z".to_owned()] {
         assert_eq!(text(&site, ASK_OPENLY, authorized("caller", &value)).await, expected);
@@ -52,7 +52,7 @@ async fn a_request_id_that_is_none_is_replaced() {
     let response = client.call(ASK_OPENLY, request).await.unwrap();
     let id = response.metadata().get("x-request-id").unwrap().to_str().unwrap().to_owned();
     assert_eq!(uuid::Uuid::try_parse(&id).unwrap().get_version_num(), 7);
-    assert_eq!(response.into_inner().text, format!("|||{id}|"));
+    assert_eq!(response.into_inner().text, format!("|||{id}||127.0.0.1"));
 }
 
 #[tokio::test]

@@ -47,10 +47,11 @@ async fn a_parameter_is_a_header() {
 }
 
 #[tokio::test]
-async fn a_component_can_do_without_spins_headers_and_still_gets_no_others() {
+async fn without_spins_headers_a_component_learns_where_a_request_comes_from_and_no_more() {
     let site = Site::new().await;
     let text = seen(&site, client(), "/two/exact", &[("spin-client-addr", "6.6.6.6:6")]).await;
-    assert!(!text.contains("spin-"), "{text}");
+    assert!(value(&text, "spin-client-addr").starts_with("127.0.0.1:"), "{text}");
+    assert_eq!(text.matches("spin-").count(), 1, "{text}");
     value(&text, "x-request-id");
 }
 

@@ -6,7 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use crate::grpc::{CallerRecord, GrpcSettings, GrpcTrigger, RevokedSettings, TokenSettings};
+use crate::grpc::{
+    CallerRecord, FunctionName, GrpcSettings, GrpcTrigger, RevokedSettings, TokenSettings,
+};
 use crate::names::{kebab_flaw, label_flaw};
 use crate::toml_file::{Section, Span, Text};
 
@@ -68,6 +70,7 @@ fn defaults() -> GrpcSettings {
         listen: LISTEN,
         token: None,
         caller: None,
+        refused: None,
         message_bytes_max: MESSAGE_BYTES_MAX,
         tls: None,
         reflection: true,
@@ -86,7 +89,15 @@ fn settings_section<'a>(root: &Section<'a>) -> Option<Section<'a>> {
 }
 
 fn read_settings<'a>(section: &Section<'a>, directory: &Path, draft: &mut GrpcDraft<'a>) {
-    section.only(&["listen", "token", "caller", "max_message_size", "tls", "reflection"]);
+    section.only(&[
+        "listen",
+        "token",
+        "caller",
+        "refused",
+        "max_message_size",
+        "tls",
+        "reflection",
+    ]);
     let settings = &mut draft.settings;
     if let Some(text) = section.text("listen") {
         settings.listen = address(section, &text).unwrap_or(LISTEN);
@@ -94,7 +105,13 @@ fn read_settings<'a>(section: &Section<'a>, directory: &Path, draft: &mut GrpcDr
     if let Some(bytes) = size_at(section, "max_message_size", MESSAGE_BYTES, "1KiB and 4MiB") {
         settings.message_bytes_max = bytes;
     }
-    settings.caller = section.text("caller").and_then(|text| read_caller(section, &text));
+    let named = |key: &str, (what, example): (&str, &str)| {
+        section.text(key).and_then(|text| read_member(section, &text, what, example))
+    };
+    settings.caller = named("caller", ("a record", "record"))
+        .map(|[interface, record]| CallerRecord { interface, record });
+    settings.refused = named("refused", ("a function", "function"))
+        .map(|[interface, function]| FunctionName { interface, function });
     settings.reflection = section.flag("reflection").unwrap_or(true);
     settings.tls = section.section("tls").and_then(|tls| read_tls(&tls, directory));
     if let Some(token) = section.section("token") {
@@ -128,17 +145,24 @@ fn read_revoked(revoked: &Section<'_>) -> Option<RevokedSettings> {
     Some(RevokedSettings { store: store.value.to_owned(), prefix: prefix?.value.to_owned() })
 }
 
-fn read_caller(section: &Section<'_>, text: &Text<'_>) -> Option<CallerRecord> {
-    let record = text.value.rsplit_once('.').filter(|(interface, record)| {
-        is_interface_name(interface) && !interface.contains('@') && kebab_flaw(record).is_none()
+/// The interface and the name of something in it.
+fn read_member(
+    section: &Section<'_>,
+    text: &Text<'_>,
+    what: &str,
+    example: &str,
+) -> Option<[String; 2]> {
+    let member = text.value.rsplit_once('.').filter(|(interface, member)| {
+        is_interface_name(interface) && !interface.contains('@') && kebab_flaw(member).is_none()
     });
-    if record.is_none() {
-        let problem = format!("{:?} is not the name of a record", text.value);
-        let help = "write it as in WIT and without a version: \"ns:package/interface.record\"";
-        section.report.error_help(&text.span, problem, help.to_owned());
+    if member.is_none() {
+        let problem = format!("{:?} is not the name of {what}", text.value);
+        let help =
+            format!("write it as in WIT and without a version: \"ns:package/interface.{example}\"");
+        section.report.error_help(&text.span, problem, help);
     }
-    let (interface, record) = record?;
-    Some(CallerRecord { interface: interface.to_owned(), record: record.to_owned() })
+    let (interface, member) = member?;
+    Some([interface.to_owned(), member.to_owned()])
 }
 
 fn ask_for_token(trigger: &Section<'_>) {

@@ -319,7 +319,7 @@ fn read_database(
     variable: Option<&Text<'_>>,
     root: &Path,
 ) -> Option<Database> {
-    section.only(&["name", "variable", "migrations", "demo", "append_only", "read_only"]);
+    section.only(&["name", "variable", "migrations", "demo", "append_only", "read_only", "prune"]);
     let name = section.required_text("name");
     let migrations = section.required_text("migrations");
     let demo = section.text("demo").map(|demo| root.join(demo.value));
@@ -336,24 +336,27 @@ fn read_database(
         demo,
         append_only: tables(section, "append_only"),
         read_only: tables(section, "read_only"),
+        prune: section.text("prune").map(|text| named(section, &text, "a function", "prune")),
     })
 }
 
 /// Names of tables.
 fn tables(section: &Section<'_>, key: &str) -> Vec<String> {
-    let named = |text: &Text<'_>| {
-        if !is_database_name(text.value) {
-            let problem = format!("{:?} cannot name a table in `{key}`", text.value);
-            let help = "write the names of tables in the schema public, without quotes";
-            section.report.error_help(&text.span, problem, help.to_owned());
-        }
-        text.value.to_owned()
-    };
-    section.texts(key).iter().map(named).collect()
+    section.texts(key).iter().map(|text| named(section, text, "a table", key)).collect()
+}
+
+/// The name of something in the database.
+fn named(section: &Section<'_>, text: &Text<'_>, what: &str, key: &str) -> String {
+    if !is_database_name(text.value) {
+        let problem = format!("{:?} cannot name {what} in `{key}`", text.value);
+        let help = "write the name that it has in the schema public, without quotes";
+        section.report.error_help(&text.span, problem, help.to_owned());
+    }
+    text.value.to_owned()
 }
 
 /// Names that need no quotes in SQL: PostgreSQL cuts identifiers at 63 bytes, and the role that
-/// owns a database has six more.
+/// owns a database has six more, and so has the one that prunes it.
 fn is_database_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     name.len() <= 57

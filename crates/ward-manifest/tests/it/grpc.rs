@@ -54,8 +54,8 @@ fn a_trigger_with_everything_and_one_with_the_least() {
             … {"get-account": "billing.read", "post-charge": "billing.write"} }
             GrpcSettings { listen: 0.0.0.0:9443, token: Some(TokenSettings { public_key:
             … "{{ jwt_public_key }}", issuer: "us", audience: "ward", revoked: None }),
-            … caller: None, message_bytes_max: 65536, tls: Some(TlsFiles { cert:
-            … "dir/tls/cert.pem", key: "dir/tls/key.pem" }), reflection: false }"#]],
+            … caller: None, refused: None, message_bytes_max: 65536, tls: Some(TlsFiles {
+            … cert: "dir/tls/cert.pem", key: "dir/tls/key.pem" }), reflection: false }"#]],
     );
 }
 
@@ -88,8 +88,8 @@ fn triggers_without_ids_get_those_of_spin() {
             … "a:b/c", package: None, service: None, public: true, scopes: {} }
             GrpcTrigger { id: "grpc-trigger1", component: "billing", interface: "a:b/c",
             … package: None, service: None, public: true, scopes: {} }
-            GrpcSettings { listen: 127.0.0.1:9001, token: None, caller: None,
-            … message_bytes_max: 4194304, tls: None, reflection: true }"#]],
+            GrpcSettings { listen: 127.0.0.1:9001, token: None, caller: None, refused:
+            … None, message_bytes_max: 4194304, tls: None, reflection: true }"#]],
     );
 }
 
@@ -281,8 +281,8 @@ fn the_record_of_the_caller_is_named_without_a_version() {
             GrpcTrigger { id: "billing-grpc-trigger", component: "billing", interface:
             … "a:b/c", package: None, service: None, public: true, scopes: {} }
             GrpcSettings { listen: 127.0.0.1:9001, token: None, caller: Some(CallerRecord {
-            … interface: "a:b/c", record: "who-asks" }), message_bytes_max: 4194304, tls:
-            … None, reflection: true }"#]],
+            … interface: "a:b/c", record: "who-asks" }), refused: None, message_bytes_max:
+            … 4194304, tls: None, reflection: true }"#]],
     );
     check(
         &settings("a:b/c@1.0.0.who"),
@@ -297,5 +297,29 @@ fn the_record_of_the_caller_is_named_without_a_version() {
         dir/spin.toml:8:10: "a:b/c" is not the name of a record
           8 | caller = 'a:b/c'
           help: write it as in WIT and without a version: "ns:package/interface.record""#]],
+    );
+}
+
+#[test]
+fn the_function_that_is_told_of_refusals_is_named_without_a_version() {
+    let trigger = "[[trigger.grpc]]\ncomponent = 'billing'\ninterface = 'a:b/c'\npublic = true\n";
+    let settings =
+        |refused: &str| format!("[application.trigger.grpc]\nrefused = '{refused}'\n{trigger}");
+    check(
+        &settings("a:b/c.note"),
+        expect![[r#"
+            GrpcTrigger { id: "billing-grpc-trigger", component: "billing", interface:
+            … "a:b/c", package: None, service: None, public: true, scopes: {} }
+            GrpcSettings { listen: 127.0.0.1:9001, token: None, caller: None, refused:
+            … Some(FunctionName { interface: "a:b/c", function: "note" }),
+            … message_bytes_max: 4194304, tls: None, reflection: true }"#]],
+    );
+    check(
+        &settings("a:b/c@1.0.0.note"),
+        expect![[r#"
+            dir/spin.toml:8:11: "a:b/c@1.0.0.note" is not the name of a function
+              8 | refused = 'a:b/c@1.0.0.note'
+              help: write it as in WIT and without a version:
+            … "ns:package/interface.function""#]],
     );
 }

@@ -1,5 +1,5 @@
 //! `ward audit verify`: goes over the audit log of every service, and says whether it is as it was
-//! written. It reads, and changes nothing.
+//! written. It reads, and changes nothing; what `ward audit prune` removes is for [`prune`].
 
 use std::pin::pin;
 use std::process::ExitCode;
@@ -8,9 +8,10 @@ use futures::TryStreamExt;
 use tokio_postgres::{Client, IsolationLevel, Row, Transaction};
 use ward_manifest::Database;
 
+use super::prune::prune;
 use crate::application::Application;
 use crate::audit_chain::{Broken, Entry, Head, Walk, Whole};
-use crate::cli::{AuditCommand, DatabasesArgs};
+use crate::cli::{AuditCommand, DatabasesArgs, PruneArgs};
 use crate::database::{connect, sql_error};
 use crate::failure::Failure;
 use crate::output;
@@ -35,11 +36,27 @@ const BESIDE: &str = "SELECT min(seq) FROM audit_log WHERE chain_number IS NULL
 
 const BEFORE: &str = "SELECT count(*) FROM audit_log WHERE chain_number IS NULL";
 
+/// Whether it is known of this log which rows were removed in order.
+const IS_CUT: &str = "SELECT to_regclass('public.audit_cuts') IS NOT NULL";
+
+const CUTS: &str = "SELECT lane, number, digest FROM audit_cuts";
+
+/// What the last row about a removal tells, which no removal can have removed.
+const TOLD: &str = "SELECT coalesce((SELECT times FROM audit_log
+        WHERE action = 'PRUNE' ORDER BY seq DESC LIMIT 1), 0),
+    (SELECT to_char(max(at), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM audit_cuts)";
+
 /// Does what was asked for.
 pub(crate) fn run(command: &AuditCommand) -> Result<ExitCode, Failure> {
-    let AuditCommand::Verify(args) = command;
-    crate::logging::start(&args.output)?;
-    super::runtime()?.block_on(verify(args))
+    let (AuditCommand::Verify(DatabasesArgs { output, .. })
+    | AuditCommand::Prune(PruneArgs { databases: DatabasesArgs { output, .. }, .. })) = command;
+    crate::logging::start(output)?;
+    super::runtime()?.block_on(async {
+        match command {
+            AuditCommand::Verify(args) => verify(args).await,
+            AuditCommand::Prune(args) => prune(args).await,
+        }
+    })
 }
 
 async fn verify(args: &DatabasesArgs) -> Result<ExitCode, Failure> {
@@ -69,18 +86,21 @@ async fn verify_all(application: &Application, values: &Values) -> Result<usize,
         let url = variables.app_value(&database.variable).unwrap_or_default();
         match look(&mut connect(url).await?, database).await? {
             None => output::print(&format!("{}: no audit log that is chained\n", database.name))?,
-            Some((Ok(whole), before)) => {
-                let Whole { rows, digest } = whole;
+            Some(Log { found: Ok(whole), before, removal }) => {
+                let Whole { rows, removed, digest } = whole;
                 let older = match before {
                     0 => String::new(),
                     before => format!(" ({before} older ones are not chained)"),
                 };
+                let gone = removal.filter(|_| removed > 0).map_or_else(String::new, |at| {
+                    format!(" after {removed} that were removed, the last of them at {at}")
+                });
                 output::print(&format!(
-                    "{}: {rows} rows, whole{older}; {digest}\n",
+                    "{}: {rows} rows, whole{gone}{older}; {digest}\n",
                     database.name
                 ))?;
             }
-            Some((Err(what), _)) => {
+            Some(Log { found: Err(what), .. }) => {
                 broken += 1;
                 output::print(&format!("{}: BROKEN: {what}\n", database.name))?;
             }
@@ -89,11 +109,17 @@ async fn verify_all(application: &Application, values: &Values) -> Result<usize,
     Ok(broken)
 }
 
-/// What became of a log, and how many rows are from before it was chained.
-type Look = Option<(Result<Whole, Broken>, i64)>;
+/// What became of a log.
+struct Log {
+    found: Result<Whole, Broken>,
+    /// How many rows are from before it was chained.
+    before: i64,
+    /// When rows were last removed in order.
+    removal: Option<String>,
+}
 
 /// Goes over one log as it is at one moment.
-async fn look(client: &mut Client, database: &Database) -> Result<Look, Failure> {
+async fn look(client: &mut Client, database: &Database) -> Result<Option<Log>, Failure> {
     let failed =
         |error| sql_error(&format!("database {}: reading its audit log", database.name), &error);
     let transaction = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
@@ -101,26 +127,47 @@ async fn look(client: &mut Client, database: &Database) -> Result<Look, Failure>
     look_in(&transaction).await.map_err(failed)
 }
 
-async fn look_in(transaction: &Transaction<'_>) -> Result<Look, tokio_postgres::Error> {
+async fn look_in(transaction: &Transaction<'_>) -> Result<Option<Log>, tokio_postgres::Error> {
     if !transaction.query_one(IS_CHAINED, &[]).await?.try_get::<_, bool>(0)? {
         return Ok(None);
     }
     transaction.batch_execute("SET LOCAL timezone = 'UTC'").await?;
     let before = transaction.query_one(BEFORE, &[]).await?.try_get(0)?;
     if let Some(seq) = transaction.query_one(BESIDE, &[]).await?.try_get(0)? {
-        return Ok(Some((Err(Broken::Unchained { seq }), before)));
+        let found = Err(Broken::Unchained { seq });
+        return Ok(Some(Log { found, before, removal: None }));
     }
+    let Cuts { cuts, told, removal } = cuts(transaction).await?;
     let heads = transaction.query(HEADS, &[]).await?;
     let heads = heads.iter().map(|row| head(row, 0)).collect::<Result<_, _>>()?;
-    let mut walk = Walk::new(heads);
+    let mut walk = Walk::new(heads, cuts);
     let mut rows = pin!(transaction.query_raw(ROWS, [""; 0]).await?);
     while let Some(row) = rows.try_next().await? {
         let entry = Entry { seq: row.try_get(0)?, place: head(&row, 1)?, text: row.try_get(4)? };
         if let Err(broken) = walk.take(entry) {
-            return Ok(Some((Err(broken), before)));
+            return Ok(Some(Log { found: Err(broken), before, removal }));
         }
     }
-    Ok(Some((walk.end(), before)))
+    Ok(Some(Log { found: walk.end(told), before, removal }))
+}
+
+/// What is known of rows that were removed in order.
+#[derive(Default)]
+struct Cuts {
+    cuts: Vec<Head>,
+    /// How many the log says that were ever removed.
+    told: i64,
+    removal: Option<String>,
+}
+
+async fn cuts(transaction: &Transaction<'_>) -> Result<Cuts, tokio_postgres::Error> {
+    if !transaction.query_one(IS_CUT, &[]).await?.try_get::<_, bool>(0)? {
+        return Ok(Cuts::default());
+    }
+    let rows = transaction.query(CUTS, &[]).await?;
+    let cuts = rows.iter().map(|row| head(row, 0)).collect::<Result<_, _>>()?;
+    let told = transaction.query_one(TOLD, &[]).await?;
+    Ok(Cuts { cuts, told: told.try_get(0)?, removal: told.try_get(1)? })
 }
 
 fn head(row: &Row, at: usize) -> Result<Head, tokio_postgres::Error> {

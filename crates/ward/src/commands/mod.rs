@@ -9,6 +9,7 @@ mod doctor;
 mod events;
 mod keys;
 mod migrate;
+mod prune;
 mod up;
 mod user;
 mod wit;

@@ -23,7 +23,7 @@ fn the_commands() {
               doctor       Check what is needed to run, and say what to do about what is missing
               wit          Check the contracts, or print what follows from them
               events       Look at events, send some, and move their consumers
-              audit        Look whether audit logs are as they were written
+              audit        Look whether audit logs are as they were written, and remove what is old
               user         Add users, list them, disable them, and set their passwords
               keys         Rotate the keys that ward made
               completions  Print a script that completes ward's commands and options in a shell

@@ -8,10 +8,11 @@
 //! A stream ends when its client leaves, when the host ends it (draining), when the session that
 //! asked for it ends ([`session`]), or after [`STREAM_MAX`]; between events, so that nothing is cut
 //! in half. It waits for a database that is away, and tells nothing while it cannot be known
-//! whether the session goes on.
+//! whether the session goes on. Whom it told of stands in the audit log ([`told`]).
 
 mod recent;
 mod session;
+mod told;
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
@@ -35,8 +36,9 @@ use spin_sdk::wasip3::spawn;
 use super::event::Event;
 use crate::limits::{HEARTBEAT, LOOK_MAX, LOOK_PAUSE, STREAM_MAX};
 use policy::scopes::PATIENT_RESTRICT;
-use recent::{Recent, Turn};
+use recent::{Piece, Recent, Turn};
 use session::Session;
+use told::Told;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -47,6 +49,9 @@ const ALIVE: &str = ": alive\n\n";
 
 /// What is said last where the session has ended. A client that comes again is told 401.
 const ENDED: &str = "event: end\ndata: {\"reason\":\"session-ended\"}\n\n";
+
+/// How often it is tried to write down whom a stream told of that has ended.
+const NOTE_TRIES: usize = 5;
 
 /// What the streams of this instance share: a clock, and what they found. It has one thread.
 static CLOCK: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -72,7 +77,8 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Response<BoxBody>, Problem
     let beginning = begin(call, last).await.map_err(crate::failed(call))?;
     // One piece waits for the client at most: whoever reads slowly is not read ahead for.
     let (sender, receiver) = mpsc::channel(0);
-    spawn(run(sender, session, beginning, call.caller.has(PATIENT_RESTRICT)));
+    let (told, sees_restricted) = (Told::to(&call.caller), call.caller.has(PATIENT_RESTRICT));
+    spawn(run(sender, session, beginning, sees_restricted, told));
     let frames = receiver.map(|bytes| Ok::<_, std::convert::Infallible>(Frame::data(bytes)));
     let mut answer = Response::new(box_body(StreamBody::new(frames)));
     let headers = answer.headers_mut();
@@ -100,12 +106,31 @@ async fn begin(call: &Call<'_>, last: Option<i64>) -> Result<i64, Fault> {
     rows.first().ok_or_else(|| Fault::Other("no-row".to_owned()))?.bigint(0)
 }
 
-/// Sends what happens after the event `position` until nobody takes it, or it is time to end.
+/// Sends what happens until it ends, and has whom it told of written down.
 async fn run(
+    sender: mpsc::Sender<Bytes>,
+    session: Session,
+    position: i64,
+    sees_restricted: bool,
+    mut told: Told,
+) {
+    tell(sender, session, position, sees_restricted, &mut told).await;
+    let mut trouble = Trouble::default();
+    for _ in 0..NOTE_TRIES {
+        match told.note().await {
+            Ok(()) => return,
+            Err(fault) => trouble.rest(fault.cause()).await,
+        }
+    }
+}
+
+/// Sends what happens after the event `position` until nobody takes it, or it is time to end.
+async fn tell(
     mut sender: mpsc::Sender<Bytes>,
     mut session: Session,
     mut position: i64,
     sees_restricted: bool,
+    told: &mut Told,
 ) {
     let begun = Instant::now();
     let mut sent = begun;
@@ -123,6 +148,11 @@ async fn run(
                 continue;
             }
         }
+        // Nobody is told of more while it cannot be written down of whom they were told.
+        if let Err(fault) = told.note_in_time().await {
+            trouble.rest(fault.cause()).await;
+            continue;
+        }
         if !next.is_empty() {
             if sender.send(std::mem::take(&mut next)).await.is_err() {
                 return;
@@ -139,7 +169,8 @@ async fn run(
                     sleep(turn.rest(CLOCK.elapsed())).await;
                 }
                 position = news.last().map_or(position, |(sequence, _)| *sequence);
-                next = news.iter().flat_map(|(_, frame)| frame.iter().copied()).collect();
+                told.add(&news);
+                next = news.iter().flat_map(|(_, piece)| piece.text.iter().copied()).collect();
             }
             Err(fault) => trouble.rest(fault.cause()).await,
         }
@@ -171,7 +202,7 @@ async fn news(
     turn: &mut Turn,
     position: i64,
     sees_restricted: bool,
-) -> Result<Vec<(i64, Bytes)>, Fault> {
+) -> Result<Vec<(i64, Piece)>, Fault> {
     match turn {
         Turn::Known(news) => Ok(std::mem::take(news)),
         Turn::Wait => Ok(Vec::new()),
@@ -179,13 +210,14 @@ async fn news(
     }
 }
 
-async fn look(position: i64, sees_restricted: bool) -> Result<Vec<(i64, Bytes)>, Fault> {
+async fn look(position: i64, sees_restricted: bool) -> Result<Vec<(i64, Piece)>, Fault> {
     let sees = ParameterValue::Boolean(sees_restricted);
     let values = vec![ParameterValue::Int64(position), ParameterValue::Int64(LOOK_MAX), sees];
     let database = crate::database().await?;
     let rows = database.query(include_str!("../../store/stream_look.sql"), values).await?;
     let events = rows.iter().map(Event::from_row).collect::<Result<Vec<_>, _>>()?;
-    let news: Vec<_> = events.iter().map(|event| (event.sequence, frame(event))).collect();
+    let piece = |event: &Event| Piece { patient: event.patient_id.clone(), text: frame(event) };
+    let news: Vec<_> = events.iter().map(|event| (event.sequence, piece(event))).collect();
     recent(sees_restricted, |recent| recent.found(position, &news));
     Ok(news)
 }

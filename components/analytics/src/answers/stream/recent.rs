@@ -8,12 +8,19 @@ use bytes::Bytes;
 
 use crate::limits::{FOLLOW_AFTER, LOOK_EVERY, LOOK_FRESH, RECENT_MAX};
 
+/// An event as it is sent, and whom it is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) patient: String,
+    pub(super) text: Bytes,
+}
+
 /// The events in `(from, upto]`, as they are sent, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     from: i64,
     upto: i64,
-    frames: VecDeque<(i64, Bytes)>,
+    frames: VecDeque<(i64, Piece)>,
     /// When somebody last began to look at what is newest.
     looked_at: Option<Duration>,
     /// Whether that look is still under way.
@@ -24,7 +31,7 @@ pub(super) struct Recent {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     /// Sends these, which may be none.
-    Known(Vec<(i64, Bytes)>),
+    Known(Vec<(i64, Piece)>),
     /// Asks again in a moment: somebody is looking.
     Wait,
     /// Looks, and says what it [`found`](Recent::found).
@@ -69,7 +76,7 @@ impl Recent {
     }
 
     /// Adds what somebody found after the event `after`.
-    pub(super) fn found(&mut self, after: i64, frames: &[(i64, Bytes)]) {
+    pub(super) fn found(&mut self, after: i64, frames: &[(i64, Piece)]) {
         let upto = frames.last().map_or(after, |(sequence, _)| *sequence);
         if upto >= self.upto {
             self.looking = false;
@@ -96,8 +103,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn frames(sequences: impl IntoIterator<Item = i64>) -> Vec<(i64, Bytes)> {
-        sequences.into_iter().map(|sequence| (sequence, Bytes::new())).collect()
+    fn frames(sequences: impl IntoIterator<Item = i64>) -> Vec<(i64, Piece)> {
+        sequences.into_iter().map(|sequence| (sequence, Piece::default())).collect()
     }
 
     /// What a turn sends, if it is known.

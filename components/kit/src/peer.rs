@@ -1,16 +1,21 @@
-//! The network address that a request came from, as the host says it.
+//! The network address that a request came from, as the host says it: the peer's, or the one for
+//! which a proxy speaks that the host was told to believe. Middleware passes it on as it came.
 
 use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 
 /// The host's header. Ward removes a client's own; Spin puts its own behind them, so that the last
-/// one counts.
-const CLIENT_ADDRESS: &str = "spin-client-addr";
+/// one counts, of whichever host.
+pub const CLIENT_ADDRESS: &str = "spin-client-addr";
 
 /// The address, without its port.
-pub(crate) fn address(headers: &HeaderMap) -> Option<IpAddr> {
-    let text = headers.get_all(CLIENT_ADDRESS).iter().next_back()?.to_str().ok()?;
+pub fn address(headers: &HeaderMap) -> Option<IpAddr> {
+    parse(headers.get_all(CLIENT_ADDRESS).iter().next_back()?.to_str().ok()?)
+}
+
+/// The address in a value of the header.
+pub fn parse(text: &str) -> Option<IpAddr> {
     let address = text.parse::<SocketAddr>().map(|address| address.ip());
     address.or_else(|_| text.parse()).ok().map(|address| address.to_canonical())
 }
