@@ -63,6 +63,9 @@ impl Question {
         asked.take(&mut query, "address", "address <<= $::text::inet", network);
         asked.take(&mut query, "from", "at >= $::text::timestamptz", moment);
         asked.take(&mut query, "to", "at < $::text::timestamptz", moment);
+        if asked.ends_before_it_begins() {
+            query.fail::<()>("to", "must not be before from");
+        }
         if trail.break_glass {
             let broken = "(break_glass IS NOT NULL) = $::boolean";
             asked.take(&mut query, "breakGlass", broken, truth);
@@ -135,6 +138,16 @@ impl Asked {
                 query.fail::<()>(name, expected);
             }
         }
+    }
+}
+
+impl Asked {
+    fn ends_before_it_begins(&self) -> bool {
+        let at = |name: &str| {
+            let (_, text) = self.words.iter().find(|(known, _)| *known == name)?;
+            date::parse_instant(text)
+        };
+        at("from").zip(at("to")).is_some_and(|(from, to)| to < from)
     }
 }
 
@@ -253,6 +266,7 @@ mod tests {
             "action=",
             "outcome=A%20B",
             "from=yesterday",
+            "from=2024-01-02T00:00:00Z&to=2024-01-01T00:00:00Z",
             "breakGlass=yes",
             "limit=501",
             "role=ADMIN",
