@@ -8,6 +8,7 @@ use openapi::{About, Api, Parameter};
 use serde_json::{Value, json};
 
 use crate::Handler;
+use crate::erasure;
 use crate::handlers::{Created, TRAIL};
 use crate::model::Patient;
 use crate::query::{Listing, UrlFilters};
@@ -55,6 +56,7 @@ fn documents(api: Api) -> Api {
     let latest = kit::date::today_anywhere();
     let draft = asked(|| Draft::from_document(json!({}), RULE, latest));
     let replacement = asked(|| Replacement::from_document(json!({}), ID, RULE, latest));
+    let erasure = asked(|| erasure::reason(json!({})));
     let search = asked(|| Listing::of_search("", json!({})));
     let past = "Not before 1850, and not in the future.";
     let registered = "From the day of birth to today, which it is where there is none.";
@@ -86,7 +88,13 @@ fn documents(api: Api) -> Api {
             ],
             new_patient(),
         )
+        .body("Erasure", &erasure, &[("reason", reasons())], json!({ "reason": "OBJECTION" }))
         .body("Search", &search, &searched(), json!({ "name": "ada", "limit": 20 }))
+}
+
+fn reasons() -> Value {
+    let about = "A ground that Article 17(1) GDPR has. It stays in the audit log.";
+    json!({ "type": "string", "enum": erasure::REASONS, "description": about })
 }
 
 fn searched() -> [(&'static str, Value); 6] {
@@ -142,8 +150,8 @@ fn listed() -> About {
 }
 
 fn api() -> Api {
-    let about = "Patients: list, look for, create, read, replace, delete. Each carries its version \
-        as entity tag. What is deleted is not shown again.";
+    let about = "Patients: list, look for, create, read, replace, delete, erase. Each carries its \
+        version as entity tag. What is deleted is not shown again.";
     documents(Api::new("Ward: patients", about))
         .operation("patients.list", listed())
         .operation(
@@ -181,6 +189,16 @@ fn api() -> Api {
         .operation(
             "patients.delete",
             About::new("Delete a patient", "And closes the account with billing.").demanding(),
+        )
+        .operation(
+            "patients.erase",
+            About::new(
+                "Erase a patient",
+                "Deleted or not: name, e-mail address, address and dates are gone, here and \
+                 wherever events have told of them, and the account with billing is closed. It \
+                 cannot be undone, and once more does nothing.",
+            )
+            .demanding(),
         )
         .operation(
             "patients.restrict",

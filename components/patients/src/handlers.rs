@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::COLLECTION;
 use crate::billing::{self, Standing};
+use crate::erasure;
 use crate::model::Patient;
 use crate::query::{Listing, UrlFilters};
 use crate::sight::Sight;
@@ -151,6 +152,27 @@ pub(crate) async fn delete(call: &Call<'_>) -> Result<Reply, Problem> {
     let gone = gone.await.map_err(failed(call))?;
     gone.map_err(refused(call))?;
     // Whatever billing says of it, the patient is deleted.
+    billing::close(&access, &id).await;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+/// `POST /api/patients/{id}/erasure`
+pub(crate) async fn erase<B: Incoming>(
+    call: &Call<'_>,
+    document: Document<'_, B>,
+) -> Result<Reply, Problem> {
+    let id = call.id("id")?;
+    let expected = etag::Expected::demanded(call.headers)?;
+    let reason = erasure::reason(document.json().await?)?;
+    let access = call.caller.access();
+    let change = store::Change { id: &id, expected: &expected, sight: Sight::own(&call.caller) };
+    let erased = async {
+        let database = Database::open(DATABASE).await?;
+        store::erase(&database, &access, change, reason).await
+    };
+    let erased = erased.await.map_err(failed(call))?;
+    erased.map_err(refused(call))?;
+    // As with a deletion: whatever billing says of it, the patient is erased.
     billing::close(&access, &id).await;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }

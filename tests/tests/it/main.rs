@@ -26,6 +26,7 @@ mod cors;
 mod docs;
 mod doctor;
 mod elsewhere;
+mod erasure;
 mod events;
 mod families;
 mod fuzz_api;

@@ -9,6 +9,7 @@
 mod address;
 mod create;
 mod delete;
+mod erase;
 mod list;
 mod read;
 mod refusal;
@@ -17,6 +18,7 @@ mod restrict;
 
 pub(crate) use create::{Made, create};
 pub(crate) use delete::delete;
+pub(crate) use erase::erase;
 pub(crate) use list::{Position, list};
 pub(crate) use read::read;
 pub(crate) use replace::replace;
