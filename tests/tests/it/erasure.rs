@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use ward_tests::{Answer, Api, Patient, Ward, claims, unique_name};
+use ward_tests::{Answer, Api, Database, Options, Patient, Repository, Ward, claims, unique_name};
 
 /// How long the other services may take to hear of it, on a machine that does other things.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -186,4 +186,127 @@ async fn billing_and_analytics_follow() {
     assert_eq!((&activity["status"], &activity["version"]), (&json!("DELETED"), &json!(2)));
     let account = api.get(&format!("/api/billing/accounts/{account}")).await.json();
     assert_eq!(account["status"], "CLOSED");
+}
+
+/// All databases there are.
+const DATABASES: [&str; 6] = ["analytics", "auth", "billing", "events", "key_value", "patients"];
+
+/// A patient is created, changed and among the dead letters; then each table of each database is
+/// searched, as their superuser.
+#[tokio::test]
+async fn no_database_and_no_topic_has_anything_of_who_was_erased() {
+    let mut ward = Ward::start(Options::demo());
+    let api = ward.user().await;
+    let (first, second, other) = (marked(), marked(), marked());
+    let created = api.create(&first.json()).await;
+    let path = created.header("location").to_owned();
+    let id = created.json()["id"].as_str().expect("an id").to_owned();
+    assert_eq!(api.replace(&path, &second.json()).await.status, 200);
+    api.created(&other.json()).await;
+    let letters = dead_letters(&ward, &id, &second).await;
+    let markers =
+        [&first, &second].map(|it| [&it.name, &it.email, &it.address].map(|text| marker(text)));
+    let markers = markers.concat();
+    until("they are in four databases", async || {
+        let found = places(&ward, &markers).await;
+        let has = |table: &str| found.iter().any(|(_, own)| own == table);
+        ["patients", "outbox", "events", "record"].into_iter().all(has)
+    })
+    .await;
+    let own = async || api.get("/api/analytics/summary").await.json();
+    // Ten are there for demonstration.
+    until("analytics has heard of all", async || own().await["patients"] == 12).await;
+    let summary = own().await;
+    assert!(letters.contains("2 dead letters"), "{letters}");
+
+    assert_eq!(erase(&api, &path).await.status, 204);
+    until("nothing of them is anywhere", async || places(&ward, &markers).await.is_empty()).await;
+    let database = ward.administrator("events").await;
+    let kept = "SELECT position FROM record WHERE value IS NULL";
+    assert!(database.rows(kept, &[]).await.len() >= 4, "records stay where they were");
+    // Who was not erased is there.
+    assert!(!places(&ward, &[marker(&other.name)]).await.is_empty());
+    assert!(!places(&ward, &[marker(&other.address)]).await.is_empty());
+
+    until("analytics has heard of it", async || own().await["events"]["erased"] == 1).await;
+    let after = own().await;
+    assert_eq!(after["patients"], 11);
+    assert_eq!(after["events"]["created"], summary["events"]["created"]);
+    let rebuilt = api.send("POST", "/api/analytics/rebuild").await;
+    assert_eq!(rebuilt.status, 200, "{rebuilt:?}");
+    assert_eq!(own().await, after);
+    assert!(places(&ward, &markers).await.is_empty());
+
+    let listed = events(&ward, &["dead-letters"]);
+    assert!(listed.contains("0 dead letters") && !listed.contains(&id), "{listed}");
+    let whole = ward.beside(&["audit", "verify"], "");
+    assert!(whole.status.success(), "{}", String::from_utf8_lossy(&whole.stdout));
+    assert!(ward.stop().success(), "{}", ward.log());
+    let log = ward.log().to_lowercase();
+    assert!(markers.iter().all(|marker| !log.contains(marker.as_str())));
+}
+
+/// The part of a text that no other has.
+fn marker(text: &str) -> String {
+    let part = text.split([' ', '-', '@']).find(|part| part.len() == 32);
+    part.expect("a unique part").to_lowercase()
+}
+
+/// Makes an event of the patient that analytics and billing refuse; says how many letters that are.
+async fn dead_letters(ward: &Ward, id: &str, patient: &Patient) -> String {
+    let event = json!({
+        "patientId": "nobody", "eventType": "PATIENT_CREATED", "version": 1, "name": patient.name,
+        "email": patient.email, "dateOfBirth": "1985-06-15", "registeredDate": "2024-01-10",
+        "restricted": false,
+    });
+    events(ward, &["produce", "patient", "--key", id, "--json", &event.to_string()]);
+    let start = Instant::now();
+    loop {
+        let listed = events(ward, &["dead-letters", "--reveal"]);
+        if listed.contains("2 dead letters") {
+            return listed;
+        }
+        assert!(start.elapsed() < PATIENCE, "{listed}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// What `ward events` prints, which must work.
+fn events(ward: &Ward, arguments: &[&str]) -> String {
+    let state = ward.state().display().to_string();
+    let arguments = [&["events", "--state-dir", &state], arguments].concat();
+    let output = Ward::run(&arguments, Repository::here().root());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// The databases and tables that have one of these anywhere.
+async fn places(ward: &Ward, markers: &[String]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for service in DATABASES {
+        let database = ward.administrator(service).await;
+        let tables = "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS place, \
+            c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+            WHERE c.relkind IN ('r', 'm') \
+                AND n.nspname NOT IN ('pg_catalog', 'information_schema')";
+        for table in database.rows(tables, &[]).await {
+            let text = |member: &str| table[member].as_str().expect("a text").to_owned();
+            if holds(&database, &text("place"), markers).await {
+                found.push((service.to_owned(), text("name")));
+            }
+        }
+    }
+    found
+}
+
+/// Whether a row has one of these, as text or within bytes, which are written as digits.
+async fn holds(database: &Database, table: &str, markers: &[String]) -> bool {
+    let hex = |text: &String| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let patterns: Vec<String> = markers
+        .iter()
+        .flat_map(|marker| [marker.clone(), hex(marker)])
+        .map(|pattern| format!("%{pattern}%"))
+        .collect();
+    let query = format!("SELECT 1 AS one FROM {table} AS t WHERE t::text ILIKE ANY ($1) LIMIT 1");
+    !database.rows(&query, &[&patterns]).await.is_empty()
 }
