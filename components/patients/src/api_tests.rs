@@ -127,6 +127,18 @@ fn break_glass() -> Parameter {
     )
 }
 
+/// What makes two requests one.
+fn idempotency_key() -> Parameter {
+    let most = kit::idempotency::KEY_CHARS_MAX;
+    Parameter::new(
+        "Idempotency-Key",
+        "Chosen for this request, a UUID for example. Whoever does not know what became of it \
+         sends it again with the same key, within 24 hours, and gets the first answer; another \
+         document with that key is refused (422).",
+        json!({ "type": "string", "pattern": format!("^[!-~]{{1,{most}}}$") }),
+    )
+}
+
 /// The query of a list. Its filters are there for applications that ask for them.
 fn listed() -> About {
     let only = "Only where the application says `patient_filters = \"url\"`; otherwise 400, and \
@@ -172,8 +184,9 @@ fn api() -> Api {
                 "And has billing open an account. Where billing does not answer, that follows, and \
                  `billing.status` is `PENDING`.",
             )
+            .header(idempotency_key())
             .tagged()
-            .refuses(&[409]),
+            .refuses(&[409, 422]),
         )
         .operation(
             "patients.read",

@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use kit::body::{Document, Incoming};
 use kit::database::{Database, Fault};
 use kit::email::Rule;
+use kit::idempotency::{Key, REUSED};
 use kit::problem::{CONFLICT, FieldError, NOT_FOUND, VALIDATION};
 use kit::query::Query;
 use kit::route::Call;
@@ -102,11 +103,12 @@ pub(crate) async fn create<B: Incoming>(
     let (latest, today) = (date::today_anywhere(), date::today());
     let document = document.json().await?;
     let rule = Rule::read().await.map_err(failed(call))?;
+    let key = Key::read(&call.caller, call.headers, "patients.create", &document)?;
     let draft = Draft::from_document(document, rule, latest)?;
     let access = call.caller.access();
     let made = async {
         let database = Database::open(DATABASE).await?;
-        store::create(&database, &access, &draft, rule, today).await
+        store::create(&database, &access, &draft, (rule, today), key.as_ref()).await
     };
     let made = made.await.map_err(failed(call))?;
     let Made { patient, earlier } = made.map_err(refused(call))?;
@@ -230,6 +232,8 @@ fn problem(refusal: Refusal, request: &HeaderMap) -> Problem {
         Refusal::EmailTaken => Problem::new(CONFLICT)
             .detail("Another patient has this e-mail address.")
             .errors(vec![FieldError::at("/email", "is in use")]),
+        Refusal::KeyReused => Problem::new(REUSED)
+            .detail("Another document came with this Idempotency-Key. Choose another key."),
         Refusal::Fixed(pointer) => Problem::new(VALIDATION).errors(vec![FieldError::at(
             pointer,
             "cannot be changed: leave it out, or send what was last read",
@@ -251,6 +255,7 @@ mod tests {
         check(Refusal::NotFound, 404);
         check(Refusal::Stale, 412);
         check(Refusal::EmailTaken, 409);
+        check(Refusal::KeyReused, 422);
         check(Refusal::Fixed("/createdAt"), 400);
         check(Refusal::BornLater, 400);
     }

@@ -36,6 +36,7 @@ mod grpc_generated;
 mod guide;
 mod hostile_tokens;
 mod http_files;
+mod idempotency;
 mod limits;
 mod login;
 mod memory;

@@ -12,6 +12,7 @@ mod delete;
 mod erase;
 mod list;
 mod read;
+mod recall;
 mod refusal;
 mod replace;
 mod restrict;
@@ -41,6 +42,8 @@ pub(crate) enum Refusal {
     Stale,
     /// Another living patient has the e-mail address.
     EmailTaken,
+    /// The request's key was used for another document.
+    KeyReused,
     /// What cannot change was sent with another value; the pointer to it.
     Fixed(&'static str),
     /// The date of birth is after the registration.
