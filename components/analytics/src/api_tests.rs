@@ -43,8 +43,9 @@ fn event() -> Value {
 }
 
 fn documents(api: Api) -> Api {
-    let counts = json!({ "created": 3, "updated": 1, "deleted": 0 });
-    let bucket = json!({ "at": MOMENT, "created": 3, "updated": 1, "deleted": 0 });
+    let counts = json!({ "created": 3, "updated": 1, "deleted": 0, "erased": 0 });
+    let mut bucket = counts.clone();
+    bucket["at"] = MOMENT.into();
     let last = json!({ "sequence": 4, "occurredAt": MOMENT, "receivedAt": MOMENT });
     let span = json!({
         "minutes": 1, "events": 4, "meanMs": 12.5, "p50BelowMs": 10, "p99BelowMs": 50,
@@ -78,7 +79,8 @@ fn timeline() -> About {
     let moment = json!({ "type": "string", "format": "date-time" });
     About::new(
         "Count by time",
-        "Creations, updates and deletions by when they happened. The empty buckets are there, too.",
+        "Creations, updates, deletions and erasures by when they happened. The empty buckets are \
+         there, too.",
     )
     .query(
         asked(|| Span::parse("", Utc::now().naive_utc())),

@@ -13,6 +13,7 @@ use crate::limits::TEXT_MAX_CHARS;
 const CREATED: &str = "PATIENT_CREATED";
 const UPDATED: &str = "PATIENT_UPDATED";
 const DELETED: &str = "PATIENT_DELETED";
+const ERASED: &str = "PATIENT_ERASED";
 
 /// An event as the database takes it: every text can be cast to what its column is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,12 +42,15 @@ impl NewEvent {
             CREATED => CREATED,
             UPDATED => UPDATED,
             DELETED => DELETED,
+            ERASED => ERASED,
             "" => return Err("event-type is missing"),
             _ => return Ok(None),
         };
-        let deleted = kind == DELETED;
+        let gone = kind == DELETED || kind == ERASED;
         let date_of_birth = day(&event.date_of_birth, "date-of-birth is no ISO date")?;
-        if date_of_birth.is_none() && !deleted {
+        // An event that was sent after its patient was erased says nothing of them, and is counted.
+        let is_bare = event.name.is_empty() && event.email.is_empty();
+        if date_of_birth.is_none() && !gone && !is_bare {
             return Err("date-of-birth is missing");
         }
         let registered_date = day(&event.registered_date, "registered-date is no ISO date")?;
@@ -61,10 +65,10 @@ impl NewEvent {
             version: event.version,
             kind,
             occurred_at: date::format_instant(occurred_at),
-            name: text(&event.name, "name cannot be stored")?.filter(|_| !deleted),
-            email: text(&event.email, "email cannot be stored")?.filter(|_| !deleted),
-            date_of_birth: date_of_birth.filter(|_| !deleted),
-            registered_date: registered_date.filter(|_| !deleted),
+            name: text(&event.name, "name cannot be stored")?.filter(|_| !gone),
+            email: text(&event.email, "email cannot be stored")?.filter(|_| !gone),
+            date_of_birth: date_of_birth.filter(|_| !gone),
+            registered_date: registered_date.filter(|_| !gone),
             restricted: event.restricted,
         }))
     }
@@ -146,12 +150,23 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_deletion_carries_nothing_of_the_patient() {
-        let entry =
-            NewEvent::read(&PatientEvent { event_type: DELETED.to_owned(), ..event() }).unwrap();
-        let entry = entry.unwrap();
-        assert_eq!((entry.name, entry.email), (None, None));
-        assert_eq!((entry.date_of_birth, entry.registered_date), (None, None));
+    fn a_deletion_and_an_erasure_carry_nothing_of_the_patient() {
+        for kind in [DELETED, ERASED] {
+            let event = PatientEvent { event_type: kind.to_owned(), ..event() };
+            let entry = NewEvent::read(&event).unwrap().unwrap();
+            assert_eq!((entry.name, entry.email), (None, None));
+            assert_eq!((entry.date_of_birth, entry.registered_date), (None, None));
+        }
+    }
+
+    #[test]
+    fn what_is_sent_of_somebody_who_is_erased_already_is_taken() {
+        let mut bare = event();
+        for field in [&mut bare.name, &mut bare.email, &mut bare.date_of_birth] {
+            field.clear();
+        }
+        let entry = NewEvent::read(&bare).unwrap().unwrap();
+        assert_eq!((entry.kind, entry.name, entry.date_of_birth), (CREATED, None, None));
     }
 
     #[test]
@@ -171,6 +186,11 @@ pub(crate) mod tests {
         check(&|e| e.event_type.clear(), Some("event-type is missing"));
         check(&|e| e.occurred_at = "yesterday".to_owned(), Some("occurred-at is no RFC 3339"));
         check(&|e| e.date_of_birth.clear(), Some("date-of-birth is missing"));
+        let nameless = |e: &mut PatientEvent| {
+            e.name.clear();
+            e.date_of_birth.clear();
+        };
+        check(&nameless, Some("date-of-birth is missing"));
         check(&|e| e.date_of_birth = "2023-02-29".to_owned(), Some("date-of-birth is no ISO date"));
         check(&|e| e.registered_date.clear(), None);
         check(&|e| e.registered_date = "x".to_owned(), Some("registered-date is no ISO date"));

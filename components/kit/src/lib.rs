@@ -20,6 +20,7 @@ pub mod describe;
 pub mod email;
 pub mod etag;
 pub mod fields;
+pub mod idempotency;
 pub mod identity;
 pub mod log;
 pub mod page;

@@ -27,7 +27,7 @@ pub struct Trail {
     pub database: &'static str,
     /// Whether rows are about patients: the columns `patient_id` and `shown`.
     pub patients: bool,
-    /// Whether rows say why the glass was broken: the column `break_glass`.
+    /// Whether rows give reasons: the columns `break_glass` and `erasure_reason`.
     pub break_glass: bool,
 }
 

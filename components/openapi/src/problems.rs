@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 type Row = (u16, &'static str, &'static str, &'static str);
 
 /// Every status with which somebody refuses.
-const ROWS: [Row; 14] = [
+const ROWS: [Row; 15] = [
     (400, "BadRequest", "validation-failed", "Something in the request has to be corrected."),
     (401, "Unauthorized", "unauthorized", "There is no token, or none that is good."),
     (403, "Forbidden", "forbidden", "The caller is known and may not do this."),
@@ -17,6 +17,7 @@ const ROWS: [Row; 14] = [
     (412, "PreconditionFailed", "precondition-failed", "The version is not one that was named."),
     (413, "ContentTooLarge", "body-too-large", "The body is too large."),
     (415, "UnsupportedMediaType", "unsupported-media-type", "The body is not JSON in UTF-8."),
+    (422, "UnprocessableContent", "idempotency-key-reused", "The key is another request's."),
     (428, "PreconditionRequired", "precondition-required", "The request has to have `If-Match`."),
     (429, "TooManyRequests", "too-many-attempts", "It is too early for another try."),
     (500, "InternalServerError", "internal", "Something went wrong; the log knows `instance`."),

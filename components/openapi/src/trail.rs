@@ -68,6 +68,8 @@ fn columns(trail: &Trail) -> Vec<(&'static str, Value)> {
     if trail.break_glass {
         let reason = "Why restricted patients were shown.";
         columns.push(("breakGlass", json!({ "type": "string", "description": reason })));
+        let reason = "Why the patient was erased.";
+        columns.push(("erasureReason", json!({ "type": "string", "description": reason })));
     }
     columns
 }

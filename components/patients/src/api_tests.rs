@@ -8,6 +8,7 @@ use openapi::{About, Api, Parameter};
 use serde_json::{Value, json};
 
 use crate::Handler;
+use crate::erasure;
 use crate::handlers::{Created, TRAIL};
 use crate::model::Patient;
 use crate::query::{Listing, UrlFilters};
@@ -55,6 +56,7 @@ fn documents(api: Api) -> Api {
     let latest = kit::date::today_anywhere();
     let draft = asked(|| Draft::from_document(json!({}), RULE, latest));
     let replacement = asked(|| Replacement::from_document(json!({}), ID, RULE, latest));
+    let erasure = asked(|| erasure::reason(json!({})));
     let search = asked(|| Listing::of_search("", json!({})));
     let past = "Not before 1850, and not in the future.";
     let registered = "From the day of birth to today, which it is where there is none.";
@@ -82,11 +84,17 @@ fn documents(api: Api) -> Api {
                 ("updatedAt", moment),
                 ("billing", json!({ "description": "Passed over." })),
                 ("earlierIds", json!({ "description": "Passed over." })),
-                ("restricted", json!({ "description": "Passed over." })),
+                ("restricted", json!({ "description": kept })),
             ],
             new_patient(),
         )
+        .body("Erasure", &erasure, &[("reason", reasons())], json!({ "reason": "OBJECTION" }))
         .body("Search", &search, &searched(), json!({ "name": "ada", "limit": 20 }))
+}
+
+fn reasons() -> Value {
+    let about = "A ground that Article 17(1) GDPR has. It stays in the audit log.";
+    json!({ "type": "string", "enum": erasure::REASONS, "description": about })
 }
 
 fn searched() -> [(&'static str, Value); 6] {
@@ -119,6 +127,18 @@ fn break_glass() -> Parameter {
     )
 }
 
+/// What makes two requests one.
+fn idempotency_key() -> Parameter {
+    let most = kit::idempotency::KEY_CHARS_MAX;
+    Parameter::new(
+        "Idempotency-Key",
+        "Chosen for this request, a UUID for example. Whoever does not know what became of it \
+         sends it again with the same key, within 24 hours, and gets the first answer; another \
+         document with that key is refused (422).",
+        json!({ "type": "string", "pattern": format!("^[!-~]{{1,{most}}}$") }),
+    )
+}
+
 /// The query of a list. Its filters are there for applications that ask for them.
 fn listed() -> About {
     let only = "Only where the application says `patient_filters = \"url\"`; otherwise 400, and \
@@ -142,8 +162,8 @@ fn listed() -> About {
 }
 
 fn api() -> Api {
-    let about = "Patients: list, look for, create, read, replace, delete. Each carries its version \
-        as entity tag. What is deleted is not shown again.";
+    let about = "Patients: list, look for, create, read, replace, delete, erase. Each carries its \
+        version as entity tag. What is deleted is not shown again.";
     documents(Api::new("Ward: patients", about))
         .operation("patients.list", listed())
         .operation(
@@ -164,8 +184,9 @@ fn api() -> Api {
                 "And has billing open an account. Where billing does not answer, that follows, and \
                  `billing.status` is `PENDING`.",
             )
+            .header(idempotency_key())
             .tagged()
-            .refuses(&[409]),
+            .refuses(&[409, 422]),
         )
         .operation(
             "patients.read",
@@ -183,17 +204,30 @@ fn api() -> Api {
             About::new("Delete a patient", "And closes the account with billing.").demanding(),
         )
         .operation(
+            "patients.erase",
+            About::new(
+                "Erase a patient",
+                "Deleted or not: name, e-mail address, address and dates are gone, here and \
+                 wherever events have told of them, and the account with billing is closed. It \
+                 cannot be undone, and once more does nothing.",
+            )
+            .demanding(),
+        )
+        .operation(
             "patients.restrict",
             About::new(
                 "Restrict a patient",
                 "Only those with the scope `patient.restrict` see the patient, however it was \
                  before.",
             )
-            .tagged(),
+            .tagged()
+            .conditional(),
         )
         .operation(
             "patients.release",
-            About::new("Release a patient", "From a restriction, however it was before.").tagged(),
+            About::new("Release a patient", "From a restriction, however it was before.")
+                .tagged()
+                .conditional(),
         )
         .trail("patients.audit", &TRAIL, &[])
 }

@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use kit::body::{Document, Incoming};
 use kit::database::{Database, Fault};
 use kit::email::Rule;
+use kit::idempotency::{Key, REUSED};
 use kit::problem::{CONFLICT, FieldError, NOT_FOUND, VALIDATION};
 use kit::query::Query;
 use kit::route::Call;
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 use crate::COLLECTION;
 use crate::billing::{self, Standing};
+use crate::erasure;
 use crate::model::Patient;
 use crate::query::{Listing, UrlFilters};
 use crate::sight::Sight;
@@ -101,11 +103,12 @@ pub(crate) async fn create<B: Incoming>(
     let (latest, today) = (date::today_anywhere(), date::today());
     let document = document.json().await?;
     let rule = Rule::read().await.map_err(failed(call))?;
+    let key = Key::read(&call.caller, call.headers, "patients.create", &document)?;
     let draft = Draft::from_document(document, rule, latest)?;
     let access = call.caller.access();
     let made = async {
         let database = Database::open(DATABASE).await?;
-        store::create(&database, &access, &draft, rule, today).await
+        store::create(&database, &access, &draft, (rule, today), key.as_ref()).await
     };
     let made = made.await.map_err(failed(call))?;
     let Made { patient, earlier } = made.map_err(refused(call))?;
@@ -155,6 +158,27 @@ pub(crate) async fn delete(call: &Call<'_>) -> Result<Reply, Problem> {
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
+/// `POST /api/patients/{id}/erasure`
+pub(crate) async fn erase<B: Incoming>(
+    call: &Call<'_>,
+    document: Document<'_, B>,
+) -> Result<Reply, Problem> {
+    let id = call.id("id")?;
+    let expected = etag::Expected::demanded(call.headers)?;
+    let reason = erasure::reason(document.json().await?)?;
+    let access = call.caller.access();
+    let change = store::Change { id: &id, expected: &expected, sight: Sight::own(&call.caller) };
+    let erased = async {
+        let database = Database::open(DATABASE).await?;
+        store::erase(&database, &access, change, reason).await
+    };
+    let erased = erased.await.map_err(failed(call))?;
+    erased.map_err(refused(call))?;
+    // As with a deletion: whatever billing says of it, the patient is erased.
+    billing::close(&access, &id).await;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
 /// `PUT /api/patients/{id}/restriction`
 pub(crate) async fn restrict(call: &Call<'_>) -> Result<Reply, Problem> {
     set_restricted(call, true).await
@@ -165,14 +189,16 @@ pub(crate) async fn release(call: &Call<'_>) -> Result<Reply, Problem> {
     set_restricted(call, false).await
 }
 
-/// Makes it so, however it was before.
+/// Makes it so, however it was before; a version need not be named, and one that is has to be right.
 async fn set_restricted(call: &Call<'_>, restricted: bool) -> Result<Reply, Problem> {
     let id = call.id("id")?;
+    let expected = etag::Expected::from_headers(call.headers)?;
+    let change = store::Change { id: &id, expected: &expected, sight: Sight::own(&call.caller) };
     let set = async {
         let database = Database::open(DATABASE).await?;
-        store::restrict(&database, &call.caller.access(), &id, restricted).await
+        store::restrict(&database, &call.caller.access(), change, restricted).await
     };
-    let version = set.await.map_err(failed(call))?.ok_or_else(not_found)?;
+    let version = set.await.map_err(failed(call))?.map_err(refused(call))?;
     let mut answer = reply::empty(StatusCode::NO_CONTENT);
     answer.headers_mut().insert(ETAG, etag::of(version));
     Ok(answer)
@@ -208,6 +234,8 @@ fn problem(refusal: Refusal, request: &HeaderMap) -> Problem {
         Refusal::EmailTaken => Problem::new(CONFLICT)
             .detail("Another patient has this e-mail address.")
             .errors(vec![FieldError::at("/email", "is in use")]),
+        Refusal::KeyReused => Problem::new(REUSED)
+            .detail("Another document came with this Idempotency-Key. Choose another key."),
         Refusal::Fixed(pointer) => Problem::new(VALIDATION).errors(vec![FieldError::at(
             pointer,
             "cannot be changed: leave it out, or send what was last read",
@@ -229,6 +257,7 @@ mod tests {
         check(Refusal::NotFound, 404);
         check(Refusal::Stale, 412);
         check(Refusal::EmailTaken, 409);
+        check(Refusal::KeyReused, 422);
         check(Refusal::Fixed("/createdAt"), 400);
         check(Refusal::BornLater, 400);
     }

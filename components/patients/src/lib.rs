@@ -16,6 +16,7 @@
 mod api_tests;
 mod billing;
 mod bindings;
+mod erasure;
 mod handlers;
 mod model;
 mod query;
@@ -50,6 +51,8 @@ kit::operations! {
         answers &[Answers::json(StatusCode::OK, "Patient")] => handlers::replace;
     Delete = Delete "/api/patients/{id}" as "patients.delete",
         answers &[Answers::nothing(StatusCode::NO_CONTENT)] => handlers::delete;
+    Erase = Post "/api/patients/{id}/erasure" as "patients.erase", takes Takes::json("Erasure"),
+        answers &[Answers::nothing(StatusCode::NO_CONTENT)] => handlers::erase;
     Restrict = Put "/api/patients/{id}/restriction" as "patients.restrict",
         answers &[Answers::nothing(StatusCode::NO_CONTENT)] => handlers::restrict;
     Release = Delete "/api/patients/{id}/restriction" as "patients.release",
@@ -119,6 +122,10 @@ mod tests {
         check("POST", "/api/patients/search", true, (415, None));
         check("GET", "/api/patients/search", true, (405, Some("POST, OPTIONS")));
         check("PUT", id, true, (428, None));
+        let erasure = format!("{id}/erasure");
+        check("POST", &erasure, true, (428, None));
+        check("GET", &erasure, true, (405, Some("POST, OPTIONS")));
+        check("POST", "/api/patients/1/erasure", true, (400, None));
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub(crate) struct Kept {
     version: Option<i64>,
     created_at: Option<String>,
     updated_at: Option<String>,
+    /// There is an operation to change it.
+    restricted: Option<bool>,
 }
 
 /// A patient in place of another.
@@ -121,22 +123,25 @@ impl Replacement {
             fields.optional("version", |fields, name| fields.integer(name, Ok::<_, &str>));
         let created_at = fields.optional("createdAt", |fields, name| fields.parsed(name, instant));
         let updated_at = fields.optional("updatedAt", |fields, name| fields.parsed(name, instant));
-        // What the answer to a registration has besides, and what has an operation of its own.
-        ["billing", "earlierIds", "restricted"].into_iter().for_each(|name| fields.pass_over(name));
+        let restricted = fields.optional("restricted", Fields::truth);
+        // What the answer to a registration has besides.
+        ["billing", "earlierIds"].into_iter().for_each(|name| fields.pass_over(name));
         fields.finish()?;
-        let kept = Kept { version, created_at, updated_at };
+        let kept = Kept { version, created_at, updated_at, restricted };
         whole(draft.map(|draft| Self { draft, kept }))
     }
 }
 
 impl Kept {
-    /// As parameters for `$n::bigint` and two `$n::text` of moments; NULL for what was left out.
-    pub(crate) fn parameters(&self) -> [ParameterValue; 3] {
+    /// As parameters for `$n::bigint`, two `$n::text` of moments, and `$n::boolean`; NULL for what
+    /// was left out.
+    pub(crate) fn parameters(&self) -> [ParameterValue; 4] {
         let text = |text: &Option<String>| {
             text.as_deref().map_or(ParameterValue::DbNull, kit::database::text)
         };
         let version = self.version.map_or(ParameterValue::DbNull, ParameterValue::Int64);
-        [version, text(&self.created_at), text(&self.updated_at)]
+        let restricted = self.restricted.map_or(ParameterValue::DbNull, ParameterValue::Boolean);
+        [version, text(&self.created_at), text(&self.updated_at), restricted]
     }
 }
 
@@ -305,6 +310,7 @@ mod tests {
             document["version"] = 3.into();
             document["createdAt"] = "2024-01-01T00:00:00.000001Z".into();
             document["updatedAt"] = "2024-01-01T01:00:00.000002+01:00".into();
+            document["restricted"] = false.into();
             document[name] = value;
             Replacement::from_document(document, id, Rule::Unique, day("2024-06-01"))
         };
@@ -312,6 +318,7 @@ mod tests {
             version: Some(3),
             created_at: Some("2024-01-01T00:00:00.000001Z".to_owned()),
             updated_at: Some("2024-01-01T00:00:00.000002Z".to_owned()),
+            restricted: Some(false),
         };
         assert_eq!(read("id", id.into()).unwrap().kept, kept);
         assert_eq!(read("version", Value::Null).unwrap().kept.version, None);
@@ -320,6 +327,7 @@ mod tests {
             ("version", json!("3")),
             ("createdAt", json!("yesterday")),
             ("updatedAt", json!(1)),
+            ("restricted", json!("no")),
             ("deletedAt", json!("2024-01-01T00:00:00Z")),
         ] {
             assert!(read(name, value).is_err(), "{name}");

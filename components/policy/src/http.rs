@@ -6,7 +6,7 @@ use crate::Scope::{self, Known, Needs, Public};
 use crate::Verb::{self, Delete, Get, Post, Put, Watch};
 use crate::scopes::{
     ANALYTICS_READ, ANALYTICS_WRITE, AUDIT_READ, BILLING_READ, BILLING_WRITE, PATIENT_DELETE,
-    PATIENT_READ, PATIENT_RESTRICT, PATIENT_WRITE, USER_READ, USER_WRITE,
+    PATIENT_ERASE, PATIENT_READ, PATIENT_RESTRICT, PATIENT_WRITE, USER_READ, USER_WRITE,
 };
 
 /// auth. Whoever asks for validation brings the token that is in question, and whoever refreshes a
@@ -38,6 +38,7 @@ pub const PATIENTS: &[Operation] = &[
     line("patients.read", Get, "/api/patients/{id}", Needs(PATIENT_READ)),
     line("patients.replace", Put, "/api/patients/{id}", Needs(PATIENT_WRITE)),
     line("patients.delete", Delete, "/api/patients/{id}", Needs(PATIENT_DELETE)),
+    line("patients.erase", Post, "/api/patients/{id}/erasure", Needs(PATIENT_ERASE)),
     line("patients.restrict", Put, "/api/patients/{id}/restriction", Needs(PATIENT_RESTRICT)),
     line("patients.release", Delete, "/api/patients/{id}/restriction", Needs(PATIENT_RESTRICT)),
     line("patients.audit", Get, "/api/audit/patients", Needs(AUDIT_READ)),

@@ -6,6 +6,8 @@ pub const PATIENT_READ: &str = "patient.read";
 pub const PATIENT_WRITE: &str = "patient.write";
 /// Delete patients, and have their accounts closed with that.
 pub const PATIENT_DELETE: &str = "patient.delete";
+/// Erase what is known of patients.
+pub const PATIENT_ERASE: &str = "patient.erase";
 /// Restrict patients, and see those who are.
 pub const PATIENT_RESTRICT: &str = "patient.restrict";
 /// Read restricted patients for a reason, which is kept.
@@ -30,6 +32,7 @@ pub const ALL: &[(&str, &str)] = &[
     (PATIENT_READ, "see patients"),
     (PATIENT_WRITE, "create and change patients, whose accounts are opened with that"),
     (PATIENT_DELETE, "delete patients, whose accounts are closed with that"),
+    (PATIENT_ERASE, "erase what is known of patients, whose accounts are closed with that"),
     (PATIENT_RESTRICT, "restrict patients, and see those who are, with their accounts and events"),
     (PATIENT_BREAK_GLASS, "read restricted patients with a reason, which is kept"),
     (BILLING_READ, "see accounts and their ledgers"),

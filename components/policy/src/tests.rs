@@ -11,6 +11,11 @@ fn a_role_that_does_not_exist_has_no_scope() {
     }
     assert!(allows("ADMIN", scopes::PATIENT_DELETE));
     assert!(!allows("NURSE", scopes::PATIENT_DELETE));
+    assert!(
+        roles::ALL
+            .iter()
+            .all(|role| allows(role.name, scopes::PATIENT_ERASE) == (role.name == "ADMIN"))
+    );
     assert!(!allows("ADMIN", "patient"));
 }
 

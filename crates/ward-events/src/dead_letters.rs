@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::log::{Ends, Incoming, Log, Outgoing, ToolError, deliver};
 use crate::tools::{ReadFrom, Reader};
 use crate::trigger::DeadLetter;
-use crate::trigger::dead_letter::{header, is_value_elsewhere, resent_letter};
+use crate::trigger::dead_letter::{header, is_blank, is_value_elsewhere, resent_letter};
 
 /// Whose position says how far letters were sent again before they were marked one by one.
 const GROUP: &str = "ward-dead-letters";
@@ -266,7 +266,7 @@ impl Book {
             self.begun.entry(begun).or_insert(ends.split(',').filter_map(read_place).collect());
         } else if let Some(settled) = mark(&record, SETTLED) {
             self.settled.insert(settled);
-        } else {
+        } else if !is_blank(&record) {
             self.records.push(record);
         }
     }

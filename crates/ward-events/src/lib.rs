@@ -29,9 +29,9 @@ pub use database::{Connect, DatabaseError, Link};
 pub use dead_letters::{DeadLetters, Kept, Letter, Resent};
 pub use events::{Events, EventsOptions};
 pub use log::{
-    Chunk, Connection, ConnectionError, EmbeddedLog, Ends, Farewell, Fetch, Headers, Incoming,
-    KafkaLog, Log, Member, Membership, News, Outgoing, Reply, Seen, SendError, StartAt, ToolError,
-    TopicPartition, TopicShape, Trouble, Unmade, View, deliver,
+    Chunk, Connection, ConnectionError, ERASED, ERASES, EmbeddedLog, Ends, Farewell, Fetch,
+    Headers, Incoming, KafkaLog, Log, Member, Membership, News, Outgoing, Reply, Seen, SendError,
+    StartAt, ToolError, TopicPartition, TopicShape, Trouble, Unmade, View, deliver,
 };
 pub use relay::{EncodeEvent, RelayHandle, RelayOptions};
 pub use stats::{LogUp, Metrics, RelayStats, TriggerStats};

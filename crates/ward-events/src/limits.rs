@@ -96,6 +96,10 @@ pub const READ_BYTES_MAX: usize = 2 << 20;
 /// time. At one a minute it keeps up with a million and a half a day.
 pub const LOG_REMOVE_RECORDS_MAX: i64 = 1000;
 
+/// Over how many records one statement goes that takes back what was said of a key: a few
+/// milliseconds, for which appends wait.
+pub const FORGET_RECORDS_MAX: i64 = 10_000;
+
 /// The shortest time between two notifications of a ward's. A server lets only one transaction at a
 /// time commit that notifies, so each is paid for by all who do.
 pub const NOTIFY_EVERY: Duration = Duration::from_millis(10);

@@ -89,6 +89,8 @@ pub struct Outbox {
     pub key: String,
     /// `ce_source` of the events; `/<component>` by default.
     pub source: String,
+    /// Types of events with which the log forgets what it has of their aggregate; none by default.
+    pub erased_by: Vec<String>,
 }
 
 /// One `[[trigger.kafka]]`: topics, and the component that consumes them as one group.

@@ -216,6 +216,7 @@ fn relay(
         encoder: Arc::new(encoder),
         key: outbox.key.clone(),
         source: outbox.source.clone(),
+        erased_by: outbox.erased_by.iter().cloned().collect(),
         topic: outbox.topic.clone(),
         keep_published: settings.keep_published,
         written,

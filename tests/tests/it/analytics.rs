@@ -100,6 +100,7 @@ async fn the_timeline_counts_what_happened_when() {
         json!({
             "at": format!("1951-02-03T0{hour}:00:00.000000Z"),
             "created": counts[0], "updated": counts[1], "deleted": counts[2],
+            "erased": 0,
         })
     };
     let expected = json!({
@@ -167,7 +168,7 @@ async fn everything_adds_up_and_a_rebuild_changes_nothing() {
 
     let summary = user.get("/api/analytics/summary").await.json();
     assert_eq!(summary["patients"], 9, "{summary}");
-    assert_eq!(summary["events"], json!({"created": 10, "updated": 4, "deleted": 1}));
+    assert_eq!(summary["events"], json!({"created": 10, "updated": 4, "deleted": 1, "erased": 0}));
     let bands = summary["ageBands"].as_array().expect("bands");
     let band = |from: u64| bands.iter().find(|band| band["from"] == from).expect("a band");
     // Three were corrected to be born in 1990 and so are 30 to 44 until 2035.

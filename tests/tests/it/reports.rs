@@ -35,7 +35,7 @@ async fn reports_equal_a_recount_of_the_patients_before_and_after_a_rebuild() {
             assert_eq!(api.delete(&path).await.status, 204);
         }
     }
-    let changes = json!({"created": 22, "updated": 6, "deleted": 4});
+    let changes = json!({"created": 22, "updated": 6, "deleted": 4, "erased": 0});
     let summary = summary_with(&api, &changes).await;
     let patients = ward.database("patients").await;
     let recount = patients.rows(RECOUNT, &[&summary["ageBands"]]).await;

@@ -119,6 +119,27 @@ async fn restricting_and_releasing_are_said_once_and_as_often_as_one_likes() {
         assert_eq!(answer.status, 204, "{answer:?}");
         assert_eq!(answer.header("etag"), format!("\"{version}\""), "{method}");
     }
+    for (name, value) in [("if-match", "\"2\""), ("if-match", "W/\"3\""), ("if-none-match", "*")] {
+        for method in ["PUT", "DELETE"] {
+            let request = admin.request(method, &restriction).header(name, value);
+            Answer::of(request).await.problem(412);
+        }
+    }
+    let right = admin.request("DELETE", &restriction).header("if-match", "\"3\"");
+    assert_eq!(Answer::of(right).await.status, 204);
+    // A replacement does not restrict: it says so, and goes through with what was read.
+    let mut document = created.patient();
+    document["version"] = json!(3);
+    document.as_object_mut().unwrap().remove("updatedAt");
+    for (restricted, status) in [(json!(true), 400), (json!(7), 400), (json!(false), 200)] {
+        document["restricted"] = restricted;
+        let request = admin.request("PUT", path).header("if-match", "*").json(&document);
+        let answer = Answer::of(request).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        if status == 400 {
+            assert_eq!(answer.json()["errors"][0]["pointer"], "/restricted");
+        }
+    }
     let (nurse, _) = with_role(ward, "NURSE");
     assert_eq!(nurse.get(path).await.status, 200);
     for method in ["PUT", "DELETE"] {
@@ -131,7 +152,7 @@ async fn restricting_and_releasing_are_said_once_and_as_often_as_one_likes() {
                  WHERE aggregate_id = $1::text::uuid AND aggregate_version > 1 ORDER BY seq";
     let told = ward.database("patients").await.rows(query, &[&id]).await;
     let event = |restricted: bool| json!({"type": "PATIENT_UPDATED", "restricted": restricted});
-    assert_eq!(told, [event(true), event(false)]);
+    assert_eq!(told, [event(true), event(false), event(false)]);
 }
 
 #[tokio::test]

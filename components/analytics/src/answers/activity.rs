@@ -15,7 +15,7 @@ use spin_sdk::pg::ParameterValue;
 pub(crate) struct Activity {
     #[cfg_attr(test, schemars(extend("format" = "uuid")))]
     patient_id: String,
-    /// `ACTIVE` or `DELETED`.
+    /// `ACTIVE`, or `DELETED` also where the patient was erased.
     status: &'static str,
     /// The greatest version known.
     version: i64,

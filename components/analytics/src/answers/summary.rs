@@ -14,7 +14,7 @@ const BANDS: [u32; 6] = [0, 18, 30, 45, 60, 75];
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Summary {
-    /// Patients who are not deleted.
+    /// Patients who are neither deleted nor erased.
     patients: i64,
     age_bands: Vec<Band>,
     events: Events,
@@ -38,6 +38,7 @@ struct Events {
     created: i64,
     updated: i64,
     deleted: i64,
+    erased: i64,
 }
 
 /// Answers.
@@ -74,6 +75,7 @@ fn summary(rows: &[(String, i64, i64)]) -> Result<Summary, Fault> {
             "PATIENT_CREATED" => Some(&mut events.created),
             "PATIENT_UPDATED" => Some(&mut events.updated),
             "PATIENT_DELETED" => Some(&mut events.deleted),
+            "PATIENT_ERASED" => Some(&mut events.erased),
             "SEQUENCE" => Some(&mut sequence),
             "BAND" => {
                 let band = usize::try_from(*band).ok().and_then(|band| bands.get_mut(band));
@@ -102,6 +104,7 @@ mod tests {
             row("BAND", 5, 3),
             row("PATIENT_CREATED", 0, 6),
             row("PATIENT_DELETED", 0, 1),
+            row("PATIENT_ERASED", 0, 2),
             row("SEQUENCE", 0, 9),
         ];
         let shown = serde_json::to_value(summary(&rows).unwrap()).unwrap();
@@ -115,7 +118,7 @@ mod tests {
                 {"from": 60, "to": 74, "patients": 0},
                 {"from": 75, "to": null, "patients": 3},
             ],
-            "events": {"created": 6, "updated": 0, "deleted": 1},
+            "events": {"created": 6, "updated": 0, "deleted": 1, "erased": 2},
             "sequence": 9,
         });
         assert_eq!(shown, expected);

@@ -1,5 +1,6 @@
-//! `GET /api/analytics/timeline?bucket=minute|hour|day&from=…&to=…`: registrations, updates and
-//! deletions by when they happened. Every bucket of the span is there, also the empty ones.
+//! `GET /api/analytics/timeline?bucket=minute|hour|day&from=…&to=…`: registrations, updates,
+//! deletions and erasures by when they happened. Every bucket of the span is there, also the empty
+//! ones.
 
 use chrono::{Datelike, DurationRound, NaiveDateTime, TimeDelta, Utc};
 use http::StatusCode;
@@ -37,6 +38,7 @@ struct Bucket {
     created: i64,
     updated: i64,
     deleted: i64,
+    erased: i64,
 }
 
 impl Bucket {
@@ -46,6 +48,7 @@ impl Bucket {
             created: row.bigint(1)?,
             updated: row.bigint(2)?,
             deleted: row.bigint(3)?,
+            erased: row.bigint(4)?,
         })
     }
 }

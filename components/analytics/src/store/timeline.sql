@@ -13,7 +13,8 @@ noted AS (
 SELECT spine.at,
     coalesce(sum(c.events) FILTER (WHERE c.type = 'PATIENT_CREATED'), 0)::bigint,
     coalesce(sum(c.events) FILTER (WHERE c.type = 'PATIENT_UPDATED'), 0)::bigint,
-    coalesce(sum(c.events) FILTER (WHERE c.type = 'PATIENT_DELETED'), 0)::bigint
+    coalesce(sum(c.events) FILTER (WHERE c.type = 'PATIENT_DELETED'), 0)::bigint,
+    coalesce(sum(c.events) FILTER (WHERE c.type = 'PATIENT_ERASED'), 0)::bigint
 FROM spine
 LEFT JOIN counts c ON c.generation = (SELECT generation FROM projection)
     AND c.bucket = $6::text AND c.at = spine.at AT TIME ZONE 'UTC'

@@ -11,7 +11,7 @@ use ward_manifest::{App, RuntimeConfig, Variables};
 use ward_runtime::{CallContext, Function, Runtime, RuntimeOptions};
 use ward_wire::Value;
 
-use crate::store::{CREATED, DELETED, Event, Store, UPDATED};
+use crate::store::{CREATED, DELETED, ERASED, Event, Store, UPDATED, is_last};
 
 /// The component, loaded and connected to a database.
 struct Component {
@@ -80,7 +80,7 @@ fn delivery(event: &Event) -> Value {
         Value::List(vec![header]),
     ];
     let (name, email) = match event.kind {
-        DELETED => ("", ""),
+        kind if is_last(kind) => ("", ""),
         _ => ("Ann Lee", "ann@example.test"),
     };
     let born = event.born.as_deref().unwrap_or_default();
@@ -128,6 +128,34 @@ async fn each_delivery_of_a_batch_gets_its_outcome() {
     assert_eq!(component.consume(vec![deleted, delivery(&created)]).await, ["done", "done"]);
     assert_eq!(store.kept_and_erased(patient).await, (0, 3));
     assert!(component.consume(Vec::new()).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_erased_is_counted_no_more_and_nothing_of_them_is_kept() {
+    let store = Store::new().await;
+    let component = Component::load(store.url());
+    let patient = Uuid::new_v4();
+    let created = Event { restricted: true, ..Event::new(patient, 1, CREATED, "1990-01-01") };
+    store.apply(&[created]).await;
+    // What was projected before is still there.
+    store.rebuild(10).await;
+    let erased = Event::new(patient, 3, ERASED, "");
+    let late = Event::new(patient, 2, UPDATED, "1990-01-01");
+    assert_eq!(component.consume(vec![delivery(&erased)]).await, ["done"]);
+    // Who may not see a restricted patient sees no more of one who was erased.
+    let restricted = "SELECT count(*) FROM restricted WHERE restricted AND version = 1";
+    assert_eq!(store.number(restricted).await, 1);
+    assert_eq!(component.consume(vec![delivery(&late)]).await, ["done"]);
+    assert_eq!(store.patient(patient).await, Some((3, true, None, 3)));
+    assert_eq!(store.kept_and_erased(patient).await, (0, 3));
+    let known = "SELECT count(*) FROM patients WHERE date_of_birth IS NOT NULL";
+    assert_eq!(store.number(known).await, 0);
+    assert_eq!(store.number("SELECT count(*) FROM patients").await, 2);
+    let births = "SELECT count(*) FROM births JOIN projection USING (generation)";
+    assert_eq!(store.number(births).await, 0);
+    let counted = "SELECT sum(events)::bigint FROM counts JOIN projection USING (generation) \
+                   WHERE bucket = 'day' AND type = ";
+    assert_eq!(store.number(&format!("{counted}'{ERASED}'")).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

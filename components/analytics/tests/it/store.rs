@@ -10,6 +10,12 @@ use ward_embedded::{Ephemeral, Postgres};
 pub(crate) const CREATED: &str = "PATIENT_CREATED";
 pub(crate) const UPDATED: &str = "PATIENT_UPDATED";
 pub(crate) const DELETED: &str = "PATIENT_DELETED";
+pub(crate) const ERASED: &str = "PATIENT_ERASED";
+
+/// Whether an event of this kind says that its patient is gone.
+pub(crate) fn is_last(kind: &str) -> bool {
+    [DELETED, ERASED].contains(&kind)
+}
 
 /// An event as the component hands it to the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,14 +38,14 @@ impl Event {
             version,
             kind,
             occurred_at: format!("2024-02-29T10:{:02}:00Z", version.rem_euclid(60)),
-            born: (kind != DELETED).then(|| born.to_owned()),
+            born: (!is_last(kind)).then(|| born.to_owned()),
             restricted: false,
         }
     }
 
     /// What the event says of the patient: nothing once they are deleted.
     fn text(&self, text: &str) -> Option<String> {
-        (self.kind != DELETED).then(|| format!("{text} {}", self.id))
+        (!is_last(self.kind)).then(|| format!("{text} {}", self.id))
     }
 }
 
@@ -64,6 +70,7 @@ impl Store {
             include_str!("../../migrations/V5__audit_address.sql"),
             include_str!("../../migrations/V6__audit_refusals.sql"),
             include_str!("../../migrations/V7__audit_retention.sql"),
+            include_str!("../../migrations/V8__erased.sql"),
         ] {
             store.client.batch_execute(migration).await.unwrap();
         }

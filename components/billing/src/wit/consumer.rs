@@ -1,5 +1,6 @@
 //! `pms:patients/consumer`: an account exists for each patient ever created and is closed for each
-//! deleted, also when nobody answered at the time.
+//! deleted or erased, also when nobody answered at the time. There is nothing else to erase: no
+//! name ever came in.
 //!
 //! Nothing is remembered of an event. Opening and closing have one effect however often they are
 //! asked for, and an account that was closed is never opened again: so a batch that comes twice, or
@@ -38,7 +39,7 @@ impl Guest for Component {
 fn read(event: &PatientEvent, traceparent: Option<&str>, wishes: &mut Wishes) -> Outcome {
     let wanted = match event.event_type.as_str() {
         "PATIENT_CREATED" => &mut wishes.open,
-        "PATIENT_DELETED" => &mut wishes.close,
+        "PATIENT_DELETED" | "PATIENT_ERASED" => &mut wishes.close,
         "PATIENT_UPDATED" => return restriction(event, wishes),
         "" => return Outcome::Reject("event-type is missing".to_owned()),
         _ => return Outcome::Done,
@@ -110,6 +111,7 @@ mod tests {
         };
         check("PATIENT_CREATED", PATIENT, EVENT, "Outcome::Done", (1, 0));
         check("PATIENT_DELETED", PATIENT, EVENT, "Outcome::Done", (0, 1));
+        check("PATIENT_ERASED", PATIENT, EVENT, "Outcome::Done", (0, 1));
         check("PATIENT_UPDATED", PATIENT, EVENT, "Outcome::Done", (0, 0));
         check("PATIENT_MERGED", "7", "", "Outcome::Done", (0, 0));
         check("", PATIENT, EVENT, "Outcome::Reject(\"event-type is missing\")", (0, 0));

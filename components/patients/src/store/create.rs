@@ -4,8 +4,10 @@ use chrono::NaiveDate;
 use kit::audit::Access;
 use kit::database::{self, Database, Fault, Row};
 use kit::email::Rule;
+use kit::idempotency::{self, Key};
 
 use super::address;
+use super::recall::recall;
 use super::{Outcome, Refusal};
 use crate::model::{Patient, fold_name};
 use crate::validate::Draft;
@@ -21,24 +23,31 @@ pub(crate) struct Made {
 impl Made {
     /// Reads a row of the statement: a patient's columns, and the ids with commas between.
     fn from_row(row: &Row) -> Result<Self, Fault> {
-        let ids = row.text(10)?;
-        let earlier = ids.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect();
-        Ok(Self { patient: Patient::from_row(row)?, earlier })
+        Ok(Self { patient: Patient::from_row(row)?, earlier: ids(&row.text(10)?) })
     }
+}
+
+/// The index that two requests with one key would break.
+const KEY_INDEX: &str = "idempotency_pkey";
+
+/// Ids with commas between.
+pub(super) fn ids(text: &str) -> Vec<String> {
+    text.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect()
 }
 
 /// Stores a new patient, registered `today` unless the draft says when. Whether the e-mail address
 /// is free is for the unique index to say: of two writers racing for one, it lets one through. The
 /// other inserts nothing rather than failing, because a server may log its errors with the values.
+/// With a key, the same request is answered the same once more, and creates nobody.
 pub(crate) async fn create(
     database: &Database,
     access: &Access<'_>,
     draft: &Draft,
-    rule: Rule,
-    today: NaiveDate,
+    (rule, today): (Rule, NaiveDate),
+    key: Option<&Key>,
 ) -> Result<Outcome<Made>, Fault> {
     let [email, shared_email] = address::columns(rule, draft.email.as_deref());
-    let values = access.values([
+    let values = [
         database::text(&draft.name),
         database::text(&fold_name(&draft.name)),
         email,
@@ -47,8 +56,17 @@ pub(crate) async fn create(
         draft.registered(today).into(),
         access.trace(),
         shared_email,
-    ]);
-    let rows = database.query(include_str!("create.sql"), values).await?;
-    let made = rows.first().map(Made::from_row).transpose()?;
-    Ok(made.ok_or(Refusal::EmailTaken))
+    ];
+    let keyed = key.map_or_else(idempotency::none, Key::parameters);
+    let values = access.values(values.into_iter().chain(keyed));
+    let rows = match database.query(include_str!("create.sql"), values).await {
+        // Another request with the key came first, a moment ago.
+        Err(Fault::Duplicate(index)) if index == KEY_INDEX => Vec::new(),
+        rows => rows?,
+    };
+    match (rows.first().map(Made::from_row).transpose()?, key) {
+        (Some(made), _) => Ok(Ok(made)),
+        (None, Some(key)) => recall(database, access, draft, key).await,
+        (None, None) => Ok(Err(Refusal::EmailTaken)),
+    }
 }

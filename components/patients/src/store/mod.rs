@@ -9,14 +9,17 @@
 mod address;
 mod create;
 mod delete;
+mod erase;
 mod list;
 mod read;
+mod recall;
 mod refusal;
 mod replace;
 mod restrict;
 
 pub(crate) use create::{Made, create};
 pub(crate) use delete::delete;
+pub(crate) use erase::erase;
 pub(crate) use list::{Position, list};
 pub(crate) use read::read;
 pub(crate) use replace::replace;
@@ -39,6 +42,8 @@ pub(crate) enum Refusal {
     Stale,
     /// Another living patient has the e-mail address.
     EmailTaken,
+    /// The request's key was used for another document.
+    KeyReused,
     /// What cannot change was sent with another value; the pointer to it.
     Fixed(&'static str),
     /// The date of birth is after the registration.

@@ -46,6 +46,7 @@ fn refusal(verdict: &str) -> Option<Refusal> {
         "STALE" => Refusal::Stale,
         "registeredDate" => Refusal::Fixed("/registeredDate"),
         "createdAt" => Refusal::Fixed("/createdAt"),
+        "restricted" => Refusal::Fixed("/restricted"),
         "dateOfBirth" => Refusal::BornLater,
         "CONFLICT" => Refusal::EmailTaken,
         _ => return None,
@@ -75,7 +76,7 @@ mod tests {
         let said = words.windows(2).filter(|pair| ["THEN", "ELSE"].contains(&pair[0]));
         let said = said.filter_map(|pair| pair[1].strip_prefix('\'')?.strip_suffix('\''));
         let said: Vec<&str> = said.collect();
-        assert_eq!(said.len(), 9);
+        assert_eq!(said.len(), 10);
         for verdict in said {
             assert!(refusal(verdict).is_some(), "{verdict}");
         }

@@ -1,7 +1,7 @@
 WITH found AS (
-    SELECT version, registered_date, date_of_birth, created_at, updated_at
+    SELECT version, registered_date, date_of_birth, created_at, updated_at, restricted
     FROM patients
-    WHERE id = $6::uuid AND deleted_at IS NULL AND (NOT restricted OR $16::boolean)
+    WHERE id = $6::uuid AND deleted_at IS NULL AND (NOT restricted OR $17::boolean)
 ),
 verdict AS (
     SELECT CASE
@@ -14,6 +14,7 @@ verdict AS (
         WHEN EXISTS (SELECT FROM found WHERE version <> $12::bigint) THEN 'STALE'
         WHEN EXISTS (SELECT FROM found WHERE created_at <> $13::text::timestamptz) THEN 'createdAt'
         WHEN EXISTS (SELECT FROM found WHERE updated_at <> $14::text::timestamptz) THEN 'STALE'
+        WHEN EXISTS (SELECT FROM found WHERE restricted <> $15::boolean) THEN 'restricted'
         WHEN EXISTS (
             SELECT FROM found
             WHERE $10::date > registered_date AND $10::date <> date_of_birth
@@ -21,8 +22,8 @@ verdict AS (
         WHEN EXISTS (
             SELECT FROM patients
             WHERE deleted_at IS NULL AND id <> $6::uuid
-                AND (lower(shared_email COLLATE "C") = lower($15::text COLLATE "C")
-                    OR lower(email COLLATE "C") = lower($15::text COLLATE "C"))
+                AND (lower(shared_email COLLATE "C") = lower($16::text COLLATE "C")
+                    OR lower(email COLLATE "C") = lower($16::text COLLATE "C"))
         ) THEN 'CONFLICT'
         ELSE 'STALE'
     END AS word

@@ -1,9 +1,9 @@
 WITH changed AS (
     UPDATE patients
-    SET name = $7::text, name_key = $8::text, email = $9::text, shared_email = $19::text,
+    SET name = $7::text, name_key = $8::text, email = $9::text, shared_email = $20::text,
         address = $10::text,
         date_of_birth = $11::date, version = version + 1, updated_at = clock_timestamp()
-    WHERE id = $6::uuid AND deleted_at IS NULL AND (NOT restricted OR $20::boolean)
+    WHERE id = $6::uuid AND deleted_at IS NULL AND (NOT restricted OR $21::boolean)
         AND ($12::bigint[] IS NULL OR version = ANY ($12::bigint[]))
         AND version <> ALL ($13::bigint[])
         AND ($14::date IS NULL OR registered_date = $14::date)
@@ -20,6 +20,7 @@ WITH changed AS (
         AND ($16::bigint IS NULL OR version = $16::bigint)
         AND ($17::text IS NULL OR created_at = $17::text::timestamptz)
         AND ($18::text IS NULL OR updated_at = $18::text::timestamptz)
+        AND ($19::boolean IS NULL OR restricted = $19::boolean)
     RETURNING *
 ),
 event AS (

@@ -4,16 +4,23 @@ use kit::audit::Access;
 use kit::database::{self, Database, Fault};
 use spin_sdk::pg::ParameterValue;
 
-/// Makes the patient restricted or not; the version that they have then. `None` if there is no such
-/// patient.
+use super::{Change, Outcome, Refusal};
+
+/// Makes the patient restricted or not, if the version is one that is expected; the version that
+/// they have then. Whoever may do this sees all patients.
 pub(crate) async fn restrict(
     database: &Database,
     access: &Access<'_>,
-    id: &str,
+    change: Change<'_>,
     restricted: bool,
-) -> Result<Option<i64>, Fault> {
+) -> Result<Outcome<i64>, Fault> {
+    let [among, besides] = database::versions(change.expected);
     let restricted = ParameterValue::Boolean(restricted);
-    let values = access.values([database::uuid(id), restricted, access.trace()]);
-    let rows = database.query(include_str!("restrict.sql"), values).await?;
-    rows.first().map(|row| row.bigint(0)).transpose()
+    let values = [database::uuid(change.id), restricted, access.trace(), among, besides];
+    let rows = database.query(include_str!("restrict.sql"), access.values(values)).await?;
+    match rows.first() {
+        None => Ok(Err(Refusal::NotFound)),
+        Some(row) if row.get(1)? => Ok(Err(Refusal::Stale)),
+        Some(row) => Ok(Ok(row.bigint(0)?)),
+    }
 }

@@ -59,7 +59,35 @@ fn bytes(key: Option<&Vec<u8>>, value: Option<&Vec<u8>>, headers: &Headers) -> u
     key.map_or(0, Vec::len) + value.map_or(0, Vec::len) + headers + 64
 }
 
+/// The header of a record that takes back what was said of its key before: a log that can forgets
+/// the values of all earlier records of the key in the topic (see [`Log::forgets`]). The record
+/// itself stays, for consumers to learn of it.
+pub const ERASES: &str = "ward-erases";
+
+/// The header, the only one, of a record whose value was taken back.
+pub const ERASED: &str = "ward-erased";
+
+fn has(headers: &Headers, name: &str) -> bool {
+    headers.iter().any(|(own, _)| own == name)
+}
+
+/// The headers of a record whose value was taken back: its own are about what is gone.
+fn erased_headers() -> Headers {
+    vec![(ERASED.to_owned(), None)]
+}
+
 impl Incoming {
+    /// Whether it takes back what was said of its key before.
+    #[must_use]
+    pub fn erases(&self) -> bool {
+        self.key.is_some() && has(&self.headers, ERASES)
+    }
+
+    /// Whether its value was taken back.
+    pub(crate) fn is_erased(&self) -> bool {
+        self.value.is_none() && has(&self.headers, ERASED)
+    }
+
     /// What it takes in memory, about.
     pub(crate) fn bytes(&self) -> usize {
         bytes(self.key.as_ref(), self.value.as_ref(), &self.headers)
@@ -67,6 +95,12 @@ impl Incoming {
 }
 
 impl Outgoing {
+    /// Whether it takes back what was said of its key before.
+    #[must_use]
+    pub fn erases(&self) -> bool {
+        self.key.is_some() && has(&self.headers, ERASES)
+    }
+
     /// What it takes in a log, about.
     pub(crate) fn bytes(&self) -> usize {
         bytes(self.key.as_ref(), self.value.as_ref(), &self.headers)
@@ -259,7 +293,8 @@ impl ToolError {
 /// What events go through.
 pub trait Log: Send + Sync + 'static {
     /// Hands a record over. `reply` is called once, except when this fails at once. Two records of
-    /// one key keep their order if the second is handed over after the first's reply.
+    /// one key keep their order if the second is handed over after the first's reply. Where a log
+    /// forgets, it has when it says that it has the record which erases.
     fn append(&self, topic: &str, record: &Outgoing, reply: Reply) -> Result<(), SendError>;
 
     /// Makes the topics that are missing; says which could not be made. Fails when it cannot be
@@ -283,6 +318,10 @@ pub trait Log: Send + Sync + 'static {
         topic: &'l str,
         group: &'l str,
     ) -> BoxFuture<'l, Result<Box<dyn View>, ToolError>>;
+
+    /// Whether what a record erases (see [`ERASES`]) is gone at once. Otherwise it is when its time
+    /// is over.
+    fn forgets(&self) -> bool;
 
     /// What it is called where people read it, as in "the Kafka broker".
     fn name(&self) -> &'static str;

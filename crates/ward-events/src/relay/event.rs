@@ -14,7 +14,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::log::{Headers, Outgoing};
+use crate::log::{ERASES, Headers, Outgoing};
 
 /// Turns an event, as JSON by proto3's names, into its record's bytes.
 pub trait EncodeEvent: Send + Sync {
@@ -44,13 +44,20 @@ pub(crate) struct Mapping {
     /// The JSON name of the field with the aggregate's id.
     key: String,
     source: String,
+    /// Types of events that erase.
+    erased_by: BTreeSet<String>,
 }
 
 impl Mapping {
     /// `key` is the field's name in WIT.
     pub(crate) fn new(encoder: Arc<dyn EncodeEvent>, key: &str, source: &str) -> Mapping {
-        let fields = encoder.fields();
-        Mapping { encoder, fields, key: json_name(key), source: source.to_owned() }
+        let (fields, erased_by) = (encoder.fields(), BTreeSet::new());
+        Mapping { encoder, fields, key: json_name(key), source: source.to_owned(), erased_by }
+    }
+
+    /// The same, where events of these types erase what was said of their aggregate.
+    pub(crate) fn erased_by(self, erased_by: BTreeSet<String>) -> Mapping {
+        Mapping { erased_by, ..self }
     }
 
     /// The record of a row, or why it can have none.
@@ -100,6 +107,7 @@ impl Mapping {
             ("content-type", "application/protobuf".to_owned()),
         ];
         headers.extend(row.traceparent.clone().map(|trace| ("traceparent", trace)));
+        headers.extend(self.erased_by.contains(&row.kind).then(|| (ERASES, "key".to_owned())));
         let header = |(name, value): (&str, String)| (name.to_owned(), Some(value.into_bytes()));
         headers.into_iter().map(header).collect()
     }

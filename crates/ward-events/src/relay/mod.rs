@@ -9,6 +9,7 @@ mod queue_tests;
 mod session;
 mod table;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ pub struct RelayOptions {
     pub key: String,
     /// `ce_source` of its events.
     pub source: String,
+    /// Types of events with which the log forgets what it has of their aggregate.
+    pub erased_by: BTreeSet<String>,
     /// Where events go.
     pub topic: String,
     /// How long published rows stay.
@@ -68,6 +71,7 @@ impl RelayHandle {
         stop: watch::Receiver<bool>,
     ) -> RelayHandle {
         let mapping = Mapping::new(options.encoder, &options.key, &options.source);
+        let mapping = mapping.erased_by(options.erased_by);
         let RelayOptions { name, topic, keep_published, connect, stats, written, .. } = options;
         let relay = Relay::new((name, topic), mapping, keep_published, log, stats.clone());
         let relay = relay.woken_by(written);

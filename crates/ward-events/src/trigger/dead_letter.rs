@@ -4,7 +4,7 @@
 use chrono::{SecondsFormat, Utc};
 
 use crate::limits::{OUTAGE_PAUSE_MAX, OUTAGE_PAUSE_MIN, pause};
-use crate::log::{Headers, Incoming, Log, Outgoing, SendError, deliver as append};
+use crate::log::{ERASES, Headers, Incoming, Log, Outgoing, SendError, deliver as append};
 
 /// Headers of ours begin with this; a record's own stay beside them.
 const PREFIX: &str = "ward-dead-";
@@ -20,6 +20,17 @@ const RESENT_LETTER: &str = "ward-resent-letter";
 /// Whether a group is to take a record: one that is sent again is for the group that failed.
 pub(super) fn is_for(record: &Incoming, group: &str) -> bool {
     header(record, RESENT_GROUP).is_none_or(|own| own == group)
+}
+
+/// What takes the letters back that a record erases: with its key, and no letter itself.
+pub(super) fn clearing(record: &Incoming) -> Outgoing {
+    let headers = vec![(ERASES.to_owned(), Some(b"key".to_vec()))];
+    Outgoing { key: record.key.clone(), value: None, headers }
+}
+
+/// Whether a record among the letters is none: one that was taken back, or what took it back.
+pub(crate) fn is_blank(record: &Incoming) -> bool {
+    record.is_erased() || (record.value.is_none() && record.erases())
 }
 
 /// Which letter a record was before it was sent again.

@@ -149,6 +149,23 @@ impl<R: Clone> Group<R> {
         })
     }
 
+    /// A record that arrived just now erases what was said of its key.
+    pub(crate) fn erases(&mut self, place: &TopicPartition, offset: i64) {
+        if let Some(slot) = self.slots.get_mut(place) {
+            slot.partition.erases(offset);
+        }
+    }
+
+    /// The records whose keys' dead letters are to be taken back.
+    pub(crate) fn clearing(&mut self) -> Vec<(TopicPartition, Epoch, i64, R)> {
+        let open = self.slots.iter_mut().filter(|(_, slot)| !slot.closing);
+        let clearing = open.filter_map(|(place, slot)| {
+            let (offset, record) = slot.partition.clearing()?;
+            Some((place.clone(), slot.epoch, offset, record))
+        });
+        clearing.collect()
+    }
+
     /// The next call to make.
     pub(crate) fn next(&mut self, now: Moment) -> Next<Call<R>> {
         if self.calls >= self.calls_max {

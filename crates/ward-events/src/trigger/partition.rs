@@ -8,6 +8,9 @@
 //! record waits to be tried again, nothing later of its key is handed out. Other keys go on, and
 //! so do records without one.
 //!
+//! A record that erases what was said of its key is gone only after all before it, and after what
+//! of that is among the dead letters has been taken back: no letter of its key comes later.
+//!
 //! A record that fails by itself must not fail for ever, and an outage must not send good records
 //! to the dead letters. So a failed attempt counts against a record only when other records passed
 //! since the one before; when nothing passes, it is tried for as long as `patience` says. A batch
@@ -85,6 +88,10 @@ enum State {
     Calling,
     /// On its way to the dead letters.
     Leaving,
+    /// It erases, and is answered for; what was before it may not be.
+    Answered,
+    /// The dead letters of its key are being taken back.
+    Clearing,
 }
 
 /// What keeps its order: a key, or a record that has none by itself.
@@ -100,6 +107,8 @@ struct HeldRecord<R> {
     record: R,
     bytes: usize,
     state: State,
+    /// It takes back what was said of its key.
+    erases: bool,
     arrived: Moment,
     first_try: Option<Moment>,
     /// All attempts, and those that count against it.
@@ -167,6 +176,7 @@ impl<R: Clone> Partition<R> {
             record,
             bytes,
             state: State::Waiting,
+            erases: false,
             arrived: now,
             first_try: None,
             attempts: 0,
@@ -175,6 +185,11 @@ impl<R: Clone> Partition<R> {
         };
         self.entries.insert(offset, entry);
         true
+    }
+
+    /// A record that arrived just now erases what was said of its key.
+    pub(crate) fn erases(&mut self, offset: i64) {
+        self.entries.get_mut(&offset).into_iter().for_each(|entry| entry.erases = true);
     }
 
     /// A record that arrived just now cannot be read.
@@ -302,8 +317,22 @@ impl<R: Clone> Partition<R> {
         self.gone(offset);
     }
 
+    /// The record whose key's dead letters are to be taken back: it is the first of all.
+    pub(crate) fn clearing(&mut self) -> Option<(i64, R)> {
+        let mut first = self.entries.first_entry()?;
+        if first.get().state != State::Answered {
+            return None;
+        }
+        first.get_mut().state = State::Clearing;
+        Some((*first.key(), first.get().record.clone()))
+    }
+
     fn gone(&mut self, offset: i64) {
-        if let Some(entry) = self.entries.remove(&offset) {
+        let answered = self.entries.get_mut(&offset);
+        let erasing = |entry: &&mut HeldRecord<R>| entry.erases && entry.state != State::Clearing;
+        if let Some(entry) = answered.filter(erasing) {
+            entry.state = State::Answered;
+        } else if let Some(entry) = self.entries.remove(&offset) {
             self.bytes -= entry.bytes;
         }
     }
@@ -351,7 +380,7 @@ impl<R: Clone> Partition<R> {
 
     /// Whether the component has none of its records, and no dead letter is on its way.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.entries.values().all(|entry| entry.state == State::Waiting)
+        self.entries.values().all(|entry| matches!(entry.state, State::Waiting | State::Answered))
     }
 
     /// The position up to which everything is answered for, if it has moved since it was last

@@ -93,6 +93,41 @@ fn a_retry_holds_back_its_key_and_no_other() {
 }
 
 #[test]
+fn what_erases_waits_for_all_before_it_and_then_for_the_dead_letters() {
+    let mut partition = with("aba");
+    partition.erases(2);
+    assert_eq!(batch(&mut partition, 0), [0, 1, 2]);
+    let rejected = Outcome::Reject("no".to_owned());
+    let letters = answer(&mut partition, 0, &[rejected, retry(500), Outcome::Done]);
+    assert_eq!(letters.len(), 1);
+    assert_eq!(partition.clearing(), None, "a letter of its key is on its way");
+    partition.set_aside(0);
+    assert_eq!((partition.clearing(), partition.take_commit()), (None, Some(1)));
+    assert!(partition.is_quiet(), "who takes over begins with what is not committed");
+    assert_eq!(batch(&mut partition, 500), [1], "it is not handed out again");
+    answer(&mut partition, 501, &[Outcome::Done]);
+    assert_eq!(partition.take_commit(), Some(2));
+    assert_eq!(partition.clearing(), Some((2, 2)));
+    assert_eq!(partition.clearing(), None, "once");
+    assert!(!partition.is_quiet());
+    assert_eq!(partition.take_commit(), None);
+    partition.set_aside(2);
+    assert_eq!(partition.take_commit(), Some(3));
+    assert_eq!(partition.len(), 0);
+}
+
+#[test]
+fn what_erases_and_is_rejected_erases_all_the_same() {
+    let mut partition = with("a");
+    partition.erases(0);
+    assert_eq!(batch(&mut partition, 0), [0]);
+    answer(&mut partition, 0, &[Outcome::Reject("no".to_owned())]);
+    assert_eq!(partition.clearing(), None);
+    partition.set_aside(0);
+    assert_eq!(partition.clearing(), Some((0, 0)));
+}
+
+#[test]
 fn records_without_a_key_hold_back_nothing() {
     let mut partition = Partition::new(&rules());
     for (offset, key) in [(0, None), (1, Some(b"".as_slice())), (2, None), (3, Some(b""))] {

@@ -125,6 +125,7 @@ impl Session<'_> {
                 },
                 () = sleep_until(wake_at), if wake.is_some() => {}
             }
+            self.clear();
             self.say_farewell();
             self.fetch();
             commit_at = commit_at.min(Instant::now() + COMMIT_EVERY);
@@ -218,6 +219,18 @@ impl Session<'_> {
         });
     }
 
+    /// Takes dead letters back of whom nothing is to be known any more.
+    fn clear(&mut self) {
+        for (place, epoch, offset, delivery) in self.group.clearing() {
+            let record = dead_letter::clearing(&delivery.record);
+            let (log, topic) = (self.log.clone(), (self.options.dead_letter_of)(&place.0));
+            self.letters.spawn(async move {
+                dead_letter::deliver(&*log, &topic, record).await;
+                (place, epoch, offset)
+            });
+        }
+    }
+
     fn happened(&mut self, news: News) {
         match news {
             News::Records(records) => records.into_iter().for_each(|record| self.arrived(record)),
@@ -258,8 +271,13 @@ impl Session<'_> {
         };
         let key = record.key.clone();
         let position = (record.offset, key.as_deref(), record.bytes());
+        let (offset, erases) = (record.offset, record.erases() && self.log.forgets());
         let delivery = Arc::new(Delivery { record, event });
-        match self.group.push(&place, position, delivery, arrival, self.now()) {
+        let pushed = self.group.push(&place, position, delivery, arrival, self.now());
+        if erases && pushed.is_some() {
+            self.group.erases(&place, offset);
+        }
+        match pushed {
             Some(Pushed::Leaving(letter)) => self.set_aside(letter),
             Some(Pushed::PassedOver) if is_ours => {
                 options.stats.tombstones.inc();

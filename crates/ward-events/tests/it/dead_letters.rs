@@ -137,6 +137,10 @@ impl Log for Interrupted {
         self.log.look(topic, group)
     }
 
+    fn forgets(&self) -> bool {
+        self.log.forgets()
+    }
+
     fn name(&self) -> &'static str {
         self.log.name()
     }

@@ -9,7 +9,7 @@ use futures::future::join_all;
 use tokio::sync::mpsc;
 use ward_events::limits::LEASE_MAX;
 use ward_events::{
-    Fetch, Headers, Incoming, Log, Member, Membership, News, Outgoing, StartAt, ToolError,
+    ERASES, Fetch, Headers, Incoming, Log, Member, Membership, News, Outgoing, StartAt, ToolError,
     TopicPartition, TopicShape, View, deliver,
 };
 
@@ -100,6 +100,7 @@ laws!(
     a_group_that_begins_at_the_end_gets_what_comes_after,
     a_stopped_partition_goes_on_where_it_was,
     who_has_given_a_partition_away_commits_nothing_for_it,
+    what_a_record_erases_is_gone_and_nothing_else_moves,
 );
 
 mod broken {
@@ -435,6 +436,36 @@ async fn who_has_given_a_partition_away_commits_nothing_for_it(logs: Logs) {
     assert_eq!(committed[&given.1], 2, "it is somebody else's");
     first.leave().await;
     second.leave().await;
+}
+
+async fn what_a_record_erases_is_gone_and_nothing_else_moves(logs: Logs) {
+    let topic = logs.topic(1).await;
+    let telling = vec![("note".to_owned(), Some(b"of k".to_vec()))];
+    for (key, value) in [("k", "0"), ("other", "1"), ("k", "2")] {
+        let record = Outgoing { headers: telling.clone(), ..record(key, value) };
+        deliver(&*logs.0, &topic, &record).await.unwrap();
+    }
+    let erasing = Outgoing { headers: vec![(ERASES.to_owned(), None)], ..record("k", "3") };
+    deliver(&*logs.1, &topic, &erasing).await.unwrap();
+    // Who was told that the record is there need not wait for anything.
+    let mut look = logs.look(&topic, &unique("group")).await;
+    let records = read(&mut *look, &BTreeMap::from([(0, 0)])).await;
+    assert_eq!(offsets(&records), BTreeMap::from([(0, vec![0, 1, 2, 3])]));
+    let text = |bytes: &Option<Vec<u8>>| bytes.clone().map(|it| String::from_utf8(it).unwrap());
+    let keys: Vec<_> = records.iter().filter_map(|record| text(&record.key)).collect();
+    assert_eq!(keys, ["k", "other", "k", "k"]);
+    let values: Vec<_> = records.iter().map(|record| text(&record.value)).collect();
+    let kept = |value: &str| Some(value.to_owned());
+    let gone = |value: &str| if logs.0.forgets() { None } else { kept(value) };
+    assert_eq!(values, [gone("0"), kept("1"), gone("2"), kept("3")]);
+    let tells = |record: &Incoming| record.headers == telling;
+    let expected = [!logs.0.forgets(), true, !logs.0.forgets(), false];
+    assert_eq!(records.iter().map(tells).collect::<Vec<_>>(), expected);
+    // What comes later is as if nothing had been.
+    deliver(&*logs.0, &topic, &record("k", "4")).await.unwrap();
+    let mut look = logs.look(&topic, &unique("group")).await;
+    let last = read(&mut *look, &BTreeMap::from([(0, 4)])).await;
+    assert_eq!(text(&last[0].value), kept("4"));
 }
 
 /// The embedded log's test of this makes it so in the database.

@@ -7,7 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::system::{Outbox, Seen, System, contract, on_each_log, read, until, version};
-use ward_events::EventType;
+use ward_events::{ERASES, EventType};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -17,6 +17,7 @@ on_each_log!(
     a_row_that_can_never_be_sent_is_set_aside_and_holds_up_its_own_aggregate_only,
     what_was_published_is_removed_after_its_time,
     two_relays_share_the_work_and_one_takes_over_from_the_other,
+    an_event_that_erases_leaves_nothing_of_those_before_it,
 );
 
 async fn an_event_arrives_with_its_headers(system: &System) {
@@ -163,4 +164,27 @@ async fn two_relays_share_the_work_and_one_takes_over_from_the_other(system: &Sy
     }
     assert!(versions.values().all(|seen| *seen == (1..=6).collect::<Vec<i64>>()), "{versions:?}");
     second.stop().await;
+}
+
+async fn an_event_that_erases_leaves_nothing_of_those_before_it(system: &System) {
+    let (outbox, topic) = (Outbox::new(system).await, system.topic(2).await);
+    let (gone, other) = (Uuid::new_v4(), Uuid::new_v4());
+    for patient in [gone, other] {
+        outbox.write_payload(patient, 1, &json!({"name": "Jane", "email": "j@example.com"})).await;
+    }
+    let erase = "INSERT INTO outbox (aggregate_id, aggregate_version, type, payload) \
+        VALUES ($1, 2, 'PATIENT_ERASED', '{}')";
+    outbox.client.execute(erase, &[&gone]).await.unwrap();
+    let relay = outbox.relay(system, &topic, DAY);
+    // Once the table says that it was sent it is so.
+    outbox.drained().await;
+    let seen = read(system, &topic, |seen| seen.len() >= 3).await;
+    let of = |patient: Uuid| {
+        let own = seen.iter().filter(move |seen| seen.key == patient.to_string());
+        own.map(|seen| (!seen.value.is_empty(), seen.headers.contains_key(ERASES)))
+    };
+    let kept = !system.log().forgets();
+    assert_eq!(of(gone).collect::<Vec<_>>(), [(kept, false), (true, true)]);
+    assert_eq!(of(other).collect::<Vec<_>>(), [(true, false)]);
+    relay.stop().await;
 }

@@ -289,6 +289,7 @@ impl Outbox {
             ),
             key: "patient-id".to_owned(),
             source: "/patients".to_owned(),
+            erased_by: ["PATIENT_ERASED".to_owned()].into(),
             topic: topic.to_owned(),
             keep_published: keep,
             written: self.written.clone(),

@@ -23,7 +23,8 @@ const SETTINGS_KEYS: &[&str] = &[
     "outbox",
 ];
 
-const OUTBOX_KEYS: &[&str] = &["component", "topic", "interface", "record", "key", "source"];
+const OUTBOX_KEYS: &[&str] =
+    &["component", "topic", "interface", "record", "key", "source", "erased_by"];
 
 const TRIGGER_KEYS: &[&str] = &[
     "id",
@@ -186,8 +187,17 @@ fn read_outbox<'a>(section: &Section<'a>) -> Option<(Text<'a>, Outbox)> {
         record: record?.value.to_owned(),
         key: key?.value.to_owned(),
         source,
+        erased_by: read_erased_by(section),
     };
     Some((component, outbox))
+}
+
+fn read_erased_by(section: &Section<'_>) -> Vec<String> {
+    let types = if section.has("erased_by") { section.texts("erased_by") } else { Vec::new() };
+    for kind in types.iter().filter(|kind| kind.value.trim().is_empty()) {
+        section.error(&kind.span, "an event without a type erases nothing");
+    }
+    types.into_iter().map(|kind| kind.value.to_owned()).collect()
 }
 
 fn read_trigger<'a>(section: &Section<'a>) -> Option<TriggerDraft<'a>> {

@@ -69,6 +69,7 @@ fn defaults_are_filled_in() {
                             record: "patient-event",
                             key: "patient-id",
                             source: "/patients",
+                            erased_by: [],
                         },
                     ],
                 },
@@ -93,6 +94,19 @@ fn defaults_are_filled_in() {
                 },
             ]"#]],
     );
+}
+
+#[test]
+fn types_of_events_may_erase() {
+    let read = |types: &str| {
+        let key = "key = \"patient-id\"";
+        let entries = ENTRIES.replacen(key, &format!("{key}\nerased_by = {types}"), 1);
+        App::read(Path::new("dir/spin.toml"), &format!("{BASE}{entries}"))
+    };
+    let app = read("[\"PATIENT_ERASED\"]").unwrap_or_else(|findings| panic!("{findings}"));
+    assert_eq!(app.kafka.unwrap().outboxes[0].erased_by, ["PATIENT_ERASED"]);
+    let flaw = read("[\" \"]").unwrap_err().to_string();
+    assert!(flaw.contains("an event without a type erases nothing"), "{flaw}");
 }
 
 /// Every key there is.

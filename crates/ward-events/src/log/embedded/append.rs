@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_postgres::types::ToSql;
 
+use super::forget::{Erasure, forget};
 use super::parts::Known;
 use super::{Shared, headers};
 use crate::database::DatabaseError;
@@ -72,7 +73,7 @@ async fn take(
     }
 }
 
-async fn write(shared: &Shared, known: &mut Known, batch: Vec<Appending>) {
+async fn write(shared: &Arc<Shared>, known: &mut Known, batch: Vec<Appending>) {
     let topics = batch.iter().map(|appending| &appending.topic);
     if let Err(error) = known.learn(&shared.writing, topics).await {
         return refuse(shared, batch, &error);
@@ -81,10 +82,7 @@ async fn write(shared: &Shared, known: &mut Known, batch: Vec<Appending>) {
     let mut replies = Vec::with_capacity(batch.len());
     for Appending { topic, record, reply } in batch {
         match known.part(&topic, record.key.as_deref()) {
-            Some(part) => {
-                columns.push(part, record);
-                replies.push(reply);
-            }
+            Some(part) => replies.push((reply, columns.push(part, record))),
             None => reply(Err(SendError::Later(format!("there is no topic {topic}")))),
         }
     }
@@ -94,13 +92,20 @@ async fn write(shared: &Shared, known: &mut Known, batch: Vec<Appending>) {
     match insert(shared, &columns).await {
         Ok(ends) => {
             shared.health.works();
+            let ends_at: BTreeMap<i32, i64> = ends.iter().copied().collect();
             shared.tides.appended(ends);
-            replies.into_iter().for_each(|reply| reply(Ok(())));
+            for (reply, erased) in replies {
+                match erased.and_then(|erased| columns.erasure(&ends_at, erased)) {
+                    // Apart, because nothing that is appended after it has to wait for it.
+                    Some(erasure) => drop(tokio::spawn(forget(shared.clone(), erasure, reply))),
+                    None => reply(Ok(())),
+                }
+            }
         }
         Err(error) => {
             shared.health.failed(&error.0);
             let failed = || Err(SendError::Later(error.0.clone()));
-            replies.into_iter().for_each(|reply| reply(failed()));
+            replies.into_iter().for_each(|(reply, _)| reply(failed()));
         }
     }
 }
@@ -123,15 +128,29 @@ struct Columns {
     headers: Vec<Vec<u8>>,
 }
 
+/// A record that erases: its partition, its number among those that come to it, and its key.
+type Erased = (i32, i64, Vec<u8>);
+
 impl Columns {
-    fn push(&mut self, part: i32, record: Outgoing) {
+    /// Takes a record in; says if it erases.
+    fn push(&mut self, part: i32, record: Outgoing) -> Option<Erased> {
         let count = self.counts.entry(part).or_default();
-        self.numbers.push(*count);
+        let number = *count;
         *count += 1;
+        self.numbers.push(number);
+        let erases = record.erases();
+        let erased = record.key.clone().filter(|_| erases).map(|key| (part, number, key));
         self.parts.push(part);
         self.headers.push(headers::write(&record.headers));
         self.keys.push(record.key);
         self.values.push(record.value);
+        erased
+    }
+
+    /// What a record erases that was appended, by where the partitions end now.
+    fn erasure(&self, ends: &BTreeMap<i32, i64>, (part, number, key): Erased) -> Option<Erasure> {
+        let before = ends.get(&part)? - self.counts.get(&part)? + number;
+        Some(Erasure { part, before, key })
     }
 }
 

@@ -9,6 +9,7 @@
 //! slow look finds what neither told.
 
 mod append;
+mod forget;
 mod group;
 mod headers;
 mod lease;
@@ -111,6 +112,10 @@ impl Log for EmbeddedLog {
         group: &'l str,
     ) -> BoxFuture<'l, Result<Box<dyn View>, ToolError>> {
         Box::pin(view::open(self.shared.clone(), topic, group))
+    }
+
+    fn forgets(&self) -> bool {
+        true
     }
 
     fn name(&self) -> &'static str {

@@ -70,6 +70,11 @@ impl Log for KafkaLog {
         Box::pin(view::open(self.connection.clone(), topic.to_owned(), group.to_owned()))
     }
 
+    /// Nobody can take out a record of a broker's.
+    fn forgets(&self) -> bool {
+        false
+    }
+
     fn name(&self) -> &'static str {
         self.health().name()
     }

@@ -16,6 +16,10 @@ use crate::log::{TopicShape, Trouble, Unmade};
 /// How long the broker may take for one request.
 const REQUEST_MAX: Duration = Duration::from_secs(10);
 
+/// A broker removes records by segments, once the last of one is too old: how long one is written
+/// to is how much longer than it should a record may stay. Kafka's own default is a week.
+const SEGMENT_MAX: Duration = Duration::from_secs(24 * 3600);
+
 /// Makes sure that all topics exist. Nothing is asked of the broker where they do: who may use
 /// topics need not be allowed to make any. Fails when the broker is away; what it refuses to make
 /// is said.
@@ -48,10 +52,11 @@ async fn make(
     let partitions = i32::try_from(shape.partitions).unwrap_or(i32::MAX);
     let replicas = i32::try_from(shape.replicas).unwrap_or(i32::MAX);
     let keep_ms = shape.keep.as_millis().to_string();
+    let segment_ms = shape.keep.min(SEGMENT_MAX).as_millis().to_string();
     let wanted: Vec<_> = topics
         .iter()
         .map(|topic| NewTopic::new(topic, partitions, TopicReplication::Fixed(replicas)))
-        .map(|topic| topic.set("retention.ms", &keep_ms))
+        .map(|topic| topic.set("retention.ms", &keep_ms).set("segment.ms", &segment_ms))
         .collect();
     let options = AdminOptions::new().request_timeout(Some(REQUEST_MAX));
     let results = admin.create_topics(&wanted, &options).await?;

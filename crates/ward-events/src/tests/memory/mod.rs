@@ -15,8 +15,8 @@ use futures::future::{BoxFuture, pending, ready};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 use ward_events::{
-    Chunk, Ends, Incoming, Log, Membership, News, Outgoing, Reply, SendError, StartAt, ToolError,
-    TopicPartition, TopicShape, Trouble, Unmade, View,
+    Chunk, ERASED, Ends, Incoming, Log, Membership, News, Outgoing, Reply, SendError, StartAt,
+    ToolError, TopicPartition, TopicShape, Trouble, Unmade, View,
 };
 
 use member::{Handle, Joined};
@@ -205,6 +205,11 @@ impl MemoryLog {
         let (topic, partition) = place;
         let (offset, timestamp_ms) = (i64::try_from(records.len()).unwrap(), None);
         let record = Incoming { topic, partition, offset, key, value, headers, timestamp_ms };
+        if record.erases() {
+            for one in records.iter_mut().filter(|one| one.key == record.key) {
+                (one.value, one.headers) = (None, vec![(ERASED.to_owned(), None)]);
+            }
+        }
         self.surroundings.appended(&record);
         records.push(record);
         state.members.iter().for_each(|member| member.notify_one());
@@ -287,6 +292,10 @@ impl Log for MemoryLog {
             false => Ok(Box::new(Look { log, topic: topic.into(), group, ends, next })),
         };
         Box::pin(ready(look))
+    }
+
+    fn forgets(&self) -> bool {
+        true
     }
 
     fn name(&self) -> &'static str {
