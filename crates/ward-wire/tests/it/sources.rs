@@ -120,6 +120,7 @@ fn interfaces_functions_and_records() {
             "pms:billing/accounts@1.0.0",
             "pms:billing/events@1.0.0",
             "pms:common/types@1.0.0",
+            "pms:common/refusals@1.0.0",
             "pms:patients/events@1.0.0",
             "pms:patients/consumer@1.0.0",
         ]
