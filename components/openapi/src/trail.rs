@@ -111,7 +111,7 @@ fn id(description: &str) -> Value {
 }
 
 fn address(description: &str) -> Value {
-    json!({ "type": "string", "description": description })
+    json!({ "type": "string", "minLength": 2, "maxLength": 43, "description": description })
 }
 
 fn code() -> Value {

@@ -189,7 +189,7 @@ pub(crate) async fn release(call: &Call<'_>) -> Result<Reply, Problem> {
     set_restricted(call, false).await
 }
 
-/// Makes it so, however it was before; a version need not be named, and one that is has to be right.
+/// Makes it so, however it was before. A version need not be named; one that is has to be right.
 async fn set_restricted(call: &Call<'_>, restricted: bool) -> Result<Reply, Problem> {
     let id = call.id("id")?;
     let expected = etag::Expected::from_headers(call.headers)?;

@@ -76,7 +76,9 @@ def spanned(query):
 
 
 def audited(query):
-    """Years of four digits that PostgreSQL has."""
+    """Years of four digits that PostgreSQL has, and networks that there are."""
+    if "address" in query:
+        query["address"] = "192.0.2.0/24"
     for name in query.keys() & {"from", "to"}:
         query[name] = "2024-01-10T09:30:00Z"
 

@@ -16,6 +16,7 @@ spin_sdk::wit_bindgen::generate!({
 
         world component {
             include pms:billing/billing@1.0.0;
+            export pms:common/refusals@1.0.0;
             export pms:patients/consumer@1.0.0;
         }
     ",

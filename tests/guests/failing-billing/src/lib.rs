@@ -6,6 +6,7 @@ mod bindings;
 use std::time::Duration;
 
 use bindings::exports::pms::billing::{accounts, billing_service, patient_accounts};
+use bindings::exports::pms::common::refusals;
 use bindings::exports::pms::patients::consumer;
 use bindings::pms::common::types::{Caller, Error};
 use spin_sdk::http::{IntoResponse, Request, StatusCode};
@@ -91,6 +92,12 @@ impl accounts::Guest for Failing {
 impl consumer::Guest for Failing {
     async fn consume(deliveries: Vec<consumer::Delivery>) -> Vec<consumer::Outcome> {
         deliveries.iter().map(|_| consumer::Outcome::Retry(100)).collect()
+    }
+}
+
+impl refusals::Guest for Failing {
+    async fn note(_: Caller, _: String, _: String, _: u64) {
+        std::process::abort()
     }
 }
 
