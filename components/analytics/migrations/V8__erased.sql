@@ -5,7 +5,7 @@
 ALTER TABLE events
     DROP CONSTRAINT events_type_check,
     ADD CONSTRAINT events_type_check CHECK (type IN
-        ('PATIENT_CREATED', 'PATIENT_UPDATED', 'PATIENT_DELETED', 'PATIENT_ERASED'));
+        ('PATIENT_CREATED', 'PATIENT_UPDATED', 'PATIENT_DELETED', 'PATIENT_ERASED')) NOT VALID;
 
 -- As in V1, but for what makes a patient one who is gone.
 CREATE OR REPLACE FUNCTION project(for_generation integer, after_seq bigint, upto_seq bigint)

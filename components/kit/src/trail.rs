@@ -60,7 +60,9 @@ impl Question {
         }
         asked.take(&mut query, "action", "action = $::text", code);
         asked.take(&mut query, "outcome", "outcome = $::text", code);
-        asked.take(&mut query, "address", "address <<= $::text::inet", network);
+        // The sum of a flood is of an IPv6 network, in which the address is.
+        let from = "(address <<= $::text::inet OR times IS NOT NULL AND address >>= $::text::inet)";
+        asked.take(&mut query, "address", from, network);
         asked.take(&mut query, "from", "at >= $::text::timestamptz", moment);
         asked.take(&mut query, "to", "at < $::text::timestamptz", moment);
         if asked.ends_before_it_begins() {
@@ -160,17 +162,20 @@ fn code(text: &str) -> Result<ParameterValue, &'static str> {
     is_code(text).then(|| database::text(text)).ok_or("must be a code, such as READ")
 }
 
-/// An address, or a network as `192.0.2.0/24`.
+/// An address, or a network as `192.0.2.0/24`; as rows have it, whose addresses are canonical.
 fn network(text: &str) -> Result<ParameterValue, &'static str> {
-    let (address, prefix) = match text.split_once('/') {
-        Some((address, prefix)) => (address, prefix.parse::<u8>().ok()),
-        None => (text, Some(0)),
-    };
-    let address = address.parse::<IpAddr>().ok();
-    let bits = address.map_or(0, |address| if address.is_ipv4() { 32 } else { 128 });
-    let is_one = address.is_some() && prefix.is_some_and(|prefix| prefix <= bits);
     let expected = "must be a network address, such as 192.0.2.7 or 2001:db8::/32";
-    is_one.then(|| database::text(text)).ok_or(expected)
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix)),
+        None => (text, None),
+    };
+    let address = address.parse::<IpAddr>().map_err(|_| expected)?;
+    let Some(prefix) = prefix else {
+        return Ok(database::text(&address.to_canonical().to_string()));
+    };
+    let bits = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = prefix.parse::<u8>().ok().filter(|prefix| *prefix <= bits).ok_or(expected)?;
+    Ok(database::text(&format!("{address}/{prefix}")))
 }
 
 fn moment(text: &str) -> Result<ParameterValue, &'static str> {

@@ -10,15 +10,15 @@ ALTER TABLE patients
     ADD COLUMN erased_at timestamptz,
     -- Nobody else is without these.
     ADD CONSTRAINT patients_whole CHECK (erased_at IS NOT NULL
-        OR num_nulls(name, name_key, address, date_of_birth, registered_date) = 0),
+        OR num_nulls(name, name_key, address, date_of_birth, registered_date) = 0) NOT VALID,
     ADD CONSTRAINT patients_erased CHECK (erased_at IS NULL OR (deleted_at IS NOT NULL
         AND num_nonnulls(name, name_key, email, shared_email, address, date_of_birth,
-            registered_date) = 0));
+            registered_date) = 0)) NOT VALID;
 
 ALTER TABLE outbox
     DROP CONSTRAINT outbox_type_check,
     ADD CONSTRAINT outbox_type_check CHECK (type IN
-        ('PATIENT_CREATED', 'PATIENT_UPDATED', 'PATIENT_DELETED', 'PATIENT_ERASED'));
+        ('PATIENT_CREATED', 'PATIENT_UPDATED', 'PATIENT_DELETED', 'PATIENT_ERASED')) NOT VALID;
 
 -- What the outbox still says of the patient goes as well, sent or not: rows stay, and with them the
 -- order, so that one that was not sent yet is sent without a name. By a trigger rather than in the
@@ -45,4 +45,4 @@ ALTER TABLE audit_log
     DROP CONSTRAINT audit_log_action_check,
     ADD CONSTRAINT audit_log_action_check
         CHECK (action IN ('CREATE', 'READ', 'LIST', 'UPDATE', 'DELETE', 'RESTRICT', 'RELEASE',
-                          'ERASE', 'AUDIT', 'REFUSED', 'PRUNE'));
+                          'ERASE', 'AUDIT', 'REFUSED', 'PRUNE')) NOT VALID;

@@ -14,3 +14,11 @@ CREATE TABLE idempotency (
 
 -- The oldest are removed first, by whoever comes with a key.
 CREATE INDEX idempotency_by_time ON idempotency (at);
+
+-- A request that came again created nobody, and is no other creation.
+ALTER TABLE audit_log
+    DROP CONSTRAINT audit_log_outcome_check,
+    ADD CONSTRAINT audit_log_outcome_check CHECK (outcome IN (
+        'SUCCESS', 'NOT_FOUND', 'CONFLICT', 'STALE', 'REFUSED', 'DENIED',
+        'NO_TOKEN', 'BAD_TOKEN', 'EXPIRED_TOKEN', 'EARLY_TOKEN', 'ENDED_SESSION', 'FORBIDDEN',
+        'REPEATED')) NOT VALID;

@@ -276,7 +276,8 @@ fn beginning(given: &str) -> Result<String, String> {
 
 /// A whole address, folded. What can be nobody's finds nobody, and would read as "not there yet".
 fn address(given: &str) -> Result<String, &'static str> {
-    let expected = "must be a whole e-mail address; a + in a URL is written %2B, as + is a blank";
+    let expected =
+        "must be a whole e-mail address (in a URL a + is written %2B: + is a blank there)";
     email::parse(given).map(|address| email::fold(&address)).map_err(|_| expected)
 }
 

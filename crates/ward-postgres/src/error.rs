@@ -175,7 +175,13 @@ impl DialError {
             Self::NoTls { .. } => {
                 Some("turn TLS on there, or allow plain text with sslmode=disable")
             }
-            Self::Untrusted { why, .. } if why.contains("NotValidForName") => {
+            Self::Untrusted { why, .. } if why.contains("CaUsedAsEndEntity") => Some(
+                "give the server a certificate of its own: this one is an authority's (CA:TRUE)",
+            ),
+            // As rustls writes it with and without the names that would do.
+            Self::Untrusted { why, .. }
+                if why.contains("not valid for name") || why.contains("NotValidForName") =>
+            {
                 Some("name the host as its certificate does; verify-ca looks at the issuer alone")
             }
             Self::Untrusted { why, .. } if why.contains("does not support TLS") => {
@@ -194,5 +200,22 @@ impl DialError {
             Self::Blocked(_) | Self::Root(_) => true,
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DialError;
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_has_its_own_advice() {
+        let check = |why: &str, part: &str| {
+            let error = DialError::Untrusted { place: "db:5432".to_owned(), why: why.to_owned() };
+            assert!(error.help().unwrap().contains(part), "{why}");
+        };
+        check("invalid peer certificate: UnknownIssuer", "sslrootcert");
+        check("invalid peer certificate: certificate not valid for name \"db\"", "name the host");
+        check("invalid peer certificate: NotValidForName", "name the host");
+        check("invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))", "CA:TRUE");
     }
 }

@@ -52,8 +52,9 @@ async fn the_same_again_is_answered_the_same_and_done_once() {
     let query = "SELECT outcome, patient_id FROM audit_log \
         WHERE actor = $1::text::uuid AND action = 'CREATE' ORDER BY seq";
     let id = &first.json()["id"];
-    let row = json!({"outcome": "SUCCESS", "patient_id": id});
-    assert_eq!(database.rows(query, &[&user]).await, [row.clone(), row.clone(), row]);
+    let rows = ["SUCCESS", "REPEATED", "REPEATED"]
+        .map(|outcome| json!({"outcome": outcome, "patient_id": id}));
+    assert_eq!(database.rows(query, &[&user]).await, rows);
     let events = "SELECT type FROM outbox WHERE aggregate_id = $1::text::uuid ORDER BY seq";
     let told = database.rows(events, &[&id.as_str()]).await;
     let expected = ["PATIENT_CREATED", "PATIENT_UPDATED"].map(|kind| json!({"type": kind}));

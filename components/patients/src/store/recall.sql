@@ -11,7 +11,7 @@ noted AS (
         (SELECT patient_id FROM kept WHERE same),
         CASE
             WHEN NOT EXISTS (SELECT FROM kept) THEN 'CONFLICT'
-            WHEN EXISTS (SELECT FROM kept WHERE same) THEN 'SUCCESS'
+            WHEN EXISTS (SELECT FROM kept WHERE same) THEN 'REPEATED'
             ELSE 'REFUSED'
         END
 )

@@ -61,7 +61,7 @@ fn bytes(key: Option<&Vec<u8>>, value: Option<&Vec<u8>>, headers: &Headers) -> u
 
 /// The header of a record that takes back what was said of its key before: a log that can forgets
 /// the values of all earlier records of the key in the topic (see [`Log::forgets`]). The record
-/// itself stays, for consumers to learn of it.
+/// itself stays, for consumers to learn of it, and so do others of the kind.
 pub const ERASES: &str = "ward-erases";
 
 /// The header, the only one, of a record whose value was taken back.

@@ -461,11 +461,13 @@ async fn what_a_record_erases_is_gone_and_nothing_else_moves(logs: Logs) {
     let tells = |record: &Incoming| record.headers == telling;
     let expected = [!logs.0.forgets(), true, !logs.0.forgets(), false];
     assert_eq!(records.iter().map(tells).collect::<Vec<_>>(), expected);
-    // What comes later is as if nothing had been.
+    // What comes later is as if nothing had been, and what erases is not erased.
     deliver(&*logs.0, &topic, &record("k", "4")).await.unwrap();
+    deliver(&*logs.0, &topic, &erasing).await.unwrap();
     let mut look = logs.look(&topic, &unique("group")).await;
-    let last = read(&mut *look, &BTreeMap::from([(0, 4)])).await;
-    assert_eq!(text(&last[0].value), kept("4"));
+    let last = read(&mut *look, &BTreeMap::from([(0, 3)])).await;
+    let values: Vec<_> = last.iter().map(|record| text(&record.value)).collect();
+    assert_eq!(values, [kept("3"), gone("4"), kept("3")]);
 }
 
 /// The embedded log's test of this makes it so in the database.

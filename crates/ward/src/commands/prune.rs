@@ -1,6 +1,7 @@
 //! `ward audit prune`: has each service's database remove old rows from its audit log, as the role
-//! that may do that and nothing else. Which rows may go, and what stays of them, is decided by the
-//! function that the manifest names as `prune`.
+//! that may do that and nothing else. What stays of them is decided by the function that
+//! the manifest names as `prune`; that nothing of the last six years goes unless somebody insists
+//! is this command's rule.
 
 use std::process::ExitCode;
 

@@ -17,6 +17,13 @@ pub(super) fn write(headers: &Headers) -> Vec<u8> {
     bytes
 }
 
+/// The bytes that a header of this name begins with.
+pub(super) fn named(name: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    put(&mut bytes, Some(name.as_bytes()));
+    bytes
+}
+
 fn put(bytes: &mut Vec<u8>, part: Option<&[u8]>) {
     // A record is far smaller than what four bytes can say.
     let length = part.map_or(NONE, |part| u32::try_from(part.len()).unwrap_or(NONE));

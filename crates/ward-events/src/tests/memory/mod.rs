@@ -206,7 +206,8 @@ impl MemoryLog {
         let (offset, timestamp_ms) = (i64::try_from(records.len()).unwrap(), None);
         let record = Incoming { topic, partition, offset, key, value, headers, timestamp_ms };
         if record.erases() {
-            for one in records.iter_mut().filter(|one| one.key == record.key) {
+            let told = |one: &&mut Incoming| one.key == record.key && !one.erases();
+            for one in records.iter_mut().filter(told) {
                 (one.value, one.headers) = (None, vec![(ERASED.to_owned(), None)]);
             }
         }
