@@ -48,7 +48,7 @@ impl Guest for Guard {
             Ok(identity) => identity,
             Err(Stop::Failed(problem)) => return answer(&request, refused(problem, &headers)),
             Err(Stop::Refused { problem, why, identity }) => {
-                Refused { why, operation, identity }.note(&request, &headers).await;
+                Refused { why, operation, identity }.note(&headers).await;
                 return answer(&request, refused(problem, &headers));
             }
         };
@@ -58,7 +58,7 @@ impl Guest for Guard {
             Leave::Nothing(problem) => answer(&request, refused(problem, &headers)),
             Leave::Forbid(problem) => {
                 let (why, identity) = (Why::Forbidden, Some(identity));
-                Refused { why, operation, identity }.note(&request, &headers).await;
+                Refused { why, operation, identity }.note(&headers).await;
                 answer(&request, refused(problem, &headers))
             }
         }

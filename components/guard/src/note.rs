@@ -43,14 +43,12 @@ pub(crate) struct Refused {
 struct Origin {
     address: Option<IpAddr>,
     headers: Fields,
-    scheme: Option<Scheme>,
-    authority: Option<String>,
 }
 
 impl Refused {
     /// Has it written down, or counted with others.
-    pub(crate) async fn note(self, request: &Request, headers: &Fields) {
-        let origin = Origin::of(request, headers);
+    pub(crate) async fn note(self, headers: &Fields) {
+        let origin = Origin::of(headers);
         let who = self.identity.as_ref().map(|identity| identity.subject);
         let kind = Kind::new(self.why, origin.address, who);
         match TALLY.with_borrow_mut(|tally| tally.take(kind, now())) {
@@ -89,8 +87,9 @@ impl Refused {
         let (request, _sent) = Request::new(headers, None, no_trailers, None);
         request
             .set_path_with_query(Some("/"))
-            .and_then(|()| request.set_authority(origin.authority.as_deref()))
-            .and_then(|()| request.set_scheme(origin.scheme.as_ref()))
+            // Nothing of the client's, which might keep the row from being written.
+            .and_then(|()| request.set_authority(Some("localhost")))
+            .and_then(|()| request.set_scheme(Some(&Scheme::Http)))
             .map_err(|()| ErrorCode::HttpRequestUriInvalid)?;
         Ok(spin::next(request).await?.status())
     }
@@ -117,14 +116,9 @@ impl Refused {
 }
 
 impl Origin {
-    fn of(request: &Request, headers: &Fields) -> Self {
+    fn of(headers: &Fields) -> Self {
         let address = headers.get(CLIENT_ADDRESS).pop();
         let address = address.and_then(|text| peer::parse(std::str::from_utf8(&text).ok()?));
-        Self {
-            address,
-            headers: headers.clone(),
-            scheme: request.get_scheme(),
-            authority: request.get_authority(),
-        }
+        Self { address, headers: headers.clone() }
     }
 }

@@ -94,7 +94,21 @@ fn authority(parts: &Parts) -> Result<Authority, Problem> {
         (None, None) if parts.version == Version::HTTP_10 => Authority::from_static("localhost"),
         (None, None) => return Err(Problem::BadRequest("The request has no Host field.")),
     };
-    if authority.as_str().contains('@') { Err(invalid) } else { Ok(authority) }
+    if authority.as_str().contains('@') { Err(invalid) } else { with_port(authority, invalid) }
+}
+
+/// The authority, if its port is one; an empty one is none (RFC 3986, 3.2.3). Nobody behind the
+/// host could make a request of another.
+fn with_port(authority: Authority, invalid: Problem) -> Result<Authority, Problem> {
+    let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+    let is_number =
+        |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    match port.strip_prefix(':') {
+        None if port.is_empty() => Ok(authority),
+        Some("") => Authority::try_from(authority.host()).map_err(|_| invalid),
+        Some(port) if is_number(port) => Ok(authority),
+        _ => Err(invalid),
+    }
 }
 
 /// Turns the fields of a checked head into those for the component that was found.

@@ -80,6 +80,20 @@ async fn at_the_gateway_and_at_a_services_own_port() {
     }
 }
 
+/// What else a client writes into the head of a request decides nothing.
+#[tokio::test]
+async fn whatever_host_the_client_names() {
+    let ward = ward().await;
+    let api = Api::new(ward.gateway());
+    for (number, host) in ["localhost:", "127.0.0.1:", "localhost:1"].into_iter().enumerate() {
+        let address = format!("192.0.2.{}", 40 + number);
+        let request = api.request("GET", "/api/patients").header("host", host);
+        Answer::of(request.header("x-forwarded-for", &address)).await.problem(401);
+        let found = rows(ward, "patients", &format!("address={address}")).await;
+        assert_eq!(found.len(), 1, "{host}: {found:?}");
+    }
+}
+
 #[tokio::test]
 async fn who_may_not_is_named() {
     let ward = ward().await;
@@ -153,6 +167,9 @@ async fn a_flood_leaves_few_rows_that_add_up() {
     let summed = found.iter().find(|row| row.get("times").is_some()).expect("a sum");
     assert_eq!(summed["address"], "2001:db8::/64", "{summed}");
     assert!(summed.get("operation").is_none() && summed.get("requestId").is_none(), "{summed}");
+    // Whoever asks for one of the addresses is told of the sum that it is in.
+    let one = rows(ward, "patients", "address=2001:db8::1&outcome=BAD_TOKEN").await;
+    assert!(one.iter().any(|row| row.get("times").is_some()), "{one:?}");
 }
 
 #[tokio::test]

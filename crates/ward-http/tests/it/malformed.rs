@@ -48,6 +48,10 @@ async fn a_request_without_one_clear_host_is_a_400_problem() {
         "GET /one HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n",
         "GET http://a/one HTTP/1.1\r\nhost: b\r\n\r\n",
         "GET /one HTTP/1.1\r\nhost: a/b\r\n\r\n",
+        "GET /one HTTP/1.1\r\nhost: a:b\r\n\r\n",
+        "GET /one HTTP/1.1\r\nhost: a:99999\r\n\r\n",
+        "GET /one HTTP/1.1\r\nhost: a:+1\r\n\r\n",
+        "GET /one HTTP/1.1\r\nhost: a:-1\r\n\r\n",
         "GET /one HTTP/1.1\r\nhost: admin@a\r\n\r\n",
     ] {
         let text = exchange(site.gateway, request).await;
