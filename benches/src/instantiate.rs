@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use ward_manifest::{App, RuntimeConfig, Variables};
-use ward_runtime::{Runtime, RuntimeOptions};
+use ward_runtime::{Host, HostOptions};
 
 use crate::tools;
 
@@ -20,9 +20,10 @@ pub(crate) async fn run() -> Result<()> {
     let config = RuntimeConfig::default();
     let variables = Arc::new(Variables::new(&app, none.clone(), &config, &none)?);
     let options =
-        RuntimeOptions { state_dir: directory.path().join("state"), ..RuntimeOptions::default() };
-    let runtime = tokio::task::block_in_place(|| Runtime::load(&app, variables, &options))?;
-    let handler = runtime.http("hello").context("the trigger was not loaded")?;
+        HostOptions { state_dir: directory.path().join("state"), ..HostOptions::default() };
+    let load = || Host::open(Arc::new(app), variables, options)?.load();
+    let release = Arc::new(tokio::task::block_in_place(load)?);
+    let handler = release.http("hello").context("the trigger was not loaded")?;
 
     for _ in 0..INSTANCES / 10 {
         handler.instantiate().await?;

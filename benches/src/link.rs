@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use ward_manifest::{App, RuntimeConfig, Variables};
-use ward_runtime::{CallContext, Function, Runtime, RuntimeOptions};
+use ward_runtime::{CallContext, Function, Host, HostOptions, Release};
 use ward_wire::Value;
 
 use crate::tools;
@@ -60,7 +60,7 @@ fn guest(name: &str) -> Result<String> {
 
 /// `caller` → `relay` → the file `target`, a component of the application where it is the guest
 /// itself and composed otherwise.
-fn load(directory: &Path, name: &str, target: &str, settings: &str) -> Result<Runtime> {
+fn load(directory: &Path, name: &str, target: &str, settings: &str) -> Result<Arc<Release>> {
     let (caller, relay, callee) = (guest("caller")?, guest("relay")?, guest("callee")?);
     let text = format!(
         "spin_manifest_version = 2\n[application]\nname = \"link\"\n\
@@ -81,17 +81,23 @@ fn load(directory: &Path, name: &str, target: &str, settings: &str) -> Result<Ru
     let none = BTreeMap::new();
     let config = RuntimeConfig::default();
     let variables = Arc::new(Variables::new(&app, none.clone(), &config, &none)?);
-    let options = RuntimeOptions { state_dir: directory.join("state"), ..Default::default() };
-    Ok(tokio::task::block_in_place(|| Runtime::load(&app, variables, &options))?)
+    let options = HostOptions { state_dir: directory.join("state"), ..Default::default() };
+    let load = || Host::open(Arc::new(app), variables, options)?.load();
+    Ok(Arc::new(tokio::task::block_in_place(load)?))
 }
 
-fn find(runtime: &Runtime, component: &str, function: &str) -> Result<Function> {
-    runtime.function(component, WORK, function).context("the function was not loaded")
+fn find(release: &Arc<Release>, component: &str, function: &str) -> Result<Function> {
+    release.function(component, WORK, function).context("the function was not loaded")
 }
 
 /// The best of some rounds: what disturbs one only makes it longer.
-async fn each_us(runtime: &Runtime, component: &str, function: &str, calls: u32) -> Result<f64> {
-    let function = find(runtime, component, function)?;
+async fn each_us(
+    release: &Arc<Release>,
+    component: &str,
+    function: &str,
+    calls: u32,
+) -> Result<f64> {
+    let function = find(release, component, function)?;
     let mut best_us = f64::INFINITY;
     for _ in 0..ROUNDS {
         let start = Instant::now();
@@ -119,8 +125,8 @@ fn answer(number: u32) -> u32 {
 }
 
 /// As a trigger other than HTTP makes it.
-async fn from_outside_us(runtime: &Runtime) -> Result<f64> {
-    let function = find(runtime, "callee", "perform-plain")?;
+async fn from_outside_us(release: &Arc<Release>) -> Result<f64> {
+    let function = find(release, "callee", "perform-plain")?;
     let start = Instant::now();
     for _ in 0..CALLS {
         let task = Value::Variant(0, None);

@@ -36,5 +36,7 @@ pub use log::{
 pub use relay::{EncodeEvent, RelayHandle, RelayOptions};
 pub use stats::{LogUp, Metrics, RelayStats, TriggerStats};
 pub use tools::{ReadFrom, Reader};
-pub use trigger::{CallError, Consume, DeadLetter, Outcome, TriggerHandle, TriggerOptions};
+pub use trigger::{
+    CallError, Consume, Consumer, DeadLetter, Outcome, TriggerHandle, TriggerOptions,
+};
 pub use wire::EventType;

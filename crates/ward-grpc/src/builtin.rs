@@ -4,7 +4,6 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use http::{Request, Response};
 use tonic::body::Body as TonicBody;
@@ -14,9 +13,10 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 use tonic_reflection::server::{v1, v1alpha};
 use tower_service::Service as TowerService;
-use ward_serve::Inbound;
-use ward_wire::Service;
+use ward_serve::{Current, Inbound};
 
+use crate::invoke::Invoke;
+use crate::offer::Offer;
 use crate::reflection::{Index, Reflection};
 
 /// The longest question anybody has for these services: the name of a symbol.
@@ -34,32 +34,27 @@ pub(crate) struct Builtin {
 }
 
 impl Builtin {
-    /// Health for these services, and reflection if it is wanted. The error says what is wrong with
-    /// the descriptors.
-    pub(crate) async fn new(services: &[Service], reflection: bool) -> Result<Self, String> {
+    /// Health for what is offered, and reflection if it is wanted. The services' names are the
+    /// manifest's, so they are the same in every offer.
+    pub(crate) async fn new<I: Invoke>(offer: &Current<Offer<I>>, reflection: bool) -> Self {
         let mut health = HealthReporter::new();
-        let names: Vec<String> = services.iter().map(|s| s.full_name().to_owned()).collect();
+        let names: Vec<String> = offer.get().names().map(str::to_owned).collect();
         let server = HealthServer::new(HealthService::from_health_reporter(health.clone()))
             .max_decoding_message_size(QUESTION_BYTES_MAX);
         set_all(&mut health, &names, ServingStatus::Serving).await;
         let mut builtin = Self { services: vec![answerer(server)], health, names };
         if reflection {
-            builtin.reflect(services)?;
+            let offer = offer.clone();
+            builtin.reflect(Current::new(move || offer.get().index.clone()));
         }
-        Ok(builtin)
+        builtin
     }
 
-    fn reflect(&mut self, services: &[Service]) -> Result<(), String> {
-        let services: Vec<&Service> = services.iter().collect();
-        let set = ward_wire::merge(&services).map_err(|refusals| {
-            refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-        })?;
-        let index = Arc::new(Index::new(set, tonic_health::pb::FILE_DESCRIPTOR_SET)?);
+    fn reflect(&mut self, index: Current<Index>) {
         let v1 = v1::ServerReflectionServer::new(Reflection(index.clone()));
         self.services.push(answerer(v1.max_decoding_message_size(QUESTION_BYTES_MAX)));
         let v1alpha = v1alpha::ServerReflectionServer::new(Reflection(index));
         self.services.push(answerer(v1alpha.max_decoding_message_size(QUESTION_BYTES_MAX)));
-        Ok(())
     }
 
     /// What answers at a path, if it is one of these.

@@ -43,4 +43,4 @@ pub use offer::{Offer, OfferError};
 pub use options::{Options, OptionsError};
 pub use revoked::{Look, Revoked};
 pub use server::{BindError, Server};
-pub use ward_serve::Drained;
+pub use ward_serve::{Current, Drained};

@@ -12,6 +12,7 @@ use ward_wire::{Contract, Method, Naming, Service};
 
 use crate::access::{self, Access};
 use crate::caller;
+use crate::reflection::Index;
 use crate::request_log::Label;
 
 /// A trigger that cannot be served.
@@ -37,6 +38,8 @@ pub struct Offer<I> {
     pub(crate) services: Vec<Service>,
     /// By path: `/service/Method`.
     pub(crate) endpoints: HashMap<Box<str>, Arc<Endpoint<I>>>,
+    /// What reflection knows.
+    pub(crate) index: Arc<Index>,
 }
 
 /// One method.
@@ -55,6 +58,15 @@ pub(crate) struct Endpoint<I> {
     pub(crate) access: Access,
 }
 
+/// Descriptors of all services.
+fn index_of(services: &[Service]) -> Result<Index, String> {
+    let services: Vec<&Service> = services.iter().collect();
+    let set = ward_wire::merge(&services).map_err(|refusals| {
+        refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    })?;
+    Index::new(set, tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
 impl<I> Offer<I> {
     /// What `app` serves. `contract` reads what a component exports, by the component's id;
     /// `function` finds a function by component, interface and name.
@@ -66,7 +78,8 @@ impl<I> Offer<I> {
         mut contract: impl FnMut(&str) -> Result<Contract, String>,
         function: impl Fn(&str, &str, &str) -> Option<I>,
     ) -> Result<Self, Vec<OfferError>> {
-        let mut offer = Self { services: Vec::new(), endpoints: HashMap::new() };
+        let index = Arc::default();
+        let mut offer = Self { services: Vec::new(), endpoints: HashMap::new(), index };
         let mut contracts = BTreeMap::new();
         let mut errors = Vec::new();
         for trigger in &app.grpc_triggers {
@@ -79,7 +92,15 @@ impl<I> Offer<I> {
             let error = |problem| OfferError { trigger: trigger.id.clone(), problem };
             errors.extend(served.err().into_iter().flatten().map(error));
         }
-        if errors.is_empty() { Ok(offer) } else { Err(errors) }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        offer.index = Arc::new(index_of(&offer.services).map_err(|problem| {
+            let triggers: Vec<&str> = app.grpc_triggers.iter().map(|it| it.id.as_str()).collect();
+            let problem = format!("cannot be described together: {problem}");
+            vec![OfferError { trigger: triggers.join("`, `"), problem }]
+        })?);
+        Ok(offer)
     }
 
     /// The services' full names, in the order of their triggers.

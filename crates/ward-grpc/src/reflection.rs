@@ -13,6 +13,7 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, Fi
 use tonic::{Request, Response, Status, Streaming};
 use tonic_reflection::pb;
 use tonic_reflection::server::{v1, v1alpha};
+use ward_serve::Current;
 
 /// A file's descriptor as it is sent.
 type File = Arc<[u8]>;
@@ -167,7 +168,7 @@ fn well_known(file: &str, message: &str, fields: &[(&str, Type)]) -> FileDescrip
 
 /// The service, in both versions.
 #[derive(Debug, Clone)]
-pub(crate) struct Reflection(pub(crate) Arc<Index>);
+pub(crate) struct Reflection(pub(crate) Current<Index>);
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -185,7 +186,7 @@ macro_rules! version {
                 use pb::$version::server_reflection_request::MessageRequest as Asked;
                 use pb::$version::server_reflection_response::MessageResponse as Said;
                 use pb::$version::*;
-                let index = self.0.clone();
+                let index = self.0.get();
                 let answer = move |request: ServerReflectionRequest| {
                     let question = match request.message_request.clone() {
                         Some(Asked::FileByFilename(name)) => Question::File(name),

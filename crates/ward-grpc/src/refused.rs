@@ -90,6 +90,7 @@ impl<I: Invoke> Refused<I> {
             request_id: Some(self.request_id),
             peer: address,
             held: None,
+            release: None,
         };
         let told = tokio::time::timeout_at(until, function.call(arguments, &context)).await;
         let failed = match told {

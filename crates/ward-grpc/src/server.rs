@@ -1,20 +1,19 @@
 //! The services of an application on one listener. As the server stops they are said not to be
 //! serving, clients are told to go, running calls end or are cut at the deadline.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use thiserror::Error;
 use token::Trust;
-use ward_serve::{Door, Drained, Protocol};
+use ward_serve::{Current, Door, Drained, Protocol};
 
 use crate::builtin::Builtin;
 use crate::invoke::Invoke;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::offer::{Endpoint, Offer};
+use crate::offer::Offer;
 use crate::options::Options;
 use crate::refused::Refusals;
 use crate::revoked::Revoked;
@@ -25,16 +24,13 @@ pub enum BindError {
     /// The address cannot be had.
     #[error("cannot listen on {0} for gRPC: {1}")]
     Address(SocketAddr, io::Error),
-    /// The services' descriptors do not go together.
-    #[error("the gRPC services cannot be described: {0}")]
-    Descriptors(String),
 }
 
 /// What is served.
 #[derive(Debug)]
 pub(crate) struct Services<I> {
     pub(crate) limits: Limits,
-    pub(crate) endpoints: HashMap<Box<str>, Arc<Endpoint<I>>>,
+    pub(crate) offer: Current<Offer<I>>,
     pub(crate) builtin: Builtin,
     pub(crate) trust: Option<Arc<Trust>>,
     pub(crate) revoked: Option<Revoked>,
@@ -50,15 +46,13 @@ pub struct Server<I: Invoke> {
 }
 
 impl<I: Invoke> Server<I> {
-    /// Opens the listener. Nothing is accepted before [`Server::run`], but the kernel already
-    /// queues connections.
+    /// Opens the listener, to serve on it the current offer of the same application. Nothing is
+    /// accepted before [`Server::run`], but the kernel already queues connections.
     ///
     /// # Errors
-    /// [`BindError`] when the address cannot be had, or the services cannot be described together.
-    pub async fn bind(offer: Offer<I>, options: Options) -> Result<Self, BindError> {
-        let builtin = Builtin::new(&offer.services, options.reflection)
-            .await
-            .map_err(BindError::Descriptors)?;
+    /// [`BindError`] when the address cannot be had.
+    pub async fn bind(offer: Current<Offer<I>>, options: Options) -> Result<Self, BindError> {
+        let builtin = Builtin::new(&offer, options.reflection).await;
         let Options { address, limits, trust, revoked, tls, proxies, metrics, .. } = options;
         let of_server = ward_serve::Options {
             limits: limits.of_server(),
@@ -66,9 +60,8 @@ impl<I: Invoke> Server<I> {
             tls,
             proxies,
         };
-        let endpoints = offer.endpoints;
         let refusals = Refusals::default();
-        let services = Services { limits, endpoints, builtin, trust, revoked, refusals, metrics };
+        let services = Services { limits, offer, builtin, trust, revoked, refusals, metrics };
         let service = Arc::new(services);
         let server = ward_serve::Server::bind(vec![Door { address, service }], of_server)
             .map_err(|(address, error)| BindError::Address(address, error))?;

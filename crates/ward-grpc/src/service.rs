@@ -29,7 +29,7 @@ use crate::codec::MethodCodec;
 use crate::head::{self, NoCall};
 use crate::invoke::Invoke;
 use crate::limits::{COMPRESSED_BYTES_MIN, MESSAGE_BYTES};
-use crate::offer::Endpoint;
+use crate::offer::{Endpoint, Offer};
 use crate::refused::Refused;
 use crate::request_log::{self, Kind, Line};
 use crate::server::Services;
@@ -48,8 +48,8 @@ enum Stop {
 }
 
 /// A call that is let in.
-struct Admitted<'a, I> {
-    endpoint: &'a Arc<Endpoint<I>>,
+struct Admitted<'o, I> {
+    endpoint: &'o Arc<Endpoint<I>>,
     identity: Option<Arc<Identity>>,
     /// When the caller or the component has no more time.
     until: Instant,
@@ -77,10 +77,14 @@ impl<I: Invoke> ward_serve::Service for Services<I> {
             Ok(()) if kind == Kind::Builtin => {
                 self.builtin(parts, body, &mut ticket, &mut limit).await
             }
-            Ok(()) => match self.admit(&parts, &mut ticket).await {
-                Ok(admitted) => self.call(admitted, parts, body, &mut ticket).await,
-                Err(status) => status.into_http(),
-            },
+            Ok(()) => {
+                // What is published from here on is for the calls that come after.
+                let offer = self.offer.get();
+                match self.admit(&offer, &parts, &mut ticket).await {
+                    Ok(admitted) => self.call(admitted, parts, body, &mut ticket).await,
+                    Err(status) => status.into_http(),
+                }
+            }
         };
         response.headers_mut().insert(X_REQUEST_ID, id.header_value());
         // Without a message the status comes with the head; there are no trailers then.
@@ -137,8 +141,13 @@ impl<I: Invoke> Services<I> {
     }
 
     /// Everything up to the message.
-    async fn admit(&self, parts: &Parts, ticket: &mut Ticket) -> Result<Admitted<'_, I>, Status> {
-        let endpoint = self
+    async fn admit<'o>(
+        &self,
+        offer: &'o Offer<I>,
+        parts: &Parts,
+        ticket: &mut Ticket,
+    ) -> Result<Admitted<'o, I>, Status> {
+        let endpoint = offer
             .endpoints
             .get(parts.uri.path())
             .ok_or_else(|| Status::unimplemented("there is no such method"))?;
@@ -247,6 +256,7 @@ impl<I: Invoke> Services<I> {
             request_id: Some(id),
             peer: Some(place.network()),
             held: Some(place),
+            release: None,
         };
         let identity = identity.as_deref();
         let address = Some(address);

@@ -3,8 +3,8 @@
 //! itself: no socket, no file, no database, no wasm. It never interprets a body, and it never logs
 //! a path, a query or a header.
 //!
-//! Start at [`listeners`] (from an application to what is served where), then [`Server::bind`] and
-//! [`Server::run`]; [`service`](self) has the life of one request in order.
+//! Start at [`listeners`] and [`Routes::new`] (from an application to what is served where), then
+//! [`Server::bind`] and [`Server::run`]; [`service`](self) has the life of one request in order.
 //!
 //! What a component may rely on:
 //! - `spin-*` headers are the host's own; a client's are removed, as are its `ward-*` headers,
@@ -33,5 +33,5 @@ mod well_known;
 pub use handler::Handler;
 pub use metrics::Metrics;
 pub use server::{Bound, Options, Server};
-pub use table::{Listener, RouteError, listeners};
-pub use ward_serve::{Drained, Limits};
+pub use table::{Listener, RouteError, Routes, listeners};
+pub use ward_serve::{Current, Drained, Limits};

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use http::uri::Scheme;
-use ward_serve::{Certificate, Door, Drained, Limits, Protocol, Proxies};
+use ward_serve::{Certificate, Current, Door, Drained, Limits, Protocol, Proxies};
 
 use crate::browser::Browsers;
 use crate::handler::Handler;
 use crate::metrics::Metrics;
 use crate::service::{self, Service};
-use crate::table::Listener;
+use crate::table::{Listener, Routes};
 
 /// How the server behaves.
 #[derive(Debug, Clone, Default)]
@@ -51,17 +51,22 @@ pub struct Server<H: Handler> {
 }
 
 impl<H: Handler> Server<H> {
-    /// Opens every listener, or none. Nothing is accepted before [`Server::run`], but the kernel
-    /// already queues connections. Must be called on a tokio runtime.
+    /// Opens every listener, or none, to serve on them the current routes of the same
+    /// application. Nothing is accepted before [`Server::run`], but the kernel already queues
+    /// connections. Must be called on a tokio runtime.
     ///
     /// # Errors
     /// The first address that cannot be had: which, for whom, and why.
-    pub fn bind(listeners: Vec<Listener<H>>, options: Options) -> io::Result<Self> {
+    pub fn bind(
+        listeners: Vec<Listener>,
+        routes: &Current<Routes<H>>,
+        options: Options,
+    ) -> io::Result<Self> {
         let Options { limits, tls, proxies, metrics, origins, local_names_only } = options;
         let scheme = if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
         let keep_alive = service::keep_alive(limits.idle_time_max);
         let (mut doors, mut whose) = (Vec::new(), Vec::new());
-        for Listener { component, address, table } in listeners {
+        for (listener, Listener { component, address }) in listeners.into_iter().enumerate() {
             whose.push((address, component));
             let (scheme, metrics, keep_alive) =
                 (scheme.clone(), metrics.clone(), keep_alive.clone());
@@ -70,8 +75,9 @@ impl<H: Handler> Server<H> {
                 is_tls: tls.is_some(),
                 local_names_only: local_names_only && address.ip().is_loopback(),
             };
-            let service = Arc::new(Service { table, scheme, browsers, metrics, keep_alive });
-            doors.push(Door { address, service });
+            let routes = routes.clone();
+            let service = Service { listener, routes, scheme, browsers, metrics, keep_alive };
+            doors.push(Door { address, service: Arc::new(service) });
         }
         let protocol = Protocol::Any;
         let options = ward_serve::Options { limits, protocol, tls, proxies };

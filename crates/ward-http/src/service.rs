@@ -14,8 +14,8 @@ use http::{HeaderValue, Request, Response, Version};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use tokio::time::Instant;
-use ward_runtime::{BodyError, CallContext, HandleError, RequestId, X_REQUEST_ID};
-use ward_serve::{Answer, Connection, Inbound, Limit, Phase, Refusal};
+use ward_runtime::{BodyError, CallContext, HandleError, Held, RequestId, X_REQUEST_ID};
+use ward_serve::{Answer, Connection, Current, Inbound, Limit, Phase, Refusal};
 
 use crate::browser::Browsers;
 use crate::gather::{Gathered, gather};
@@ -24,7 +24,7 @@ use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::request;
 use crate::request_log::Line;
-use crate::table::{Responder, Table};
+use crate::table::{Responder, Routes};
 use crate::well_known::WellKnown;
 
 type Ticket = ward_serve::Ticket<Line>;
@@ -35,7 +35,9 @@ pub(crate) type Outgoing = Answer<ward_runtime::Body, Line>;
 /// What answers on one listener.
 #[derive(Debug)]
 pub(crate) struct Service<H> {
-    pub(crate) table: Arc<Table<H>>,
+    /// Which listener it is.
+    pub(crate) listener: usize,
+    pub(crate) routes: Current<Routes<H>>,
     /// What clients call the way they come by.
     pub(crate) scheme: Scheme,
     pub(crate) browsers: Browsers,
@@ -79,7 +81,9 @@ impl<H: Handler> ward_serve::Service for Service<H> {
         let origin = self.browsers.allowed(&parts.headers);
         let line = Line::new(id, &parts, &self.metrics);
         let mut ticket = Ticket::begin(connection, &parts, line, true);
-        let mut response = match self.admit(&mut parts, &body, &mut ticket) {
+        // What is published from here on is for the requests that come after.
+        let routes = self.routes.get();
+        let mut response = match self.admit(&routes, &mut parts, &body, &mut ticket) {
             Ok(Step::Component(handler)) => call(handler, parts, body, ticket).await,
             Ok(Step::Answer(response)) => at_hand(response, ticket),
             Err(problem) => refuse(problem, ticket),
@@ -96,25 +100,27 @@ impl<H: Handler> ward_serve::Service for Service<H> {
 
 impl<H: Handler> Service<H> {
     /// Everything up to the component, which is called with `parts` as they are left here.
-    fn admit(
+    fn admit<'r>(
         &self,
+        routes: &'r Routes<H>,
         parts: &mut Parts,
         body: &Inbound,
         ticket: &mut Ticket,
-    ) -> Result<Step<'_, H>, Problem> {
+    ) -> Result<Step<'r, H>, Problem> {
         let connection = ticket.connection().clone();
         request::check(parts, &self.scheme, connection.limits().head_bytes_max)?;
         self.browsers.check_name(parts.uri.authority())?;
         if connection.is_draining() {
             return Err(Problem::Draining);
         }
+        let table = routes.table(self.listener).ok_or(Problem::NotFound)?;
         let path = parts.uri.path();
         if WellKnown::is_under(path) {
             ticket.line.is_probe = true;
-            let well_known = self.table.well_known.as_ref().ok_or(Problem::NotFound)?;
+            let well_known = table.well_known.as_ref().ok_or(Problem::NotFound)?;
             return well_known.answer(&parts.method, path).map(Step::Answer);
         }
-        let found = self.table.router.find(path).ok_or(Problem::NotFound)?;
+        let found = table.router.find(path).ok_or(Problem::NotFound)?;
         ticket.line.label = Some(found.target.label.clone());
         if connection.is_spare() {
             return Err(Problem::NoRoom);
@@ -153,8 +159,8 @@ async fn call<H: Handler>(
     ticket.watch(longest + ticket.connection().limits().response_stall_max);
     let request = Request::from_parts(parts, for_component(body));
     let request_id = Some(ticket.line.id);
-    let context =
-        CallContext { until: None, request_id, peer: Some(place.network()), held: Some(place) };
+    let (peer, held) = (Some(place.network()), Some(place as Held));
+    let context = CallContext { request_id, peer, held, ..CallContext::default() };
     let outcome = handler.handle(request, context).await;
     match (verdict.refusal(), outcome) {
         (Some(refusal), _) => refuse(problem_of(refusal), ticket),

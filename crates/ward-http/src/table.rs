@@ -27,14 +27,20 @@ pub struct RouteError {
     pub problem: String,
 }
 
-/// One address and what is served there.
-#[derive(Debug)]
-pub struct Listener<H> {
+/// One address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
     /// The component the address belongs to; `None` for the gateway.
     pub component: Option<String>,
     /// Where to listen; port 0 picks a free one.
     pub address: SocketAddr,
-    pub(crate) table: Arc<Table<H>>,
+}
+
+/// What is served where: it is made whole, and never changes.
+#[derive(Debug)]
+pub struct Routes<H> {
+    /// In the order of the listeners.
+    tables: Vec<Table<H>>,
 }
 
 /// The routes of one listener.
@@ -60,7 +66,7 @@ pub(crate) struct RouteEntry<H> {
 /// What answers.
 #[derive(Debug)]
 pub(crate) enum Responder<H> {
-    Component(Arc<H>),
+    Component(H),
     Static(StaticAnswer),
 }
 
@@ -94,40 +100,50 @@ impl StaticAnswer {
     }
 }
 
-/// What `app` serves and where, from its own settings: the gateway first, then each component's
-/// own listener. `handlers` finds what answers a trigger, by the trigger's id.
-pub fn listeners<H>(
-    app: &App,
-    handlers: impl Fn(&str) -> Option<Arc<H>>,
-) -> Result<Vec<Listener<H>>, RouteError> {
-    let routes = public_routes(app);
-    let mut made = Vec::new();
-    for (trigger, route) in &routes {
-        let component = component_of(trigger).and_then(|id| app.components.get(id));
-        let spin_headers = component.is_none_or(|component| component.settings.spin_headers);
-        made.push((*trigger, Arc::new(entry(trigger, route, spin_headers, &handlers)?)));
-    }
-    let table = |component: Option<&str>| -> Result<Arc<Table<H>>, RouteError> {
-        let mut routes = Vec::new();
-        for (trigger, entry) in &made {
-            let own = component.is_none() || component == component_of(trigger);
-            if own {
-                routes.push((parse(trigger, &entry.label.route)?, entry.clone()));
-            }
+/// Where `app` is served, from its own settings: the gateway first, then each component's own
+/// listener.
+pub fn listeners(app: &App) -> Vec<Listener> {
+    let gateway = Listener { component: None, address: app.settings.listen };
+    let own = app.settings.listeners.iter().map(|(component, address)| Listener {
+        component: Some(component.clone()),
+        address: *address,
+    });
+    std::iter::once(gateway).chain(own).collect()
+}
+
+impl<H> Routes<H> {
+    /// What `app` serves on its [`listeners`]. `handlers` finds what answers a trigger, by the
+    /// trigger's id.
+    ///
+    /// # Errors
+    /// The first trigger that cannot be served.
+    pub fn new(app: &App, handlers: impl Fn(&str) -> Option<H>) -> Result<Routes<H>, RouteError> {
+        let mut made = Vec::new();
+        for (trigger, route) in public_routes(app) {
+            let component = component_of(trigger).and_then(|id| app.components.get(id));
+            let spin_headers = component.is_none_or(|component| component.settings.spin_headers);
+            made.push((trigger, Arc::new(entry(trigger, route, spin_headers, &handlers)?)));
         }
-        let well_known = component.is_none().then(|| WellKnown::new(app));
-        Ok(Arc::new(Table { router: Router::new(routes), well_known }))
-    };
-    let gateway = Listener { component: None, address: app.settings.listen, table: table(None)? };
-    let mut all = vec![gateway];
-    for (component, address) in &app.settings.listeners {
-        all.push(Listener {
-            component: Some(component.clone()),
-            address: *address,
-            table: table(Some(component))?,
-        });
+        let table = |component: Option<&str>| -> Result<Table<H>, RouteError> {
+            let mut routes = Vec::new();
+            for (trigger, entry) in &made {
+                let own = component.is_none() || component == component_of(trigger);
+                if own {
+                    routes.push((parse(trigger, &entry.label.route)?, entry.clone()));
+                }
+            }
+            let well_known = component.is_none().then(|| WellKnown::new(app));
+            Ok(Table { router: Router::new(routes), well_known })
+        };
+        let listeners = listeners(app);
+        let tables = listeners.iter().map(|listener| table(listener.component.as_deref()));
+        Ok(Self { tables: tables.collect::<Result<_, _>>()? })
     }
-    Ok(all)
+
+    /// That of the listener at this place.
+    pub(crate) fn table(&self, listener: usize) -> Option<&Table<H>> {
+        self.tables.get(listener)
+    }
 }
 
 /// The routed triggers in the order of the file. Of triggers with the same route the last stands,
@@ -163,7 +179,7 @@ fn entry<H>(
     trigger: &HttpTrigger,
     route: &str,
     spin_headers: bool,
-    handlers: impl Fn(&str) -> Option<Arc<H>>,
+    handlers: impl Fn(&str) -> Option<H>,
 ) -> Result<RouteEntry<H>, RouteError> {
     let target = match &trigger.action {
         Action::Component(id) => Responder::Component(handlers(&trigger.id).ok_or_else(|| {

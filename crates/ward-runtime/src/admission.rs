@@ -28,6 +28,32 @@ struct Lists {
     waiting: Turns<oneshot::Sender<Permit>>,
 }
 
+/// Those of all components. Revisions of one component share theirs: how much there may be of it
+/// does not double while one takes the place of another.
+#[derive(Debug, Default)]
+pub(crate) struct Admissions(Mutex<HashMap<Arc<str>, Arc<Admission>>>);
+
+impl Admissions {
+    /// That of a component, which allows so much.
+    pub(crate) fn of(
+        &self,
+        id: &Arc<str>,
+        max: usize,
+        peer_share_percent: usize,
+    ) -> Arc<Admission> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get(id).filter(|it| it.max == max && it.peer_share_percent == peer_share_percent)
+        {
+            Some(known) => known.clone(),
+            None => {
+                let made = Admission::new(max, peer_share_percent);
+                all.insert(id.clone(), made.clone());
+                made
+            }
+        }
+    }
+}
+
 /// The leave to work, until it is dropped. Work that was abandoned has it for a while longer, so
 /// that whoever begins something and goes, again and again, begins no more than one who stays.
 #[derive(Debug)]

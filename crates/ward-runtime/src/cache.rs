@@ -14,6 +14,8 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::artifact::hex;
+
 /// A directory of compiled components.
 pub(crate) struct CompileCache {
     directory: PathBuf,
@@ -114,10 +116,6 @@ fn key(engine: &Engine, wasm: &[u8]) -> String {
     let mut settings = Sha256Hasher(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut settings);
     hex(&settings.0.chain_update(wasm).finalize())
-}
-
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Feeds what `Hash` produces to SHA-256; its 64-bit `finish` is never asked for.

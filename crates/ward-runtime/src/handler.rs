@@ -34,20 +34,22 @@ pub type Body = wasmtime_wasi_http::WasiBody;
 /// What reading a [`Body`] can fail with.
 pub type BodyError = wasmtime_wasi_http::Error;
 
-/// One component, with its middleware, ready to answer.
-pub struct HttpHandler {
+/// One build of a component, with its middleware, and its warm instances.
+pub(crate) struct HttpInstances {
     component: Arc<ComponentShared>,
     proxy: ProxyHandler<Workers>,
 }
 
-impl std::fmt::Debug for HttpHandler {
+impl std::fmt::Debug for HttpInstances {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HttpHandler").field("component", &self.component.id).finish_non_exhaustive()
+        f.debug_struct("HttpInstances")
+            .field("component", &self.component.id)
+            .finish_non_exhaustive()
     }
 }
 
-impl HttpHandler {
-    /// The handler of a component, which has to export one that takes HTTP requests.
+impl HttpInstances {
+    /// Those of a component, which has to export a handler that takes HTTP requests.
     pub(crate) fn new(
         component: Arc<ComponentShared>,
         pre: InstancePre<State>,
@@ -62,25 +64,22 @@ impl HttpHandler {
     }
 
     /// The id of the component that answers.
-    pub fn component(&self) -> &str {
+    pub(crate) fn component(&self) -> &str {
         &self.component.id
     }
 
     /// The longest a request may take until its response begins.
-    pub fn deadline(&self) -> Duration {
+    pub(crate) fn deadline(&self) -> Duration {
         self.component.settings.deadline
     }
 
     /// The longest a response's body may go on after its head.
-    pub fn stream_deadline(&self) -> Duration {
+    pub(crate) fn stream_deadline(&self) -> Duration {
         self.component.settings.stream_deadline
     }
 
-    /// Hands `request` to an instance and waits for the response to begin; its body may go on.
-    /// Dropping the future ends what the instance does only if it computes, for nobody else;
-    /// `context` is dropped when that has come to a response, or to its end. Must be called on a
-    /// tokio runtime.
-    pub async fn handle(
+    /// As [`crate::HttpHandler::handle`].
+    pub(crate) async fn handle(
         &self,
         request: http::Request<Body>,
         context: CallContext,
@@ -117,8 +116,8 @@ impl HttpHandler {
         permit.map(Some).ok_or(HandleError::Overloaded)
     }
 
-    /// Makes one instance and lets it go, so that a benchmark can say what an instance costs.
-    pub async fn instantiate(&self) -> Result<(), HandleError> {
+    /// As [`crate::HttpHandler::instantiate`].
+    pub(crate) async fn instantiate(&self) -> Result<(), HandleError> {
         let made = self.proxy.state().instantiate().await;
         made.map(drop).map_err(|error| HandleError::Instantiate(format!("{error:#}")))
     }

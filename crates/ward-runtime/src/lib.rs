@@ -2,9 +2,11 @@
 //! links the host's capabilities and one component with another, and keeps warm instances that
 //! answer HTTP requests and calls.
 //! It is the only crate that names wasmtime; it opens no listener and knows no route.
-//! Start at [`Runtime::load`], then [`HttpHandler::handle`] and [`Function::call`].
+//! Start at [`Host::load`], which makes a [`Release`], then [`HttpHandler::handle`] and
+//! [`Function::call`].
 
 mod admission;
+mod artifact;
 mod cache;
 mod call;
 mod capabilities;
@@ -15,18 +17,19 @@ mod exports;
 mod files;
 mod globs;
 mod handler;
+mod host;
 mod limits;
 mod link;
 mod linker;
-mod load;
-mod loader;
 mod machine;
 mod memory;
 mod metrics;
 mod moving_timer;
 mod networks;
 mod outbound;
+mod release;
 mod request_id;
+mod revision;
 mod scheduler;
 mod services;
 mod serving;
@@ -36,12 +39,16 @@ mod turns;
 mod underway;
 mod whole;
 
+pub use artifact::Digest;
 pub use call::{CallContext, CallError, Function, Held};
 pub use capabilities::key_value::KeyValueStore;
 pub use capabilities::postgres::OutboxBell;
 pub use engine::address_space;
 pub use error::{HandleError, LoadError};
 pub use files::refused as refused_files;
-pub use handler::{Body, BodyError, HttpHandler};
-pub use load::{Link, LinkKind, LoadedComponent, Runtime, RuntimeOptions, links};
+pub use handler::{Body, BodyError};
+pub use host::{Host, HostOptions};
+pub use link::{Link, LinkKind, links};
+pub use release::{HttpHandler, Release};
 pub use request_id::{RequestId, X_REQUEST_ID};
+pub use revision::LoadedComponent;

@@ -10,7 +10,7 @@ use crate::capabilities::key_value::{KeyValueCtx, KeyValueService, Place};
 use crate::capabilities::postgres::{Grants, OutboxBell, PostgresCtx, PostgresService};
 use crate::capabilities::variables::VariablesCtx;
 use crate::error::LoadError;
-use crate::load::RuntimeOptions;
+use crate::host::HostOptions;
 use crate::metrics::Connections;
 use crate::networks::Networks;
 
@@ -29,7 +29,7 @@ impl Services {
     /// Opens nothing yet; pools, files and shared stores open with their first use.
     pub(crate) fn new(
         app: &App,
-        options: &RuntimeOptions,
+        options: &HostOptions,
         networks: Arc<Networks>,
         variables: Arc<Variables>,
     ) -> Result<Self, LoadError> {
@@ -75,7 +75,7 @@ impl Services {
 
 /// Where each label's store is: as the runtime configuration says, or else the manifest. A label
 /// that they give no path is kept all the same: losing data silently is nobody's wish.
-fn places(app: &App, options: &RuntimeOptions) -> Result<BTreeMap<String, Place>, LoadError> {
+fn places(app: &App, options: &HostOptions) -> Result<BTreeMap<String, Place>, LoadError> {
     let directory = options.state_dir.join("key-value");
     let own = |label: &str| Place::File(directory.join(format!("{label}.redb")));
     let mut places = BTreeMap::from([(DEFAULT_STORE.to_owned(), own(DEFAULT_STORE))]);

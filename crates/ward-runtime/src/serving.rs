@@ -9,6 +9,7 @@ use wasmtime::UpdateDeadline;
 use wasmtime::component::GuestTaskId;
 
 use crate::call::CallContext;
+use crate::release::Release;
 use crate::request_id::RequestId;
 use crate::scheduler::Computation;
 use crate::turns::Peer;
@@ -28,6 +29,8 @@ struct Work {
     requests: Vec<Request>,
     /// Requests begun since the instance had nothing at all to do.
     begun: usize,
+    /// In which release the last of them began.
+    release: Option<Arc<Release>>,
 }
 
 #[derive(Debug)]
@@ -86,23 +89,24 @@ impl Serving {
         let first_tick = self.computation.begin(context.peer);
         let mut work = self.lock();
         work.begun += 1;
+        work.release.clone_from(&context.release);
         work.requests.push(Request { task, context, abandoned });
         drop(work);
         Served { serving: self.clone(), task, first_tick }
     }
 
-    /// What the guest code is doing that has this stack of tasks. `None` for work that nobody waits
-    /// for any more.
-    pub(crate) fn context(
-        &self,
-        mut stack: impl Iterator<Item = GuestTaskId>,
-    ) -> Option<CallContext> {
-        let requests = &self.lock().requests;
-        if let [Request { task: None, context, .. }] = requests.as_slice() {
-            return Some(context.clone());
+    /// What the guest code is doing that has this stack of tasks. Of work that nobody waits for any
+    /// more only the release is known.
+    pub(crate) fn context(&self, mut stack: impl Iterator<Item = GuestTaskId>) -> CallContext {
+        let work = self.lock();
+        if let [Request { task: None, context, .. }] = work.requests.as_slice() {
+            return context.clone();
         }
-        let of = |task| requests.iter().find(|request| request.task == Some(task));
-        stack.find_map(of).map(|request| request.context.clone())
+        let of = |task| work.requests.iter().find(|request| request.task == Some(task));
+        match stack.find_map(of) {
+            Some(request) => request.context.clone(),
+            None => CallContext { release: work.release.clone(), ..CallContext::default() },
+        }
     }
 
     /// The request id of the one that is being served; `None` where there are several, since a
@@ -122,7 +126,12 @@ impl Serving {
     /// The instance has nothing at all to do: no request, no body, and no task of one that was
     /// answered.
     pub(crate) fn idle(&self) {
-        self.lock().begun = 0;
+        let mut work = self.lock();
+        work.begun = 0;
+        // What nobody uses any more is dropped when the lock is free again.
+        let release = work.release.take();
+        drop(work);
+        drop(release);
     }
 
     /// The clock has ticked while the instance computed: what it is to do. It ends where it
@@ -131,7 +140,7 @@ impl Serving {
     /// rolled back, as when its client's connection had broken a moment before.
     pub(crate) fn pause(&self) -> wasmtime::Result<UpdateDeadline> {
         let work = self.lock();
-        let Work { requests, begun } = &*work;
+        let Work { requests, begun, .. } = &*work;
         let is_abandoned = |request: &Request| request.abandoned.is_so();
         let is_all_there_is = requests.len() == *begun && !requests.is_empty();
         let is_for_nobody = is_all_there_is && requests.iter().all(is_abandoned);
@@ -195,10 +204,9 @@ mod tests {
         assert!(serving.request_id().is_none());
         let served = serving.begin(None, context(id), Abandoned::default());
         assert_eq!(serving.request_id(), Some(id));
-        let found = serving.context(std::iter::empty()).unwrap();
-        assert_eq!(found.request_id, Some(id));
+        assert_eq!(serving.context(std::iter::empty()).request_id, Some(id));
         drop(served);
-        assert!(serving.context(std::iter::empty()).is_none());
+        assert_eq!(serving.context(std::iter::empty()).request_id, None);
     }
 
     #[test]

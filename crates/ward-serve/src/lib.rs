@@ -28,6 +28,7 @@ mod allowance;
 mod answer;
 mod clocks;
 mod connection;
+mod current;
 mod descriptors;
 mod durations;
 mod frames;
@@ -46,6 +47,7 @@ mod wire;
 
 pub use answer::{Ahead, Answer, Limit};
 pub use connection::Connection;
+pub use current::Current;
 pub use descriptors::{Descriptors, raise};
 pub use durations::Durations;
 pub use inbound::{Inbound, Refusal, Verdict};

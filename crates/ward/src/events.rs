@@ -13,12 +13,13 @@ use ward_events::{
     RelayOptions, RelayStats, StartAt, TopicShape, TriggerOptions, TriggerStats,
 };
 use ward_manifest::{App, KafkaSettings, KafkaTrigger, Outbox, StartFrom, Variables};
-use ward_runtime::{CallContext, Function, OutboxBell, RequestId, Runtime};
+use ward_runtime::{CallContext, Function, OutboxBell, Release, RequestId};
 use ward_wire::{Contract, Value};
 
 use crate::application::Application;
 use crate::database;
 use crate::failure::Failure;
+use crate::releases::Releases;
 
 /// Which log an application's events go through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +85,7 @@ impl Written {
 pub(crate) fn prepare(
     app: &App,
     variables: &Variables,
-    runtime: &Runtime,
+    releases: &Arc<Releases>,
     written: &Written,
     (embedded, metrics): (Option<&str>, &ward_events::Metrics),
 ) -> Result<Option<EventsOptions>, Failure> {
@@ -99,7 +100,7 @@ pub(crate) fn prepare(
     let relays = relays.collect::<Result<Vec<_>, Failure>>()?;
     let triggers = app.kafka_triggers.iter().map(|trigger| {
         let stats = Arc::new(metrics.trigger(&trigger.id, &trigger.group));
-        consumer(&contract, runtime, (trigger, stats))
+        consumer(&contract, releases, (trigger, stats))
             .map_err(Failure::because(format!("the trigger {}", trigger.id)))
     });
     let triggers = triggers.collect::<Result<Vec<_>, Failure>>()?;
@@ -226,14 +227,12 @@ fn relay(
 
 fn consumer(
     contract: &Contract,
-    runtime: &Runtime,
+    releases: &Arc<Releases>,
     (trigger, stats): (&KafkaTrigger, Arc<TriggerStats>),
 ) -> Result<TriggerOptions, String> {
     let KafkaTrigger { component, interface, function, .. } = trigger;
     let event = EventType::of_consumer(contract, interface, function)?;
-    let found = runtime.function(component, interface, function);
-    let function =
-        found.ok_or_else(|| format!("{component} does not export `{function}` of {interface}"))?;
+    let consume = releases.consumer(&trigger.id).ok_or("nothing consumes for it")?;
     let dead = trigger.clone();
     let most = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     Ok(TriggerOptions {
@@ -252,13 +251,25 @@ fn consumer(
         patience: trigger.patience,
         dead_letter_of: Box::new(move |topic| dead.dead_letter_of(topic)),
         event,
-        consume: Arc::new(Component(function)),
+        consume,
         stats,
     })
 }
 
 /// A component's function as the trigger calls it.
-struct Component(Function);
+#[derive(Debug)]
+pub(crate) struct Component(Function);
+
+impl Component {
+    /// The one that a trigger names, in a release.
+    pub(crate) fn of(trigger: &KafkaTrigger, release: &Arc<Release>) -> Result<Self, String> {
+        let KafkaTrigger { component, interface, function, .. } = trigger;
+        let found = release.function(component, interface, function);
+        found
+            .map(Self)
+            .ok_or_else(|| format!("{component} does not export `{function}` of {interface}"))
+    }
+}
 
 impl Consume for Component {
     fn consume(&self, arguments: Vec<Value>) -> BoxFuture<'static, Result<Value, CallError>> {
@@ -271,7 +282,7 @@ impl Consume for Component {
     }
 
     fn revision(&self) -> String {
-        self.0.revision().unwrap_or_default().to_string()
+        self.0.revision().to_string()
     }
 }
 

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use ward_grpc::{Offer, Options, Revoked, Server};
+use ward_grpc::{Current, Offer, Options, Revoked, Server};
 use ward_manifest::{App, RevokedSettings, Variables};
-use ward_runtime::{Function, Runtime};
+use ward_runtime::{Function, Host, Release};
 use ward_wire::Contract;
 
 use crate::failure::Failure;
@@ -28,10 +28,21 @@ pub(crate) fn address(app: &App) -> Option<SocketAddr> {
     (!app.grpc_triggers.is_empty()).then_some(app.grpc.listen)
 }
 
+/// What a release offers.
+pub(crate) fn offer(
+    app: &App,
+    host: &Host,
+    release: &Arc<Release>,
+) -> Result<Offer<Function>, Failure> {
+    let function =
+        |component: &str, interface: &str, name: &str| release.function(component, interface, name);
+    Ok(Offer::new(app, |component| contract(app, (host, release), component), function)?)
+}
+
 /// Opens the listener, if there is anything to serve.
 pub(crate) async fn bind(
-    app: &App,
-    runtime: &Runtime,
+    (app, host): (&App, &Host),
+    offer: Current<Offer<Function>>,
     variables: &Variables,
     (serving, metrics): (&Serving, &ward_grpc::Metrics),
 ) -> Result<Option<Server<Function>>, Failure> {
@@ -44,18 +55,15 @@ pub(crate) async fn bind(
     options.proxies = serving.proxies.clone();
     options.metrics = metrics.clone();
     let settings = app.grpc.token.as_ref().and_then(|token| token.revoked.as_ref());
-    options.revoked = settings.map(|settings| revoked(settings, runtime)).transpose()?;
-    let function =
-        |component: &str, interface: &str, name: &str| runtime.function(component, interface, name);
-    let offer = Offer::new(app, |component| contract(app, component), function)?;
+    options.revoked = settings.map(|settings| revoked(settings, host)).transpose()?;
     let server = Server::bind(offer, options).await.map_err(Failure::new)?;
     Ok(Some(server))
 }
 
 /// Sessions that have ended, in a key-value store.
-fn revoked(settings: &RevokedSettings, runtime: &Runtime) -> Result<Revoked, Failure> {
+fn revoked(settings: &RevokedSettings, host: &Host) -> Result<Revoked, Failure> {
     let RevokedSettings { store: label, prefix } = settings;
-    let store = runtime.store(label).ok_or_else(|| {
+    let store = host.store(label).ok_or_else(|| {
         let table = "[application.trigger.grpc] token.revoked";
         Failure::new(format!("{table}: there is no key-value store `{label}`"))
             .help("name one of [application.tool.ward.key_value], or `default`")
@@ -67,12 +75,16 @@ fn revoked(settings: &RevokedSettings, runtime: &Runtime) -> Result<Revoked, Fai
     Ok(Revoked::new(prefix, Arc::new(look)))
 }
 
-fn contract(app: &App, component: &str) -> Result<Contract, String> {
+/// What a component exports, out of the very bytes that are served.
+fn contract(
+    app: &App,
+    (host, release): (&Host, &Release),
+    component: &str,
+) -> Result<Contract, String> {
     let Some(component) = app.components.get(component) else {
         return Err(format!("there is no component `{component}`"));
     };
-    let problem =
-        |error: &dyn std::fmt::Display| format!("{}: {error}", component.source.display());
-    let wasm = std::fs::read(&component.source).map_err(|error| problem(&error))?;
+    let problem = |error: &dyn std::fmt::Display| format!("{}: {error}", component.id);
+    let wasm = host.wasm(release, &component.source).map_err(|error| problem(&error))?;
     Contract::from_component(&wasm).map_err(|error| problem(&error))
 }

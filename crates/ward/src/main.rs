@@ -23,6 +23,7 @@ mod owner;
 mod ports;
 mod progress;
 mod provision;
+mod releases;
 mod schema;
 mod secrets;
 mod serving;

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use ward_events::{Log, LogUp};
-use ward_runtime::Runtime;
+use ward_runtime::Host;
 use ward_serve::{
     Answer, Certificate, Connection, Door, Limits, Line, Options, Protocol, Proxies, Service,
     Ticket,
@@ -32,12 +32,12 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// All of it, with what the runtime and the event log know.
-    pub(crate) fn registry(&self, runtime: &Runtime, log: Option<&Arc<dyn Log>>) -> Registry {
+    pub(crate) fn registry(&self, host: &Host, log: Option<&Arc<dyn Log>>) -> Registry {
         let mut registry = Registry::default();
         self.http.register(&mut registry);
         self.grpc.register(&mut registry);
         self.events.register(&mut registry);
-        runtime.register(&mut registry);
+        host.register(&mut registry);
         if let Some(log) = log {
             registry.register_collector(Box::new(LogUp(log.clone())));
         }

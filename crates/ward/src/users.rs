@@ -11,7 +11,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 use ward_manifest::{App, HttpTrigger, Users};
-use ward_runtime::{CallContext, HttpHandler, Runtime, RuntimeOptions};
+use ward_runtime::{CallContext, Host, HostOptions, HttpHandler};
 
 use crate::application::Application;
 use crate::database;
@@ -21,8 +21,7 @@ use crate::provision::Values;
 /// The API, with the component behind it.
 pub(crate) struct Directory {
     users: Users,
-    handler: Arc<HttpHandler>,
-    _runtime: Runtime,
+    handler: HttpHandler,
 }
 
 /// One answer.
@@ -42,18 +41,19 @@ impl Directory {
         let users = settings(&application.app)?.clone();
         let app = only(&application.app, &users);
         let variables = Arc::new(application.variables(values)?);
-        let options = RuntimeOptions {
+        let options = HostOptions {
             state_dir: application.state.clone(),
             config: application.config.clone(),
             key_value: key_value.map(database::key_value).transpose()?,
-            ..RuntimeOptions::default()
+            ..HostOptions::default()
         };
-        let loading = tokio::task::spawn_blocking(move || Runtime::load(&app, variables, &options));
-        let runtime = loading.await.map_err(Failure::because("loading components"))??;
-        let handler = runtime.http(&users.trigger).ok_or_else(|| {
+        let load = move || Host::open(Arc::new(app), variables, options)?.load();
+        let loading = tokio::task::spawn_blocking(load);
+        let release = loading.await.map_err(Failure::because("loading components"))??;
+        let handler = Arc::new(release).http(&users.trigger).ok_or_else(|| {
             Failure::new(format!("the trigger {} has no component", users.trigger))
         })?;
-        Ok(Self { users, handler, _runtime: runtime })
+        Ok(Self { users, handler })
     }
 
     /// Adds a user.

@@ -35,6 +35,9 @@ pub trait Consume: Send + Sync + 'static {
     fn revision(&self) -> String;
 }
 
+/// The component's function as it is now.
+pub type Consumer = Box<dyn Fn() -> Arc<dyn Consume> + Send + Sync>;
+
 /// What one trigger consumes, and how.
 pub struct TriggerOptions {
     /// The trigger's id, for messages.
@@ -62,7 +65,8 @@ pub struct TriggerOptions {
     /// How values are read.
     pub event: EventType,
     /// What is called.
-    pub consume: Arc<dyn Consume>,
+    /// Asked for each call: what has begun with one build of the component ends with it.
+    pub consume: Consumer,
     /// Where it counts.
     pub stats: Arc<TriggerStats>,
 }

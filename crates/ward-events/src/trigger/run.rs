@@ -29,7 +29,13 @@ pub(super) struct Delivery {
 type Shared = Arc<Delivery>;
 
 /// What a call came to.
-type Ended = (TopicPartition, Epoch, Result<Vec<Outcome>, CallError>);
+struct Ended {
+    place: TopicPartition,
+    epoch: Epoch,
+    /// Which build of the component was called.
+    revision: String,
+    result: Result<Vec<Outcome>, CallError>,
+}
 
 /// Partitions that are being taken away once their calls have ended.
 struct Revoking {
@@ -149,18 +155,19 @@ impl Session<'_> {
 
     fn start_call(&mut self, call: Call<Shared>) {
         let Call { place, epoch, records } = call;
-        let options = self.options.clone();
+        let component = (self.options.consume)();
+        let revision = component.revision();
         self.options.stats.calls.inc_by(1);
         self.calls.spawn(async move {
             // On a task of its own, so that a panic on the way costs this call and no more.
-            let called = tokio::spawn(consume(options, records)).await;
+            let called = tokio::spawn(consume(component, records)).await;
             let result = called.unwrap_or_else(|error| Err(CallError::Failed(error.to_string())));
-            (place, epoch, result)
+            Ended { place, epoch, revision, result }
         });
     }
 
     fn call_ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
-        let Ok((place, epoch, result)) = ended else { return };
+        let Ok(Ended { place, epoch, revision, result }) = ended else { return };
         match &result {
             Ok(outcomes) => self.count(outcomes),
             Err(error) => {
@@ -173,7 +180,7 @@ impl Session<'_> {
             }
         }
         let letters = self.group.ended(&place, epoch, result, self.now());
-        letters.into_iter().for_each(|letter| self.set_aside(letter));
+        letters.into_iter().for_each(|letter| self.set_aside(letter, revision.clone()));
     }
 
     fn count(&self, outcomes: &[Outcome]) {
@@ -185,13 +192,13 @@ impl Session<'_> {
     }
 
     /// Sends a record to the dead letters, for as long as it takes.
-    fn set_aside(&mut self, addressed: Addressed<Shared>) {
+    fn set_aside(&mut self, addressed: Addressed<Shared>, revision: String) {
         let Addressed { place, epoch, letter } = addressed;
         let options = self.options;
         let dead = DeadLetter {
             reason: letter.reason,
             component: options.component.clone(),
-            revision: options.consume.revision(),
+            revision,
             group: options.group.clone(),
             topic: place.0.to_string(),
             partition: place.1,
@@ -278,7 +285,10 @@ impl Session<'_> {
             self.group.erases(&place, offset);
         }
         match pushed {
-            Some(Pushed::Leaving(letter)) => self.set_aside(letter),
+            Some(Pushed::Leaving(letter)) => {
+                let revision = (options.consume)().revision();
+                self.set_aside(letter, revision);
+            }
             Some(Pushed::PassedOver) if is_ours => {
                 options.stats.tombstones.inc();
             }
@@ -353,12 +363,12 @@ impl Session<'_> {
 }
 
 async fn consume(
-    options: Arc<TriggerOptions>,
+    component: Arc<dyn Consume>,
     records: Vec<Shared>,
 ) -> Result<Vec<Outcome>, CallError> {
     let deliver =
         |delivery: &Shared| Some(wire::delivery(&delivery.record, delivery.event.clone()?));
     let deliveries: Vec<Value> = records.iter().filter_map(deliver).collect();
-    let result = options.consume.consume(vec![Value::List(deliveries)]).await?;
+    let result = component.consume(vec![Value::List(deliveries)]).await?;
     wire::outcomes(result).map_err(CallError::Failed)
 }

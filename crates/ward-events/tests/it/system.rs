@@ -473,6 +473,11 @@ impl Component {
     }
 }
 
+fn consumer(component: &Arc<Component>) -> Consumer {
+    let calls = Arc::new(Calls(component.clone()));
+    Box::new(move || calls.clone())
+}
+
 struct Calls(Arc<Component>);
 
 impl Consume for Calls {
@@ -560,7 +565,7 @@ pub(crate) fn options((topic, group): (&str, &str), component: &Arc<Component>) 
         patience: Duration::from_secs(600),
         dead_letter_of: Box::new(|topic| format!("{topic}.dead-letter")),
         event,
-        consume: Arc::new(Calls(component.clone())),
+        consume: consumer(component),
         stats: Arc::default(),
     }
 }

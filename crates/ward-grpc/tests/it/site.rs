@@ -14,7 +14,7 @@ use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 use uuid::Uuid;
-use ward_grpc::{Drained, Limits, Metrics, Offer, Options, Server};
+use ward_grpc::{Current, Drained, Limits, Metrics, Offer, Options, Server};
 use ward_manifest::App;
 use ward_serve::Proxies;
 use ward_wire::Contract;
@@ -178,7 +178,7 @@ impl Site {
     async fn launch(manifest: &str, options: Options) -> Self {
         let probe = Probe { gate: Arc::new(Semaphore::new(0)), calls: Arc::default() };
         let offer = offer(manifest, &probe).expect("a valid contract");
-        let server = Server::bind(offer, options).await.expect("a free port");
+        let server = Server::bind(Current::fixed(offer), options).await.expect("a free port");
         let address = server.address();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move { stopped.await.unwrap_or_default() };

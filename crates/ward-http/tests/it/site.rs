@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
-use ward_http::{Drained, Limits, Options, Server, listeners};
+use ward_http::{Current, Drained, Limits, Options, Routes, Server, listeners};
 use ward_manifest::App;
 
 use crate::probe::Probe;
@@ -92,10 +92,10 @@ impl Site {
         let gate = Arc::new(Semaphore::new(0));
         let handler = |trigger: &str| {
             let name = trigger.split('-').next()?.to_owned();
-            Some(Arc::new(Probe { name, gate: gate.clone() }))
+            Some(Probe { name, gate: gate.clone() })
         };
-        let listeners = listeners(&app, handler).expect("valid routes");
-        let server = Server::bind(listeners, options).expect("free ports");
+        let routes = Current::fixed(Routes::new(&app, handler).expect("valid routes"));
+        let server = Server::bind(listeners(&app), &routes, options).expect("free ports");
         let bound: Vec<_> = server.bound().iter().map(|bound| bound.address).collect();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move { stopped.into_future().await.unwrap_or_default() };

@@ -2,6 +2,7 @@
 //! of it is made, and the instances that are warm.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use tokio::time::{Instant, sleep_until};
@@ -52,6 +53,16 @@ impl Callee {
         let idle: Weak<Self> = Arc::downgrade(&callee);
         callee.component.memory.register(idle);
         callee
+    }
+
+    /// The component's id.
+    pub(crate) fn id(&self) -> &str {
+        &self.component.id
+    }
+
+    /// Where its guests' `/` is, if they have files.
+    pub(crate) fn files(&self) -> Option<&PathBuf> {
+        self.component.files.as_ref()
     }
 
     /// The compiled component.

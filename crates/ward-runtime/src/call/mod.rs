@@ -6,7 +6,6 @@
 mod callee;
 mod invoke;
 mod pool;
-mod registry;
 mod value;
 mod worker;
 
@@ -18,9 +17,9 @@ use thiserror::Error;
 use tokio::time::Instant;
 use ward_wire::Value;
 
+use crate::release::Release;
 use crate::request_id::RequestId;
 pub(crate) use callee::Callee;
-pub(crate) use registry::{Registry, Slot};
 
 /// On whose behalf a component works: read once, where a request, a call or an event arrives, and
 /// handed on over links.
@@ -34,6 +33,9 @@ pub struct CallContext {
     pub peer: Option<IpAddr>,
     /// What its work holds on to.
     pub held: Option<Held>,
+    /// In which release it began, and so whom its links lead to: filled in by whoever is called
+    /// first.
+    pub release: Option<Arc<Release>>,
 }
 
 impl CallContext {
@@ -72,32 +74,37 @@ pub enum CallError {
     Arguments(String),
 }
 
-/// A function that a component exports in an interface. It is looked up by its names at each call,
-/// so that it goes on to work when the component is replaced by another revision.
+/// A function that a component exports in an interface, in one release.
 #[derive(Debug, Clone)]
 pub struct Function {
-    slot: Arc<Slot>,
+    release: Arc<Release>,
+    callee: Arc<Callee>,
     interface: Arc<str>,
     name: Arc<str>,
 }
 
 impl Function {
-    /// The function `name` of `interface`, which the component has now.
-    pub(crate) fn find(slot: &Arc<Slot>, interface: &str, name: &str) -> Option<Self> {
-        let interface = slot.current()?.interface(interface)?.to_owned();
-        let found = Self { slot: slot.clone(), interface: interface.into(), name: name.into() };
-        found.slot.current()?.function(&found.interface, name).is_some().then_some(found)
+    /// The function `name` of `interface`, if the component has it.
+    pub(crate) fn find(
+        release: &Arc<Release>,
+        component: &str,
+        interface: &str,
+        name: &str,
+    ) -> Option<Self> {
+        let callee = release.callee(component)?.clone();
+        let interface: Arc<str> = callee.interface(interface)?.into();
+        callee.function(&interface, name)?;
+        Some(Self { release: release.clone(), callee, interface, name: name.into() })
     }
 
     /// The id of the component that has the function.
     pub fn component(&self) -> &str {
-        self.slot.id()
+        self.callee.id()
     }
 
-    /// Which build of the component answers now, as [`crate::LoadedComponent`] names it; `None`
-    /// where there is none.
-    pub fn revision(&self) -> Option<Arc<str>> {
-        Some(self.slot.current()?.revision.clone())
+    /// Which build of the component answers, as [`crate::LoadedComponent`] names it.
+    pub fn revision(&self) -> &Arc<str> {
+        &self.callee.revision
     }
 
     /// The interface, with its version.
@@ -117,8 +124,8 @@ impl Function {
         arguments: Vec<Value>,
         context: &CallContext,
     ) -> Result<Option<Value>, CallError> {
-        let callee = self.slot.current().ok_or_else(|| self.gone())?;
-        let function = callee.function(&self.interface, &self.name).ok_or_else(|| self.gone())?;
+        let function = self.callee.function(&self.interface, &self.name);
+        let function = function.ok_or_else(|| self.gone())?;
         let types = function.ty.params();
         if types.len() != arguments.len() {
             let problem = format!("it takes {}, and there are {}", types.len(), arguments.len());
@@ -128,7 +135,8 @@ impl Function {
             .zip(arguments)
             .map(|((_, ty), argument)| value::lower(argument, &ty).map_err(CallError::Arguments))
             .collect::<Result<_, _>>()?;
-        let called = callee.call(function, arguments, context.clone()).await;
+        let context = CallContext { release: Some(self.release.clone()), ..context.clone() };
+        let called = self.callee.call(function, arguments, context).await;
         let mut results = called?.into_iter();
         match (results.next(), function.ty.results().next()) {
             (Some(result), Some(ty)) => {

@@ -129,6 +129,7 @@ impl Mailbox {
             }
             drop(served);
             poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
+            serving.idle();
             self.lock().busy = false;
         }
     }

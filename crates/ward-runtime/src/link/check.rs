@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 
 use super::plan::LiveLink;
-use crate::call::Registry;
 use crate::error::LoadError;
+use crate::host::Revisions;
 use crate::limits;
 
 /// Refuses links that follow each other further than the limit. The manifest has no rings.
@@ -44,10 +44,10 @@ fn too_long<'a>(
 pub(crate) fn check_types(
     id: &str,
     links: &[LiveLink],
-    registry: &Registry,
+    revisions: &Revisions,
 ) -> Result<(), LoadError> {
     for link in links {
-        let current = |id: &str| registry.slot(id).and_then(|slot| slot.current());
+        let current = |id: &str| revisions.get(id).map(|revision| &revision.callee);
         let (Some(caller), Some(callee)) = (current(id), current(&link.component)) else {
             let problem = format!("its link to `{}` leads nowhere", link.component);
             return Err(LoadError::new(id, problem));

@@ -9,7 +9,7 @@ use wasmtime::component::{Component, Linker, LinkerInstance, Val};
 
 use super::plan::LiveLink;
 use super::refusal;
-use crate::call::{CallContext, CallError, Registry, Slot};
+use crate::call::{CallContext, CallError};
 use crate::metrics::{LinkCounts, LinkMetrics};
 use crate::state::State;
 
@@ -20,7 +20,7 @@ pub(crate) fn define(
     component: &Component,
     id: &str,
     links: &[LiveLink],
-    (registry, metrics): (&Registry, &LinkMetrics),
+    metrics: &LinkMetrics,
 ) -> wasmtime::Result<()> {
     let engine = component.engine();
     for link in links {
@@ -29,15 +29,12 @@ pub(crate) fn define(
         let Some(ComponentItem::ComponentInstance(interface)) = import.map(|item| item.ty) else {
             continue;
         };
-        let slot = registry
-            .slot(&link.component)
-            .ok_or_else(|| wasmtime::Error::msg("a link to a component that is not loaded"))?;
         let mut instance = linker.instance(&link.import)?;
         for (name, item) in interface.exports(engine) {
             if let ComponentItem::ComponentFunc(function) = item.ty {
                 let target = LinkedFunction {
                     caller: id.into(),
-                    slot: slot.clone(),
+                    component: link.component.as_str().into(),
                     interface: link.export.clone(),
                     function: name.to_owned(),
                     refusal: refusal::value(&function),
@@ -79,17 +76,16 @@ fn define_function(
 fn context(mut store: impl AsContextMut<Data = State>) -> CallContext {
     let mut store = store.as_context_mut();
     let serving = store.data().serving().clone();
-    let context = match store.async_call_stack() {
+    match store.async_call_stack() {
         Ok(stack) => serving.context(stack),
-        Err(_) => None,
-    };
-    context.unwrap_or_default()
+        Err(_) => CallContext::default(),
+    }
 }
 
 /// The function at the other end of a link.
 struct LinkedFunction {
     caller: Arc<str>,
-    slot: Arc<Slot>,
+    component: Arc<str>,
     interface: String,
     function: String,
     /// What the caller reads when there is no answer, if its type can say so.
@@ -115,7 +111,7 @@ impl LinkedFunction {
             }
             (Err(error), results) => {
                 self.counts.failures.inc();
-                let (component, interface) = (self.slot.id(), &*self.interface);
+                let (component, interface) = (&*self.component, &*self.interface);
                 let (caller, function) = (&*self.caller, &*self.function);
                 tracing::warn!(
                     component, caller, interface, function, request_id, %error,
@@ -140,13 +136,12 @@ impl LinkedFunction {
         context: CallContext,
         arguments: &[Val],
     ) -> Result<Vec<Val>, CallError> {
-        let callee = self.slot.current();
-        let found = callee.as_ref().and_then(|c| c.function(&self.interface, &self.function));
-        match (&callee, found) {
-            (Some(callee), Some(function)) => {
-                callee.call(function, arguments.to_vec(), context).await
-            }
-            _ => Err(CallError::Instantiate("the export is gone".to_owned())),
-        }
+        let gone = |what: &str| CallError::Instantiate(what.to_owned());
+        // That of the request that this is for, whatever was published meanwhile.
+        let release = context.release.clone().ok_or_else(|| gone("it is called for no request"))?;
+        let callee = release.callee(&self.component).ok_or_else(|| gone("it is not loaded"))?;
+        let function = callee.function(&self.interface, &self.function);
+        let function = function.ok_or_else(|| gone("the export is gone"))?;
+        callee.call(function, arguments.to_vec(), context).await
     }
 }

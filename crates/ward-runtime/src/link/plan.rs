@@ -5,7 +5,7 @@
 use wac_graph::types::{DefinedType, InterfaceId, ItemKind, Package, Type, Types, ValueType};
 use ward_manifest::{Component as Entry, Dependency};
 
-use crate::load::{Link, LinkKind};
+use super::{Link, LinkKind};
 
 /// What becomes of the dependencies of one component.
 #[derive(Debug, Clone, Default)]

@@ -88,7 +88,7 @@ async fn without_the_setting_requests_are_as_many_as_come() {
 async fn calls_count_as_requests_do() {
     let host = host("max_concurrent_requests = 1");
     let function =
-        host.runtime.function("callee", "test:links/work@1.0.0", "perform-plain").unwrap();
+        host.release.function("callee", "test:links/work@1.0.0", "perform-plain").unwrap();
     let sleep = || vec![Value::Variant(5, Some(Box::new(Value::U32(50))))];
     let begun = std::time::Instant::now();
     let context = CallContext::default();

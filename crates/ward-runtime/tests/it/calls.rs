@@ -34,7 +34,7 @@ source = "{guest-tag}"
 }
 
 fn function(host: &Host, interface: &str, name: &str) -> Function {
-    host.runtime.function("callee", interface, name).expect(name)
+    host.release.function("callee", interface, name).expect(name)
 }
 
 /// A case of `work.task`.
@@ -118,16 +118,16 @@ async fn values_of_every_shape_go_in_and_come_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn functions_are_found_by_their_names() {
     let host = host("");
-    let find = |interface, name| host.runtime.function("callee", interface, name).is_some();
+    let find = |interface, name| host.release.function("callee", interface, name).is_some();
     assert!(find(WORK, "perform"));
     assert!(find("test:links/work", "perform"));
     assert!(!find("test:links/work@1.0.1", "perform"));
     assert!(!find("test:links/work", "performs"));
     assert!(!find("wasi:http/handler@0.3.0", "handle"));
-    assert!(host.runtime.function("nobody", WORK, "perform").is_none());
+    assert!(host.release.function("nobody", WORK, "perform").is_none());
     let found = function(&host, "test:links/work", "perform");
     assert_eq!(found.interface(), WORK);
-    assert_eq!(found.revision().as_ref(), host.runtime.loaded().first().map(|l| &l.revision));
+    assert_eq!(found.revision(), &host.release.loaded()[0].revision);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,7 +155,7 @@ async fn calls_and_requests_go_to_one_component_in_instances_of_their_own() {
     assert_eq!(perform(&host, ANSWER).await, Ok(Some(Value::Result(Ok(some(Value::U32(1)))))));
     let answer = host.get("main", "/").await.unwrap();
     assert_eq!((answer.body.as_str(), answer.header("x-tag")), ("called 0 times\n", vec!["0"]));
-    assert_eq!(host.runtime.loaded().len(), 1);
+    assert_eq!(host.release.loaded().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,7 +46,7 @@ async fn check(host: &Host, path: &str, expected: &str) {
 async fn an_interface_with_a_resource_is_composed_and_the_reason_said() {
     let host = app("false").load();
     check(&host, "/count", "42\n").await;
-    let collector = host.runtime.loaded().iter().find(|c| c.id == "collector").unwrap();
+    let collector = host.release.loaded().iter().find(|c| c.id == "collector").unwrap();
     let [link] = collector.links.as_slice() else { panic!("{:?}", collector.links) };
     let reason = "it has the resource `counter`".to_owned();
     assert_eq!(link.kind, LinkKind::Composed { reason });
@@ -87,8 +87,8 @@ source = "{guest-caller}"
     let host = plan.load();
     check(&host, "/shapes", "true true").await;
     check(&host, "/perform/plain?count", "1").await;
-    let caller = &host.runtime.loaded()[0];
-    assert_eq!(host.runtime.loaded().len(), 1);
+    let caller = &host.release.loaded()[0];
+    assert_eq!(host.release.loaded().len(), 1);
     let reason = "its file is no component of the application".to_owned();
     let composed = LinkKind::Composed { reason };
     assert!(caller.links.iter().all(|link| link.kind == composed), "{:?}", caller.links);

@@ -16,11 +16,12 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use ward_manifest::{App, RuntimeConfig, Variables};
 use ward_postgres::Address;
-use ward_runtime::{Body, BodyError, CallContext, HandleError, LoadError, Runtime, RuntimeOptions};
+use ward_runtime::{Body, BodyError, CallContext, HandleError, HostOptions, LoadError, Release};
 
 /// A loaded application.
 pub(crate) struct Host {
-    pub(crate) runtime: Runtime,
+    pub(crate) host: ward_runtime::Host,
+    pub(crate) release: Arc<Release>,
     /// Where `spin.toml`, files and state are; the last owner removes it.
     pub(crate) directory: Arc<TempDir>,
 }
@@ -44,14 +45,14 @@ impl Answer {
 pub(crate) struct Plan {
     manifest: String,
     config: String,
-    options: RuntimeOptions,
+    options: HostOptions,
     directory: Arc<TempDir>,
 }
 
 /// Begins an application. In `manifest`, `{guest-x}` stands for the wasm file of test guest `x`.
 pub(crate) fn plan(manifest: &str) -> Plan {
     let directory = Arc::new(tempfile::tempdir().unwrap());
-    let options = RuntimeOptions { quiet: true, ..RuntimeOptions::default() };
+    let options = HostOptions { quiet: true, ..HostOptions::default() };
     Plan { manifest: manifest.to_owned(), config: String::new(), options, directory }
 }
 
@@ -129,9 +130,12 @@ impl Plan {
         let variables = Variables::new(&app, BTreeMap::new(), &self.options.config, &none);
         let variables = Arc::new(variables.unwrap_or_else(|findings| panic!("{findings:?}")));
         // Loading compiles; other tests go on meanwhile.
-        let runtime =
-            tokio::task::block_in_place(|| Runtime::load(&app, variables, &self.options))?;
-        Ok(Host { runtime, directory: self.directory })
+        let (host, release) = tokio::task::block_in_place(|| {
+            let host = ward_runtime::Host::open(Arc::new(app), variables, self.options)?;
+            let release = Arc::new(host.load()?);
+            Ok((host, release))
+        })?;
+        Ok(Host { host, release, directory: self.directory })
     }
 }
 
@@ -169,7 +173,7 @@ impl Host {
 
     /// The same on somebody's behalf.
     pub(crate) fn open_for(&self, context: CallContext, trigger: &str, path: &str) -> Open {
-        let handler = self.runtime.http(trigger).expect("the trigger exists");
+        let handler = self.release.http(trigger).expect("the trigger exists");
         let (end, ended) = oneshot::channel::<()>();
         let body =
             stream::once(ended).filter_map(|_| async { None::<Result<Frame<Bytes>, BodyError>> });
@@ -201,7 +205,7 @@ impl Host {
         request: http::request::Builder,
         body: Bytes,
     ) -> Result<http::Response<Body>, HandleError> {
-        let handler = self.runtime.http(trigger).expect("the trigger exists");
+        let handler = self.release.http(trigger).expect("the trigger exists");
         let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
         handler.handle(request.body(body).unwrap(), context).await
     }

@@ -53,7 +53,7 @@ async fn check(host: &Host, path: &str, expected: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn links_are_shown_with_their_target() {
     let host = host();
-    let caller = host.runtime.loaded().iter().find(|c| c.id == "caller").unwrap();
+    let caller = host.release.loaded().iter().find(|c| c.id == "caller").unwrap();
     let links: Vec<(&str, &str)> =
         caller.links.iter().map(|link| (&*link.import, &*link.target)).collect();
     assert_eq!(
@@ -62,7 +62,7 @@ async fn links_are_shown_with_their_target() {
     );
     assert!(caller.links.iter().all(|link| link.kind == LinkKind::Live));
     // Nothing but links calls it, and it is loaded all the same.
-    assert!(host.runtime.loaded().iter().any(|component| component.id == "callee"));
+    assert!(host.release.loaded().iter().any(|component| component.id == "callee"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -251,7 +251,7 @@ const UNAVAILABLE: u32 = 1;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_from_outside_has_new_instances_behind_it_that_answer_fail_and_wait() {
     let host = chain("max_instance_reuse_count = 1");
-    let find = |name: &str| host.runtime.function("relay", WORK, name).unwrap();
+    let find = |name: &str| host.release.function("relay", WORK, name).unwrap();
     let context = CallContext::default();
     let (repeat, perform) = (find("repeat"), find("perform"));
     let many = join_all((0..4).map(|_| repeat.call(vec![Value::U32(50)], &context))).await;

@@ -40,16 +40,16 @@ async fn a_second_load_compiles_nothing() {
     let tag = r#"{ component = "tag" }"#;
     let host = app("{guest-hello}", tag).load();
     let again = app("{guest-hello}", tag).load();
-    for (loaded, before) in again.runtime.loaded().iter().zip(host.runtime.loaded()) {
+    for (loaded, before) in again.release.loaded().iter().zip(host.release.loaded()) {
         assert!(loaded.cached, "{loaded:?}");
         assert_eq!(loaded.revision, before.revision);
         assert_eq!(loaded.revision.len(), 16, "{loaded:?}");
     }
     let other = app("{guest-probe}", tag).load();
-    let revision = |host: &Host| host.runtime.loaded().first().map(|l| l.revision.clone());
+    let revision = |host: &Host| host.release.loaded().first().map(|l| l.revision.clone());
     assert_ne!(revision(&other), revision(&host), "another component, around the same middleware");
-    assert_eq!(host.runtime.loaded().len(), 1);
-    assert!(host.runtime.http("fixed").is_none());
+    assert_eq!(host.release.loaded().len(), 1);
+    assert!(host.release.http("fixed").is_none());
     assert_eq!(host.text("main", "/").await, "hello\n");
 }
 

@@ -54,7 +54,7 @@ async fn small(host: &Host) -> Result<String, HandleError> {
 
 /// A call of a function.
 async fn call(host: &Host) -> Result<Option<Value>, CallError> {
-    let function = host.runtime.function("callee", WORK, "perform-plain").unwrap();
+    let function = host.release.function("callee", WORK, "perform-plain").unwrap();
     let count = Value::Variant(1, None);
     function.call(vec![count], &CallContext::default()).await
 }

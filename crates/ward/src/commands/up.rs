@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ward_events::EventsOptions;
 use ward_http::Server;
 use ward_manifest::{App, Variables};
-use ward_runtime::{Function, HttpHandler, LinkKind, Runtime, RuntimeOptions};
+use ward_runtime::{Function, Host, HostOptions, HttpHandler, LinkKind, Release};
 
 use super::build::build;
 use crate::application::Application;
@@ -20,6 +20,7 @@ use crate::failure::Failure;
 use crate::metrics::{self, Metrics};
 use crate::progress::{Progress, seconds};
 use crate::provision::Provision;
+use crate::releases::{Published, Releases};
 use crate::serving::Serving;
 use crate::signals::Stop;
 use crate::{database, events, grpc, guide, output, ports, schema};
@@ -76,8 +77,6 @@ struct Ready {
     grpc: Option<ward_grpc::Server<Function>>,
     events: Option<EventsOptions>,
     metrics: Option<metrics::Server>,
-    /// Kept for as long as its handlers serve.
-    _runtime: Runtime,
 }
 
 impl Up<'_> {
@@ -142,30 +141,28 @@ impl Up<'_> {
             self.load(variables.clone(), &written, provision.made.key_value.as_deref()),
         );
         migrated?;
-        let runtime = loaded?;
-        let listeners = ward_http::listeners(&self.application.app, |id| runtime.http(id))
-            .map_err(Failure::new)?;
+        let (host, release) = loaded?;
+        let app = &self.application.app;
+        let releases = Releases::new(Published::new(app, &host, release)?);
         let metrics = Metrics::default();
         let options = ward_http::Options {
             limits: self.serving.limits(ward_http::Limits::default()),
             tls: self.serving.tls.clone(),
             proxies: self.serving.proxies.clone(),
             metrics: metrics.http.clone(),
-            origins: self.application.app.settings.cors_origins.clone(),
+            origins: app.settings.cors_origins.clone(),
             local_names_only: self.args.demo,
         };
-        let server = Server::bind(listeners, options)
+        let server = Server::bind(ward_http::listeners(app), &releases.routes(), options)
             .map_err(|error| Failure::new(error).help("choose another address with --listen"))?;
-        let grpc =
-            grpc::bind(&self.application.app, &runtime, &variables, (&self.serving, &metrics.grpc))
-                .await?;
+        let served = (&self.serving, &metrics.grpc);
+        let grpc = grpc::bind((app, &host), releases.offer(), &variables, served).await?;
         let log = provision.made.event_log.as_deref();
         let events = (log, &metrics.events);
-        let events =
-            events::prepare(&self.application.app, &variables, &runtime, &written, events)?;
-        let registry = metrics.registry(&runtime, events.as_ref().map(|events| &events.log));
+        let events = events::prepare(app, &variables, &releases, &written, events)?;
+        let registry = metrics.registry(&host, events.as_ref().map(|events| &events.log));
         let metrics = metrics::bind(self.args.metrics, self.serving.tls.clone(), registry)?;
-        Ok(Ready { server, grpc, events, metrics, _runtime: runtime })
+        Ok(Ready { server, grpc, events, metrics })
     }
 
     async fn load(
@@ -173,10 +170,10 @@ impl Up<'_> {
         variables: Arc<Variables>,
         written: &Written,
         key_value: Option<&str>,
-    ) -> Result<Runtime, Failure> {
+    ) -> Result<(Host, Release), Failure> {
         let phase = self.progress.phase("loading components");
-        let app = self.application.app.clone();
-        let options = RuntimeOptions {
+        let app = Arc::new(self.application.app.clone());
+        let options = HostOptions {
             state_dir: self.application.state.clone(),
             config: self.application.config.clone(),
             key_value: key_value.map(database::key_value).transpose()?,
@@ -184,13 +181,18 @@ impl Up<'_> {
             quiet: self.args.output.quiet,
             outbox_bell: written.bell(),
         };
-        let loading = tokio::task::spawn_blocking(move || Runtime::load(&app, variables, &options));
-        let runtime = loading.await.map_err(Failure::because("loading components"))??;
-        phase.done(&summary(&runtime));
-        for line in link_lines(&runtime) {
+        let load = move || {
+            let host = Host::open(app, variables, options)?;
+            let release = host.load()?;
+            Ok::<_, ward_runtime::LoadError>((host, release))
+        };
+        let loading = tokio::task::spawn_blocking(load);
+        let (host, release) = loading.await.map_err(Failure::because("loading components"))??;
+        phase.done(&summary(&release));
+        for line in link_lines(&release) {
             self.progress.say(&line);
         }
-        Ok(runtime)
+        Ok((host, release))
     }
 
     /// Says where it serves and what to try, on standard output.
@@ -223,11 +225,9 @@ impl Up<'_> {
 }
 
 /// `3 components loaded, 2 of them from cache`.
-fn summary(runtime: &Runtime) -> String {
-    let (all, cached) = (
-        runtime.loaded().len(),
-        runtime.loaded().iter().filter(|component| component.cached).count(),
-    );
+fn summary(release: &Release) -> String {
+    let loaded = release.loaded();
+    let (all, cached) = (loaded.len(), loaded.iter().filter(|component| component.cached).count());
     let noun = if all == 1 { "component" } else { "components" };
     match cached {
         0 => format!("{all} {noun} compiled"),
@@ -237,9 +237,9 @@ fn summary(runtime: &Runtime) -> String {
 }
 
 /// `shop calls stock`, or what became a part of what and why; each said once.
-fn link_lines(runtime: &Runtime) -> Vec<String> {
+fn link_lines(release: &Release) -> Vec<String> {
     let mut lines = Vec::new();
-    for component in runtime.loaded() {
+    for component in release.loaded() {
         for link in &component.links {
             let line = match &link.kind {
                 LinkKind::Live => format!("{} calls {}", component.id, link.target),

@@ -31,6 +31,7 @@ pub(super) struct Component {
 impl Component {
     /// A trigger that calls it, and gives up nothing that may pass later.
     pub(super) fn options(self) -> TriggerOptions {
+        let component = Arc::new(self);
         TriggerOptions {
             id: "t".to_owned(),
             component: "c".to_owned(),
@@ -44,7 +45,7 @@ impl Component {
             patience: Duration::MAX,
             dead_letter_of: Box::new(|_| DEAD.to_owned()),
             event: EVENT.clone(),
-            consume: Arc::new(self),
+            consume: Box::new(move || component.clone()),
             stats: Arc::default(),
         }
     }
