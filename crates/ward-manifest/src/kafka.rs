@@ -27,6 +27,9 @@ pub struct KafkaSettings {
     pub keep_records: Duration,
     /// `keep_published`: how long a row stays after its event was sent; 24 h by default.
     pub keep_published: Duration,
+    /// `essential`: whether the application counts as ready only while the log can be reached;
+    /// false by default, since changes are accepted without it.
+    pub essential: bool,
     /// `[[application.trigger.kafka.outbox]]`, in the order of the file.
     pub outboxes: Vec<Outbox>,
 }
@@ -69,6 +72,7 @@ impl fmt::Debug for KafkaSettings {
             .field("replicas", &self.replicas)
             .field("keep_records", &self.keep_records)
             .field("keep_published", &self.keep_published)
+            .field("essential", &self.essential)
             .field("outboxes", &self.outboxes)
             .finish()
     }

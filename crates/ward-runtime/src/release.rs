@@ -16,7 +16,7 @@ use crate::error::{HandleError, LoadError};
 use crate::handler::{Body, HttpInstances};
 use crate::host::Revisions;
 use crate::link;
-use crate::revision::LoadedComponent;
+use crate::revision::{LoadedComponent, Revision};
 
 /// The application as it is served.
 pub struct Release {
@@ -90,6 +90,31 @@ impl Release {
     /// made of it.
     pub fn digest(&self, source: &Path) -> Option<&Digest> {
         self.sources.get(source)
+    }
+
+    /// The components that were made anew since another release of the same application.
+    pub fn differs<'a>(&'a self, other: &'a Release) -> impl Iterator<Item = &'a str> {
+        let same = |id: &str, revision: &Arc<Revision>| {
+            other.revisions.get(id).is_some_and(|known| Arc::ptr_eq(known, revision))
+        };
+        let anew = self.revisions.iter().filter(move |(id, revision)| !same(id, revision));
+        anew.map(|(id, _)| id.as_str())
+    }
+
+    /// Makes an instance of everything that was made anew since `other`, before anybody depends
+    /// on it. One for calls is kept: the first call finds it warm.
+    ///
+    /// # Errors
+    /// The first component of which there can be no instance.
+    pub async fn try_out(&self, other: &Release) -> Result<(), LoadError> {
+        for id in self.differs(other) {
+            let Some(revision) = self.revisions.get(id) else { continue };
+            let tried = revision.try_out().await;
+            tried.map_err(|problem| {
+                LoadError::new(id, format!("no instance of it can be made: {problem}"))
+            })?;
+        }
+        Ok(())
     }
 
     pub(crate) fn callee(&self, component: &str) -> Option<&Arc<Callee>> {

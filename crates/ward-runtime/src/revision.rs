@@ -66,6 +66,14 @@ impl Revision {
         &self.loaded
     }
 
+    /// Makes an instance of each kind. The error is for the log.
+    pub(crate) async fn try_out(&self) -> Result<(), String> {
+        for (_, instances) in &self.chains {
+            instances.instantiate().await.map_err(|error| error.to_string())?;
+        }
+        self.callee.warm_up().await.map_err(|error| error.to_string())
+    }
+
     fn is_of(&self, sources: &Sources) -> bool {
         self.made_of.iter().all(|(source, digest)| sources.get(source) == Some(digest))
     }

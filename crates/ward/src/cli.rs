@@ -66,6 +66,12 @@ pub(crate) enum Command {
     User(Box<UserArgs>),
     /// Rotate the keys that ward made
     Keys(Box<KeysArgs>),
+    /// Put another build in the place of a component of a ward that runs, while it serves
+    Swap(SwapArgs),
+    /// Put the build before the present one back
+    Rollback(RollbackArgs),
+    /// Show which builds the components of a ward that runs have had
+    Revisions(RevisionsArgs),
     /// Print a script that completes ward's commands and options in a shell
     Completions(CompletionsArgs),
 }
@@ -196,9 +202,10 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "HOST:PORT", value_parser = listener)]
     pub(crate) grpc_listen: Option<SocketAddr>,
 
-    /// Where to serve numbers for Prometheus, as /metrics [default: nowhere]
+    /// Where operators look: /livez, /readyz, /metrics and, with a token, what replaces components
+    /// [default: 127.0.0.1:4006]
     #[arg(long, value_name = "HOST:PORT", value_parser = listener)]
-    pub(crate) metrics: Option<SocketAddr>,
+    pub(crate) ops: Option<SocketAddr>,
 
     /// The certificate to serve with, in PEM, for every listener; read again when it changes
     /// [default: `tls` in the manifest, or clear text]
@@ -222,6 +229,58 @@ pub(crate) struct UpArgs {
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// A ward that runs.
+#[derive(Debug, Args)]
+pub(crate) struct OpsArgs {
+    /// Where its operators' listener is
+    #[arg(long, value_name = "HOST:PORT", env = "WARD_OPS", default_value = "127.0.0.1:4006")]
+    pub(crate) ops: String,
+
+    #[command(flatten)]
+    pub(crate) from: FromArgs,
+
+    /// Where its token is kept [default: .ward beside the manifest]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) state_dir: Option<PathBuf>,
+}
+
+/// `ward swap`
+#[derive(Debug, Args)]
+pub(crate) struct SwapArgs {
+    /// The component's id in the manifest; what contains it is made anew with it
+    #[arg(value_name = "COMPONENT")]
+    pub(crate) component: String,
+
+    /// The other build
+    #[arg(value_name = "FILE.WASM")]
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) ops: OpsArgs,
+}
+
+/// `ward rollback`
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    /// The component's id in the manifest
+    #[arg(value_name = "COMPONENT")]
+    pub(crate) component: String,
+
+    #[command(flatten)]
+    pub(crate) ops: OpsArgs,
+}
+
+/// `ward revisions`
+#[derive(Debug, Args)]
+pub(crate) struct RevisionsArgs {
+    /// How they are written: table for people, json with one array
+    #[arg(long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
+    pub(crate) format: AppFormat,
+
+    #[command(flatten)]
+    pub(crate) ops: OpsArgs,
 }
 
 /// `ward build`

@@ -269,6 +269,11 @@ impl Component {
             .map(Self)
             .ok_or_else(|| format!("{component} does not export `{function}` of {interface}"))
     }
+
+    /// Whether it can be called in the place of another: records are read as that one takes them.
+    pub(crate) fn takes_the_same(&self, other: &Component) -> bool {
+        self.0.has_type_of(&other.0)
+    }
 }
 
 impl Consume for Component {

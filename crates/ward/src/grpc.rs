@@ -1,6 +1,7 @@
 //! The gRPC trigger of an application: reads from the components what they export, and opens the
 //! listener. What is served, and how, is for `ward-grpc`.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use futures::future::BoxFuture;
 use ward_grpc::{Current, Offer, Options, Revoked, Server};
 use ward_manifest::{App, RevokedSettings, Variables};
 use ward_runtime::{Function, Host, Release};
-use ward_wire::Contract;
+use ward_wire::{Contract, compat};
 
 use crate::failure::Failure;
 use crate::serving::Serving;
@@ -73,6 +74,33 @@ fn revoked(settings: &RevokedSettings, host: &Host) -> Result<Revoked, Failure> 
         Box::pin(async move { store.exists(key).await })
     };
     Ok(Revoked::new(prefix, Arc::new(look)))
+}
+
+/// What clients of gRPC would miss in the second of two releases.
+pub(crate) fn broken(
+    app: &App,
+    host: &Host,
+    (before, after): (&Release, &Release),
+) -> Result<Vec<String>, Failure> {
+    let mut broken = Vec::new();
+    let served: BTreeSet<&str> =
+        app.grpc_triggers.iter().map(|trigger| trigger.component.as_str()).collect();
+    for component in served {
+        let digest = |of: &Release| of.digest(&app.components.get(component)?.source).cloned();
+        if digest(before) == digest(after) {
+            continue;
+        }
+        let read = |of: &Release| contract(app, (host, of), component).map_err(Failure::new);
+        let (old, new) = (read(before)?, read(after)?);
+        let interfaces = app.grpc_triggers.iter().filter(|it| it.component == component);
+        let interfaces: Vec<&str> =
+            interfaces.filter_map(|it| it.interface.split('@').next()).collect();
+        let findings = compat::check(&old, &new).into_iter();
+        let theirs =
+            findings.filter(|it| interfaces.iter().any(|interface| it.item.starts_with(interface)));
+        broken.extend(theirs.map(|finding| format!("component `{component}`: {finding}")));
+    }
+    Ok(broken)
 }
 
 /// What a component exports, out of the very bytes that are served.

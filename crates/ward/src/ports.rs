@@ -23,14 +23,14 @@ pub(crate) fn apply(settings: &mut Settings, listen: Option<SocketAddr>, no_list
     }
 }
 
-/// Tries every address; those that cannot be had are the failure. `grpc` is that of gRPC, `metrics`
-/// that of `--metrics`.
+/// Tries every address; those that cannot be had are the failure. `grpc` is that of gRPC, `ops`
+/// the operators'.
 pub(crate) fn check(
     settings: &Settings,
     grpc: Option<SocketAddr>,
-    metrics: Option<SocketAddr>,
+    ops: Option<SocketAddr>,
 ) -> Result<(), Failure> {
-    let busy = busy(settings, grpc, metrics);
+    let busy = busy(settings, grpc, ops);
     if busy.is_empty() {
         return Ok(());
     }
@@ -62,13 +62,13 @@ impl Busy {
 pub(crate) fn busy(
     settings: &Settings,
     grpc: Option<SocketAddr>,
-    metrics: Option<SocketAddr>,
+    ops: Option<SocketAddr>,
 ) -> Vec<Busy> {
     let gateway = std::iter::once(("the gateway", settings.listen));
     let own = settings.listeners.iter().map(|(component, address)| (component.as_str(), *address));
     let grpc = grpc.map(|address| ("gRPC", address));
-    let metrics = metrics.map(|address| ("metrics", address));
-    let all = gateway.chain(own).chain(grpc).chain(metrics);
+    let ops = ops.map(|address| ("operators", address));
+    let all = gateway.chain(own).chain(grpc).chain(ops);
     all.filter_map(|(whose, address)| probe(whose, address)).collect()
 }
 
@@ -90,7 +90,7 @@ fn taken(whose: &str, address: SocketAddr, error: &io::Error) -> Busy {
     let other = match whose {
         "the gateway" => "choose another with --listen",
         "gRPC" => "choose another with --grpc-listen",
-        "metrics" => "choose another with --metrics",
+        "operators" => "choose another with --ops",
         _ => "change it under [application.tool.ward.listeners], or give --no-listeners",
     };
     Busy { problem: format!("{address}, for {whose}, {problem}"), advice, other }

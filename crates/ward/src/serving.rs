@@ -9,7 +9,7 @@ use ward_serve::{Certificate, Descriptors, Limits, Proxies};
 
 use crate::cli::UpArgs;
 use crate::failure::Failure;
-use crate::limits::{DESCRIPTORS_BESIDE, METRICS_CONNECTIONS_MAX};
+use crate::limits::{DESCRIPTORS_BESIDE, OPS_CONNECTIONS_MAX};
 
 /// What is the same for every listener.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ fn connections(descriptors: Descriptors, servers: u64) -> usize {
     let limits = Limits::default();
     let wanted = limits.connections_max as u64;
     let beside = DESCRIPTORS_BESIDE
-        + METRICS_CONNECTIONS_MAX as u64
+        + OPS_CONNECTIONS_MAX as u64
         + servers * limits.spare_connections_max as u64;
     let Some(limit) = descriptors.limit.filter(|limit| *limit < servers * wanted + beside) else {
         return limits.connections_max;

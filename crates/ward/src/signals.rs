@@ -58,6 +58,11 @@ impl Stop {
         Self { requested: watch::channel(false).1 }
     }
 
+    /// Whether a stop was asked for.
+    pub(crate) fn is_requested(&self) -> bool {
+        *self.requested.borrow()
+    }
+
     /// Waits until a stop is asked for.
     pub(crate) async fn requested(mut self) {
         // Without a sender nobody can ask.

@@ -20,6 +20,7 @@ const SETTINGS_KEYS: &[&str] = &[
     "replicas",
     "keep_records",
     "keep_published",
+    "essential",
     "outbox",
 ];
 
@@ -132,6 +133,7 @@ fn read_settings<'a>(section: &Section<'a>, directory: &Path, draft: &mut KafkaD
         keep_records: duration_at(section, "keep_records").map_or(KEEP_RECORDS, |(keep, _)| keep),
         keep_published: duration_at(section, "keep_published")
             .map_or(KEEP_PUBLISHED, |(keep, _)| keep),
+        essential: section.flag("essential").unwrap_or(false),
         outboxes,
     });
 }

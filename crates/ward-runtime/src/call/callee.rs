@@ -105,6 +105,15 @@ impl Callee {
         invoke::run(self, invocation, (until, permit)).await
     }
 
+    /// Has an instance ready for the first call, if there is anything to call.
+    pub(crate) async fn warm_up(self: &Arc<Self>) -> Result<(), CallError> {
+        if !self.exports.is_empty() {
+            let worker = self.make().await?;
+            self.park(worker);
+        }
+        Ok(())
+    }
+
     /// A warm instance, if there is one.
     pub(super) fn take(&self) -> Option<Worker> {
         self.pool.take()

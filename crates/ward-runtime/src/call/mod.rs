@@ -17,6 +17,7 @@ use thiserror::Error;
 use tokio::time::Instant;
 use ward_wire::Value;
 
+use crate::link;
 use crate::release::Release;
 use crate::request_id::RequestId;
 pub(crate) use callee::Callee;
@@ -105,6 +106,15 @@ impl Function {
     /// Which build of the component answers, as [`crate::LoadedComponent`] names it.
     pub fn revision(&self) -> &Arc<str> {
         &self.callee.revision
+    }
+
+    /// Whether it takes and returns what another does.
+    pub fn has_type_of(&self, other: &Function) -> bool {
+        let found = |of: &Function| of.callee.function(&of.interface, &of.name);
+        match (found(self), found(other)) {
+            (Some(own), Some(other)) => link::same(&own.ty, &other.ty),
+            _ => false,
+        }
     }
 
     /// The interface, with its version.

@@ -77,7 +77,8 @@ pub(crate) fn check_types(
     Ok(())
 }
 
-fn same(wanted: &ComponentFunc, found: &ComponentFunc) -> bool {
+/// Whether two functions take and return the same.
+pub(crate) fn same(wanted: &ComponentFunc, found: &ComponentFunc) -> bool {
     wanted.async_() == found.async_()
         && wanted.params().map(|(_, ty)| ty).eq(found.params().map(|(_, ty)| ty))
         && wanted.results().eq(found.results())

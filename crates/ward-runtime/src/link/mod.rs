@@ -11,7 +11,7 @@ mod import;
 mod plan;
 mod refusal;
 
-pub(crate) use check::{check_depth, check_types};
+pub(crate) use check::{check_depth, check_types, same};
 pub(crate) use import::define;
 pub(crate) use plan::{LiveLink, Plan, plan};
 

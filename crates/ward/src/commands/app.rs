@@ -86,6 +86,14 @@ pub(crate) fn run(args: &AppArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The same as JSON.
+pub(crate) fn shown(app: &App) -> serde_json::Value {
+    // Of texts, numbers and lists only.
+    let value = serde_json::to_value(show(app));
+    debug_assert!(value.is_ok(), "{value:?}");
+    value.unwrap_or_default()
+}
+
 fn show(app: &App) -> Shown {
     Shown {
         name: app.name.clone(),

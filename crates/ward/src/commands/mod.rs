@@ -10,11 +10,14 @@ mod events;
 mod keys;
 mod migrate;
 mod prune;
+mod swap;
 mod up;
 mod user;
 mod wit;
 
 use std::process::ExitCode;
+
+pub(crate) use app::shown;
 
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
@@ -32,6 +35,9 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Events(args) => events::run(&args),
         Command::User(args) => user::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Swap(args) => swap::swap(&args),
+        Command::Rollback(args) => swap::roll_back(&args),
+        Command::Revisions(args) => swap::revisions(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Mutex;
 use ward_events::EventsOptions;
 use ward_http::Server;
 use ward_manifest::{App, Variables};
@@ -17,10 +18,10 @@ use crate::application::Application;
 use crate::cli::UpArgs;
 use crate::events::Written;
 use crate::failure::Failure;
-use crate::metrics::{self, Metrics};
+use crate::ops::{self, Metrics, Ops, Ready as Readiness, Token};
 use crate::progress::{Progress, seconds};
 use crate::provision::Provision;
-use crate::releases::{Published, Releases};
+use crate::releases::Releases;
 use crate::serving::Serving;
 use crate::signals::Stop;
 use crate::{database, events, grpc, guide, output, ports, schema};
@@ -37,7 +38,8 @@ pub(crate) fn run(args: &UpArgs) -> Result<ExitCode, Failure> {
     ports::apply(&mut application.app.settings, args.listen, args.no_listeners);
     grpc::apply(&mut application.app, args.listen, args.grpc_listen);
     let grpc = grpc::address(&application.app);
-    ports::check(&application.app.settings, grpc, args.metrics)?;
+    let ops = ops::address(args.ops, args.listen);
+    ports::check(&application.app.settings, grpc, Some(ops))?;
     let serving = Serving::new(args, &application.app)?;
     if args.build {
         build(&application.app, &[], progress)?;
@@ -76,7 +78,7 @@ struct Ready {
     server: Server<HttpHandler>,
     grpc: Option<ward_grpc::Server<Function>>,
     events: Option<EventsOptions>,
-    metrics: Option<metrics::Server>,
+    ops: ops::Server,
 }
 
 impl Up<'_> {
@@ -95,7 +97,7 @@ impl Up<'_> {
         let ready = tokio::select! {
             biased;
             () = stop.clone().requested() => return Ok(()),
-            ready = self.prepare(provision) => ready?,
+            ready = self.prepare(provision, &stop) => ready?,
         };
         self.announce(&ready)?;
         let events = events::start(ready.events);
@@ -105,17 +107,12 @@ impl Up<'_> {
                 None => 0,
             }
         };
-        let metrics = async {
-            if let Some(server) = ready.metrics {
-                server.run(std::future::pending()).await;
-            }
-            std::future::pending().await
-        };
+        let ops = ready.ops.run(std::future::pending());
         let serving = async { tokio::join!(ready.server.run(stop.clone().requested()), grpc) };
-        // The numbers are there to be read until the others have ended.
+        // Operators are answered until the others have ended.
         let (drained, calls_cut) = tokio::select! {
             served = serving => served,
-            () = metrics => return Ok(()),
+            _ = ops => return Ok(()),
         };
         if let Some(events) = events {
             events.stop().await;
@@ -127,7 +124,7 @@ impl Up<'_> {
     }
 
     /// Migrations and loading do not need each other, so they go on at the same time.
-    async fn prepare(&self, provision: &Provision) -> Result<Ready, Failure> {
+    async fn prepare(&self, provision: &Provision, stop: &Stop) -> Result<Ready, Failure> {
         let variables = Arc::new(self.application.variables(&provision.made.values)?);
         let written = Written::of(&self.application.app);
         let (migrated, loaded) = tokio::join!(
@@ -143,7 +140,8 @@ impl Up<'_> {
         migrated?;
         let (host, release) = loaded?;
         let app = &self.application.app;
-        let releases = Releases::new(Published::new(app, &host, release)?);
+        let host = Arc::new(host);
+        let releases = Releases::new(Arc::new(app.clone()), host.clone(), release)?;
         let metrics = Metrics::default();
         let options = ward_http::Options {
             limits: self.serving.limits(ward_http::Limits::default()),
@@ -161,8 +159,29 @@ impl Up<'_> {
         let events = (log, &metrics.events);
         let events = events::prepare(app, &variables, &releases, &written, events)?;
         let registry = metrics.registry(&host, events.as_ref().map(|events| &events.log));
-        let metrics = metrics::bind(self.args.metrics, self.serving.tls.clone(), registry)?;
-        Ok(Ready { server, grpc, events, metrics })
+        let is_essential = app.kafka.as_ref().is_some_and(|kafka| kafka.essential);
+        let log = events.as_ref().filter(|_| is_essential).map(|events| events.log.clone());
+        let ready = Readiness {
+            stop: stop.clone(),
+            databases: self.databases(&variables),
+            log,
+            last: Mutex::default(),
+        };
+        let token = Token::load_or_generate(&self.application.state)?;
+        let address = ops::address(self.args.ops, self.args.listen);
+        let ops = Ops { registry, ready, releases, token };
+        let ops = ops::bind(address, self.serving.tls.clone(), ops)?;
+        Ok(Ready { server, grpc, events, ops })
+    }
+
+    /// Each service's database, by name, with its address.
+    fn databases(&self, variables: &Variables) -> Vec<(String, String)> {
+        let databases = self.application.databases().into_iter();
+        let reached = databases.filter_map(|database| {
+            let url = variables.app_value(&database.variable)?;
+            Some((database.name.clone(), url.to_owned()))
+        });
+        reached.collect()
     }
 
     async fn load(
@@ -200,11 +219,8 @@ impl Up<'_> {
         let took = self.started.elapsed();
         let bound = ready.server.bound();
         let grpc = ready.grpc.as_ref().map(|server| ("grpc", server.address(), server.is_tls()));
-        let metrics = ready
-            .metrics
-            .as_ref()
-            .and_then(|server| Some(("metrics", *server.addresses().first()?, server.is_tls())));
-        let others: Vec<(&str, SocketAddr, bool)> = grpc.into_iter().chain(metrics).collect();
+        let ops = ready.ops.addresses().first().map(|at| ("ops", *at, ready.ops.is_tls()));
+        let others: Vec<(&str, SocketAddr, bool)> = grpc.into_iter().chain(ops).collect();
         match self.progress {
             Progress::Quiet => Ok(()),
             Progress::Log => {

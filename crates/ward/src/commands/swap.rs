@@ -1,0 +1,114 @@
+//! `ward swap`, `ward rollback` and `ward revisions`: asks a ward that runs, and says what it says.
+
+use std::process::ExitCode;
+
+use bytes::Bytes;
+use http::Method;
+use serde_json::Value;
+
+use crate::cli::{AppFormat, OpsArgs, RevisionsArgs, RollbackArgs, SwapArgs};
+use crate::failure::Failure;
+use crate::ops::client::ask;
+use crate::output;
+
+/// Digits of a digest that people are shown.
+const DIGITS: usize = 16;
+
+/// Another build in a component's place.
+pub(crate) fn swap(args: &SwapArgs) -> Result<ExitCode, Failure> {
+    let file = args.file.display();
+    let wasm = std::fs::read(&args.file).map_err(Failure::because(format!("reading {file}")))?;
+    let path = format!("/components/{}", args.component);
+    change(&args.ops, (Method::PUT, &path), wasm.into())
+}
+
+/// The build before the present one.
+pub(crate) fn roll_back(args: &RollbackArgs) -> Result<ExitCode, Failure> {
+    let path = format!("/components/{}/rollback", args.component);
+    change(&args.ops, (Method::POST, &path), Bytes::new())
+}
+
+/// All that there were.
+pub(crate) fn revisions(args: &RevisionsArgs) -> Result<ExitCode, Failure> {
+    let revisions = asked(&args.ops, (Method::GET, "/revisions"), Bytes::new())?;
+    output::print(&match args.format {
+        AppFormat::Json => format!("{revisions:#}\n"),
+        AppFormat::Table => table(&revisions),
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn change(args: &OpsArgs, what: (Method, &str), body: Bytes) -> Result<ExitCode, Failure> {
+    let change = asked(args, what, body)?;
+    output::print(&sentence(&change))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn asked(args: &OpsArgs, what: (Method, &str), body: Bytes) -> Result<Value, Failure> {
+    super::runtime()?.block_on(ask(args, what, body))
+}
+
+/// `billing: 0123 serves in the place of 4567 (12 ms); made anew: billing, patients`.
+fn sentence(change: &Value) -> String {
+    let text = |name: &str| change.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (component, digest, before) = (text("component"), text("digest"), text("before"));
+    if digest == before {
+        return format!("{component}: {} serves already\n", short(digest));
+    }
+    let replaced = change.get("replaced").and_then(Value::as_array).into_iter().flatten();
+    let replaced: Vec<&str> = replaced.filter_map(Value::as_str).collect();
+    format!(
+        "{component}: {} serves in the place of {} ({:.0} ms); made anew: {}\n",
+        short(digest),
+        short(before),
+        change.get("tookMs").and_then(Value::as_f64).unwrap_or_default(),
+        replaced.join(", ")
+    )
+}
+
+fn table(revisions: &Value) -> String {
+    let mut text = String::new();
+    for component in revisions.as_array().into_iter().flatten() {
+        let of = |value: &Value, name: &str| {
+            value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let id = of(component, "component");
+        let all = component.get("revisions").and_then(Value::as_array).into_iter().flatten();
+        for revision in all {
+            let serves = revision.get("serving").and_then(Value::as_bool).unwrap_or_default();
+            let state = if serves { "serving" } else { "kept" };
+            let (digest, since) = (of(revision, "digest"), of(revision, "since"));
+            text.push_str(&format!("{id:<20} {} {state:<8} since {since}\n", short(&digest)));
+        }
+    }
+    text
+}
+
+fn short(digest: &str) -> String {
+    digest.chars().take(DIGITS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{sentence, table};
+
+    #[test]
+    fn what_people_read() {
+        let change = |digest: &str| {
+            json!({"component": "shop", "digest": digest, "before": "4567", "tookMs": 12.4,
+                   "replaced": ["shop", "till"]})
+        };
+        let said = "shop: 0123 serves in the place of 4567 (12 ms); made anew: shop, till\n";
+        assert_eq!(sentence(&change("0123")), said);
+        assert_eq!(sentence(&change("4567")), "shop: 4567 serves already\n");
+        let revisions = json!([{"component": "shop", "revisions": [
+            {"digest": "0123456789abcdef0", "since": "2026-01-01T00:00:00.000Z", "serving": true},
+            {"digest": "f", "since": "2026-01-01T00:00:00.000Z", "serving": false},
+        ]}]);
+        let expected = "shop                 0123456789abcdef serving  since 2026-01-01T00:00:00.000Z\n\
+                        shop                 f kept     since 2026-01-01T00:00:00.000Z\n";
+        assert_eq!(table(&revisions), expected);
+    }
+}
