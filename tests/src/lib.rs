@@ -24,6 +24,7 @@ mod repository;
 pub mod roles;
 pub mod sqlmap;
 mod supervisor;
+pub mod swap;
 mod tokens;
 pub mod tools;
 mod ward;

@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 /// A signer with a key pair of its own.
+#[derive(Clone)]
 pub struct Forge {
     keys: KeyPair,
 }

@@ -28,7 +28,7 @@ const COMMANDS: [Command; 11] = [
     ("test", "lint, build and test everything; arguments go to `cargo test`", test::test),
     (
         "chaos",
-        "`chaos events`: kill everything in turn under load, and count; --rounds NUMBER",
+        "under load: `chaos events` kills everything in turn, `chaos swap` replaces it, and count",
         chaos::chaos,
     ),
     (

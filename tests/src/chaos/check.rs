@@ -71,7 +71,7 @@ impl fmt::Display for Ledger {
 }
 
 /// Waits for quiet and makes up the ledger.
-pub(super) async fn when_quiet(ward: &Ward, told: &Told) -> Ledger {
+pub async fn when_quiet(ward: &Ward, told: &Told) -> Ledger {
     let deadline = Instant::now() + QUIET_MAX;
     loop {
         let ledger = Ledger::of(ward, told).await;

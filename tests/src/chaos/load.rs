@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::Chaos;
 use crate::{Answer, Api, Patient, Ward, claims};
 
 /// How long a client waits for an answer: longer than anything is frozen.
@@ -20,40 +19,53 @@ const PATIENTS_MAX: usize = 30;
 /// The changes that clients were told are accepted: patient to the versions they saw.
 pub type Told = BTreeMap<String, Vec<i64>>;
 
+/// What clients heard of their changes.
+#[derive(Debug, Default)]
+pub struct Said {
+    /// Those that are accepted.
+    pub told: Told,
+    /// Those that are not, and that nobody answered: each named.
+    pub refused: Vec<String>,
+}
+
 /// Running clients.
-pub(super) struct Load {
-    clients: JoinSet<Told>,
+pub struct Load {
+    clients: JoinSet<Said>,
     stop: Arc<AtomicBool>,
     /// Where ward answers now; it has another port after each start.
     api: Arc<Mutex<Api>>,
 }
 
 impl Load {
-    pub(super) fn start(chaos: &Chaos, ward: &Ward) -> Load {
+    /// So many changes a second, over so many clients.
+    pub fn start((rate, count): (u32, u32), ward: &Ward) -> Load {
         let api = Arc::new(Mutex::new(client(ward)));
         let stop = Arc::new(AtomicBool::new(false));
         let mut clients = JoinSet::new();
-        let pause = Duration::from_secs(1) * chaos.clients / chaos.rate;
-        for number in 0..chaos.clients {
-            let client = Client { api: api.clone(), patients: Vec::new(), told: Told::new() };
+        let pause = Duration::from_secs(1) * count / rate;
+        for number in 0..count {
+            let (patients, said) = (Vec::new(), Said::default());
+            let client = Client { api: api.clone(), patients, said };
             clients.spawn(client.run(number, pause, stop.clone()));
         }
         Load { clients, stop, api }
     }
 
     /// Ward was started again.
-    pub(super) fn went_to(&self, ward: &Ward) {
+    pub fn went_to(&self, ward: &Ward) {
         *self.api.lock().expect("nobody panics with it") = client(ward);
     }
 
     /// Lets every client finish what it is doing, and adds up what they were told.
-    pub(super) async fn stop(mut self) -> Told {
+    pub async fn stop(mut self) -> Said {
         self.stop.store(true, Ordering::Relaxed);
-        let mut told = Told::new();
+        let mut said = Said::default();
         while let Some(own) = self.clients.join_next().await {
-            told.extend(own.expect("a client goes on whatever it is answered"));
+            let own = own.expect("a client goes on whatever it is answered");
+            said.told.extend(own.told);
+            said.refused.extend(own.refused);
         }
-        told
+        said
     }
 }
 
@@ -64,11 +76,11 @@ fn client(ward: &Ward) -> Api {
 struct Client {
     api: Arc<Mutex<Api>>,
     patients: Vec<(String, i64)>,
-    told: Told,
+    said: Said,
 }
 
 impl Client {
-    async fn run(mut self, number: u32, pause: Duration, stop: Arc<AtomicBool>) -> Told {
+    async fn run(mut self, number: u32, pause: Duration, stop: Arc<AtomicBool>) -> Said {
         let mut next = Instant::now() + pause * number / 4;
         let mut turn = u64::from(number);
         while !stop.load(Ordering::Relaxed) {
@@ -82,7 +94,7 @@ impl Client {
                 _ => self.update(turn).await,
             }
         }
-        self.told
+        self.said
     }
 
     fn api(&self) -> Api {
@@ -91,13 +103,10 @@ impl Client {
 
     async fn create(&mut self) {
         let body = Patient::unique().json();
-        let Some(answer) = ask(self.api().request("POST", "/api/patients").json(&body)).await
-        else {
-            return;
-        };
-        if answer.status == 201 {
+        let request = self.api().request("POST", "/api/patients").json(&body);
+        if let Some(answer) = self.ask(request, 201).await {
             let id = answer.json()["id"].as_str().expect("an id").to_owned();
-            self.told.insert(id.clone(), vec![1]);
+            self.said.told.insert(id.clone(), vec![1]);
             self.patients.push((id, 1));
         }
         if self.patients.len() > PATIENTS_MAX {
@@ -114,11 +123,11 @@ impl Client {
             .header("if-match", "*")
             .json(&Patient::unique().json());
         // Whoever was not answered does not know the version any more, and leaves the patient be.
-        let Some(answer) = ask(request).await.filter(|answer| answer.status == 200) else { return };
+        let Some(answer) = self.ask(request, 200).await else { return };
         let tag = answer.headers.get("etag").and_then(|tag| tag.to_str().ok());
         let tag = tag.map(|tag| tag.trim_start_matches("W/").trim_matches('"'));
         let next = tag.and_then(|tag| tag.parse().ok()).unwrap_or(version + 1);
-        self.told.entry(id.clone()).or_default().push(next);
+        self.said.told.entry(id.clone()).or_default().push(next);
         self.patients.push((id, next));
     }
 
@@ -126,18 +135,23 @@ impl Client {
         let Some((id, version)) = self.pick(turn) else { return };
         let request = self.api().request("DELETE", &format!("/api/patients/{id}"));
         let request = request.header("if-match", "*");
-        if ask(request).await.is_some_and(|answer| answer.status == 204) {
-            self.told.entry(id).or_default().push(version + 1);
+        if self.ask(request, 204).await.is_some() {
+            self.said.told.entry(id).or_default().push(version + 1);
         }
+    }
+
+    /// The answer, if it is what was wanted.
+    async fn ask(&mut self, request: reqwest::RequestBuilder, wanted: u16) -> Option<Answer> {
+        match Answer::try_of(request.timeout(ANSWER_MAX)).await {
+            Ok(answer) if answer.status == wanted => return Some(answer),
+            Ok(answer) => self.said.refused.push(format!("{wanted} wanted: {answer:?}")),
+            Err(error) => self.said.refused.push(format!("{wanted} wanted: {error:?}")),
+        }
+        None
     }
 
     fn pick(&mut self, turn: u64) -> Option<(String, i64)> {
         let count = u64::try_from(self.patients.len()).ok().filter(|count| *count > 0)?;
         Some(self.patients.swap_remove(usize::try_from(turn.wrapping_mul(7) % count).ok()?))
     }
-}
-
-/// The answer, if there is one.
-async fn ask(request: reqwest::RequestBuilder) -> Option<Answer> {
-    Answer::try_of(request.timeout(ANSWER_MAX)).await.ok()
 }

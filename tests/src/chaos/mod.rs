@@ -14,8 +14,8 @@ use test_broker::TestBroker;
 use tokio::time::sleep;
 
 use crate::{Options, Random, Ward};
-pub use check::Ledger;
-pub use load::Told;
+pub use check::{Ledger, when_quiet};
+pub use load::{Load, Told};
 
 /// How much of it.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ impl Chaos {
         };
         let arguments = kafka.iter().flat_map(Kafka::arguments).collect();
         let mut ward = Ward::start(Options { arguments, ..Options::default() });
-        let load = load::Load::start(self, &ward);
+        let load = Load::start((self.rate, self.clients), &ward);
         for round in 1..=self.rounds {
             sleep(Duration::from_millis(200 + random.below(BETWEEN_MAX_MS))).await;
             let fault = faults::Fault::choose(&mut random, self.kafka);
@@ -53,8 +53,9 @@ impl Chaos {
             load.went_to(&ward);
         }
         sleep(Duration::from_secs(1)).await;
-        let told = load.stop().await;
-        check::when_quiet(&ward, &told).await
+        // What an outage refused is no loss.
+        let told = load.stop().await.told;
+        when_quiet(&ward, &told).await
     }
 }
 

@@ -186,11 +186,10 @@ fn signal(name: &str, pid: u32) {
 
 #[tokio::test]
 async fn those_who_run_it_can_read_how_much_came_through() {
-    let arguments = ["--metrics", "127.0.0.1:0"].map(str::to_owned).into();
-    let mut ward = Ward::start(Options { arguments, ..Options::demo() });
+    let mut ward = Ward::start(Options::demo());
     let user = ward.user().await;
     user.created(&Patient::unique().json()).await;
-    let metrics = Api::new(ward.listener("metrics").expect("it was asked for"));
+    let metrics = Api::new(ward.listener("ops").expect("it is always there"));
     let wanted = [
         r#"ward_log_up{log="the event log"} 1"#,
         r#"ward_outbox_sent_total{outbox="patients",topic="patient"} "#,

@@ -59,6 +59,7 @@ mod restricted;
 mod roles;
 mod sessions;
 mod sessions_end;
+mod swap;
 mod texts;
 mod tidy;
 mod tidy_compliance;
