@@ -265,12 +265,16 @@ impl Idle for Bell {
     fn let_go(&self) {
         self.0.wake();
     }
+
+    fn look(&self) {
+        self.0.wake();
+    }
 }
 
 /// Ends an instance that has been idle for long, or busy for longer than any deadline allows: with
 /// requests that wait for a response, or with what goes on after the last response began. One
 /// timer serves all, which looks whether the end has come once an idle interval. One that is idle
-/// goes at once where its memory is needed.
+/// goes at once where its memory is needed, or nobody can have use for it any more.
 pub(crate) struct Expiration {
     component: Arc<ComponentShared>,
     bell: Arc<Bell>,
@@ -310,7 +314,7 @@ impl WorkerExpiration for Expiration {
             self.serving.idle();
             // In this order: who comes to want it in between wakes the worker.
             self.bell.0.register(cx.waker());
-            if self.component.memory.is_wanted() {
+            if self.component.memory.is_wanted() || self.component.is_retired() {
                 return Poll::Ready(());
             }
         }

@@ -19,6 +19,9 @@ use crate::limits;
 pub(crate) trait Idle: Send + Sync {
     /// Lets go of those it has, now or soon.
     fn let_go(&self);
+
+    /// Some revision is in no release any more: who is idle looks whether it was its own.
+    fn look(&self) {}
 }
 
 /// What an instance was not made for.
@@ -108,12 +111,21 @@ impl GuestMemory {
         }
     }
 
+    /// Has all who are idle look whether they are still of use.
+    pub(crate) fn look(&self) {
+        self.each(|idle| idle.look());
+    }
+
     fn let_idle_go(&self) {
+        self.each(|idle| idle.let_go());
+    }
+
+    fn each(&self, ask: impl Fn(&dyn Idle)) {
         let holders = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let all: Vec<_> = holders.all.iter().filter_map(Weak::upgrade).collect();
         // To let go takes a while, and may come back here.
         drop(holders);
-        all.iter().for_each(|idle| idle.let_go());
+        all.iter().for_each(|idle| ask(idle.as_ref()));
     }
 
     /// Says once that there was no room: whoever has to see it reads it once or in the manual.

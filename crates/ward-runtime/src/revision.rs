@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -76,6 +77,13 @@ impl Revision {
 
     fn is_of(&self, sources: &Sources) -> bool {
         self.made_of.iter().all(|(source, digest)| sources.get(source) == Some(digest))
+    }
+}
+
+impl Drop for Revision {
+    /// Whoever has begun something with it has the release that it is in.
+    fn drop(&mut self) {
+        self.callee.retire();
     }
 }
 
@@ -308,6 +316,7 @@ impl Maker<'_> {
             key_value: services.key_value(&entry.key_value_stores),
             variables: services.variables(&id, withheld.variables),
             silent: options.quiet,
+            retired: AtomicBool::new(false),
             hosts,
             id,
         })

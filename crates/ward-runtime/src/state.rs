@@ -2,6 +2,7 @@
 //! An instance's state is made anew for each store and holds nothing of another instance.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ward_manifest::{AllowedHosts, ComponentSettings};
@@ -41,9 +42,22 @@ pub(crate) struct ComponentShared {
     pub(crate) key_value: KeyValueCtx,
     pub(crate) variables: VariablesCtx,
     pub(crate) silent: bool,
+    /// Whether no release has it any more.
+    pub(crate) retired: AtomicBool,
 }
 
 impl ComponentShared {
+    /// No release has it any more: those of its instances that are idle go.
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Relaxed);
+        self.memory.look();
+    }
+
+    /// Whether nobody can have use for its idle instances.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(Relaxed)
+    }
+
     /// A store for a new instance, with the component's limits in force.
     pub(crate) fn store(&self) -> wasmtime::Result<Store<State>> {
         let mut store = Store::new(&self.engine, self.state()?);

@@ -60,6 +60,11 @@ impl Callee {
         &self.component.id
     }
 
+    /// No release has it any more.
+    pub(crate) fn retire(&self) {
+        self.component.retire();
+    }
+
     /// Where its guests' `/` is, if they have files.
     pub(crate) fn files(&self) -> Option<&PathBuf> {
         self.component.files.as_ref()
