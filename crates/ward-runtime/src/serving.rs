@@ -176,12 +176,14 @@ impl Served {
 impl Drop for Served {
     fn drop(&mut self) {
         let mut work = self.serving.lock();
-        if let Some(at) = work.requests.iter().position(|request| request.task == self.task) {
-            work.requests.swap_remove(at);
-        }
+        let at = work.requests.iter().position(|request| request.task == self.task);
+        let ended = at.map(|at| work.requests.swap_remove(at));
         if work.requests.is_empty() {
             self.serving.computation.end();
         }
+        // It may be the last of its release, whose end takes a while.
+        drop(work);
+        drop(ended);
     }
 }
 
