@@ -190,6 +190,10 @@ pub(crate) struct UpArgs {
     #[arg(long)]
     pub(crate) build: bool,
 
+    /// Build a component again when its sources change, and put it in its own place while it serves
+    #[arg(long)]
+    pub(crate) watch: bool,
+
     /// Load demo data into databases that are empty
     #[arg(long)]
     pub(crate) demo: bool,

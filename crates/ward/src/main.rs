@@ -29,6 +29,7 @@ mod secrets;
 mod serving;
 mod signals;
 mod users;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -91,6 +91,13 @@ impl From<Failure> for Refused {
     }
 }
 
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Unknown(text) | Self::Unfit(text)) = self;
+        f.write_str(text)
+    }
+}
+
 /// What was replaced.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -103,6 +110,13 @@ pub(crate) struct Change {
     /// The components that were made anew: those that contain the file.
     replaced: Vec<String>,
     took_ms: f64,
+}
+
+impl Change {
+    /// Whether another file serves than before.
+    pub(crate) fn is_any(&self) -> bool {
+        self.digest != self.before
+    }
 }
 
 /// A component's files, for those who look.
@@ -229,23 +243,29 @@ impl Releases {
         let began = Instant::now();
         let source = self.source(component)?;
         let before = self.current.load_full();
+        let digest = |of: &Release| of.digest(&source).map(ToString::to_string);
+        let serving = digest(&before.release).unwrap_or_default();
+        let change = |digest: String, replaced: Vec<String>| Change {
+            component: component.to_owned(),
+            digest,
+            before: serving.clone(),
+            replaced,
+            took_ms: began.elapsed().as_secs_f64() * 1e3,
+        };
+        if Digest::of(&wasm).as_str() == serving {
+            return Ok(change(serving.clone(), Vec::new()));
+        }
         let made = self.make(source.clone(), wasm, before.release.clone(), kept).await?;
         self.check(&before, &made)?;
         made.release.try_out(&before.release).await.map_err(Failure::from)?;
-        let digest = |of: &Published| of.release.digest(&source).map(ToString::to_string);
-        let change = Change {
-            component: component.to_owned(),
-            digest: digest(&made).unwrap_or_default(),
-            before: digest(&before).unwrap_or_default(),
-            replaced: made.release.differs(&before.release).map(str::to_owned).collect(),
-            took_ms: 0.0,
-        };
+        let replaced = made.release.differs(&before.release).map(str::to_owned).collect();
+        let digest = digest(&made.release).unwrap_or_default();
         self.current.store(Arc::new(made));
-        let took_ms = began.elapsed().as_secs_f64() * 1e3;
-        let (digest, before) = (&change.digest, &change.before);
+        let change = change(digest, replaced);
+        let Change { digest, before, took_ms, .. } = &change;
         let replaced = change.replaced.join(",");
         tracing::info!(component, digest, before, replaced, took_ms, "a component was replaced");
-        Ok(Change { took_ms, ..change })
+        Ok(change)
     }
 
     /// Compiling blocks; what comes meanwhile is answered by what serves.

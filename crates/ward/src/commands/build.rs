@@ -62,8 +62,8 @@ fn run_command(id: &str, command: &str, workdir: &Path) -> Result<(), Failure> {
     Err(Failure::new(text).help("`ward doctor` checks the toolchain and the wasm target"))
 }
 
-/// Variables with values of the application, passwords among them, and ward's own address of the
-/// database: no business of what builds a component.
+/// Variables with values of the application, passwords among them, ward's own address of the
+/// database, and the operators' token: no business of what builds a component.
 fn is_secret(name: &str) -> bool {
-    name.starts_with("SPIN_VARIABLE_") || name == "WARD_DATABASE_URL"
+    name.starts_with("SPIN_VARIABLE_") || ["WARD_DATABASE_URL", "WARD_OPS_TOKEN"].contains(&name)
 }

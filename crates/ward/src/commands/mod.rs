@@ -18,6 +18,7 @@ mod wit;
 use std::process::ExitCode;
 
 pub(crate) use app::shown;
+pub(crate) use build::build;
 
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;

@@ -24,7 +24,7 @@ use crate::provision::Provision;
 use crate::releases::Releases;
 use crate::serving::Serving;
 use crate::signals::Stop;
-use crate::{database, events, grpc, guide, output, ports, schema};
+use crate::{database, events, grpc, guide, output, ports, schema, watch};
 
 /// How long abandoned work may hold up the end of the process.
 const LEFTOVERS_MAX: Duration = Duration::from_secs(1);
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &UpArgs) -> Result<ExitCode, Failure> {
     let ops = ops::address(args.ops, args.listen);
     ports::check(&application.app.settings, grpc, Some(ops))?;
     let serving = Serving::new(args, &application.app)?;
-    if args.build {
+    if args.build || args.watch {
         build(&application.app, &[], progress)?;
     }
     check_built(&application.app)?;
@@ -79,6 +79,7 @@ struct Ready {
     grpc: Option<ward_grpc::Server<Function>>,
     events: Option<EventsOptions>,
     ops: ops::Server,
+    releases: Arc<Releases>,
 }
 
 impl Up<'_> {
@@ -108,12 +109,17 @@ impl Up<'_> {
             }
         };
         let ops = ready.ops.run(std::future::pending());
+        let app = Arc::new(self.application.app.clone());
+        let watching = self.args.watch.then(|| tokio::spawn(watch::run(app, ready.releases)));
         let serving = async { tokio::join!(ready.server.run(stop.clone().requested()), grpc) };
         // Operators are answered until the others have ended.
         let (drained, calls_cut) = tokio::select! {
             served = serving => served,
             _ = ops => return Ok(()),
         };
+        if let Some(watching) = watching {
+            watching.abort();
+        }
         if let Some(events) = events {
             events.stop().await;
         }
@@ -169,9 +175,9 @@ impl Up<'_> {
         };
         let token = Token::load_or_generate(&self.application.state)?;
         let address = ops::address(self.args.ops, self.args.listen);
-        let ops = Ops { registry, ready, releases, token };
+        let ops = Ops { registry, ready, releases: releases.clone(), token };
         let ops = ops::bind(address, self.serving.tls.clone(), ops)?;
-        Ok(Ready { server, grpc, events, ops })
+        Ok(Ready { server, grpc, events, ops, releases })
     }
 
     /// Each service's database, by name, with its address.
