@@ -139,7 +139,7 @@ pub(crate) fn sources<'a>(app: &'a App, id: &'a str) -> impl Iterator<Item = (&'
     let entry = app.components.get(id).into_iter();
     let layers = chains(app, id).into_iter().flatten();
     entry
-        .flat_map(|entry| {
+        .flat_map(move |entry| {
             let own = std::iter::once((id, entry.source.as_path()));
             own.chain(entry.dependencies.values().map(named))
         })

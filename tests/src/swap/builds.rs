@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 
 /// How many builds of a component take turns, beside the one that was there at first.
-pub const KINDS: u32 = 2;
+pub(super) const KINDS: u32 = 2;
 
 /// The builds, and whose turn it is.
-pub struct Builds {
+pub(super) struct Builds {
     by_component: BTreeMap<String, (Vec<u8>, u32)>,
 }
 
 impl Builds {
     /// Of these components of the repository's.
-    pub fn of(components: &[&str]) -> Builds {
+    pub(super) fn of(components: &[&str]) -> Builds {
         let build = |component: &&str| {
             let bytes = std::fs::read(crate::wasm(component)).expect("a component");
             ((*component).to_owned(), (bytes, 0))
@@ -22,7 +22,7 @@ impl Builds {
     }
 
     /// The next of a component.
-    pub fn next(&mut self, component: &str) -> Vec<u8> {
+    pub(super) fn next(&mut self, component: &str) -> Vec<u8> {
         let (bytes, turn) = self.by_component.get_mut(component).expect("a component");
         *turn += 1;
         marked(bytes, &format!("build {}", *turn % KINDS))

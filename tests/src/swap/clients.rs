@@ -36,7 +36,7 @@ impl fmt::Display for Heard {
 }
 
 /// Clients at work.
-pub struct Clients {
+pub(super) struct Clients {
     tasks: JoinSet<()>,
     heard: Arc<Mutex<Heard>>,
     stop: Arc<AtomicBool>,
@@ -44,7 +44,7 @@ pub struct Clients {
 
 impl Clients {
     /// So many, over HTTP and, one of four, over gRPC.
-    pub async fn start(count: u32, ward: &Ward) -> Clients {
+    pub(super) async fn start(count: u32, ward: &Ward) -> Clients {
         let (heard, stop) = (Arc::default(), Arc::default());
         let api = trusted(ward);
         let mut patients = Vec::new();
@@ -73,12 +73,12 @@ impl Clients {
     }
 
     /// What was heard since somebody asked last.
-    pub fn heard(&self) -> Heard {
+    pub(super) fn heard(&self) -> Heard {
         take(&mut *self.heard.lock().expect("nobody panics with it"))
     }
 
     /// Lets each finish what it is doing; what was heard.
-    pub async fn stop(mut self) -> Heard {
+    pub(super) async fn stop(mut self) -> Heard {
         self.stop.store(true, Ordering::Relaxed);
         while let Some(ended) = self.tasks.join_next().await {
             ended.expect("a client goes on whatever it is answered");

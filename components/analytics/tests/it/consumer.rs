@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use uuid::Uuid;
 use ward_manifest::{App, RuntimeConfig, Variables};
-use ward_runtime::{CallContext, Function, Runtime, RuntimeOptions};
+use ward_runtime::{CallContext, Function, Host, HostOptions};
 use ward_wire::Value;
 
 use crate::store::{CREATED, DELETED, ERASED, Event, Store, UPDATED, is_last};
@@ -16,7 +16,6 @@ use crate::store::{CREATED, DELETED, ERASED, Event, Store, UPDATED, is_last};
 /// The component, loaded and connected to a database.
 struct Component {
     consume: Function,
-    _runtime: Runtime,
     _directory: TempDir,
 }
 
@@ -38,12 +37,12 @@ impl Component {
         let variables = Variables::new(&app, BTreeMap::new(), &RuntimeConfig::default(), &none);
         let variables = Arc::new(variables.unwrap_or_else(|findings| panic!("{findings:?}")));
         let state_dir = directory.path().join("state");
-        let options = RuntimeOptions { state_dir, quiet: true, ..RuntimeOptions::default() };
-        let load = || Runtime::load(&app, variables, &options).unwrap();
-        let runtime = tokio::task::block_in_place(load);
+        let options = HostOptions { state_dir, quiet: true, ..HostOptions::default() };
+        let load = || Host::open(Arc::new(app), variables, options).and_then(|host| host.load());
+        let release = Arc::new(tokio::task::block_in_place(load).unwrap());
         let interface = "pms:patients/consumer@1.0.0";
-        let consume = runtime.function("analytics", interface, "consume").unwrap();
-        Self { consume, _runtime: runtime, _directory: directory }
+        let consume = release.function("analytics", interface, "consume").unwrap();
+        Self { consume, _directory: directory }
     }
 
     /// The outcomes of deliveries: `done`, `retry <ms>` or `reject <reason>`.

@@ -9,10 +9,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use ward_wire::Value;
 
-use super::TriggerOptions;
 use super::dead_letter::{self, DeadLetter};
 use super::group::{Addressed, Arrival, Call, Epoch, Group, Pushed};
 use super::partition::{CallError, Moment, Next, Outcome, Rules};
+use super::{Consume, TriggerOptions};
 use crate::limits::{COMMIT_EVERY, COMMIT_LOOK, REVOKE_MAX, STOP_MAX};
 use crate::log::{Farewell, Incoming, Log, Member, Membership, News, TopicPartition};
 use crate::wire;

@@ -16,8 +16,8 @@ use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 use ward_embedded::{Ephemeral, Postgres};
 use ward_events::{
-    CallError, Connect, Connection, Consume, DatabaseError, EmbeddedLog, EventType, Incoming,
-    KafkaLog, Link, Log, Outgoing, ReadFrom, Reader, RelayHandle, RelayOptions, StartAt,
+    CallError, Connect, Connection, Consume, Consumer, DatabaseError, EmbeddedLog, EventType,
+    Incoming, KafkaLog, Link, Log, Outgoing, ReadFrom, Reader, RelayHandle, RelayOptions, StartAt,
     TopicShape, TriggerHandle, TriggerOptions, deliver,
 };
 use ward_wire::{Contract, Value};

@@ -21,6 +21,7 @@ use crate::link;
 use crate::release::Release;
 use crate::request_id::RequestId;
 pub(crate) use callee::Callee;
+use callee::Exported;
 
 /// On whose behalf a component works: read once, where a request, a call or an event arrives, and
 /// handed on over links.
@@ -110,11 +111,12 @@ impl Function {
 
     /// Whether it takes and returns what another does.
     pub fn has_type_of(&self, other: &Function) -> bool {
-        let found = |of: &Function| of.callee.function(&of.interface, &of.name);
-        match (found(self), found(other)) {
-            (Some(own), Some(other)) => link::same(&own.ty, &other.ty),
-            _ => false,
-        }
+        let both = self.exported().zip(other.exported());
+        both.is_some_and(|(own, other)| link::same(&own.ty, &other.ty))
+    }
+
+    fn exported(&self) -> Option<&Exported> {
+        self.callee.function(&self.interface, &self.name)
     }
 
     /// The interface, with its version.
@@ -134,8 +136,7 @@ impl Function {
         arguments: Vec<Value>,
         context: &CallContext,
     ) -> Result<Option<Value>, CallError> {
-        let function = self.callee.function(&self.interface, &self.name);
-        let function = function.ok_or_else(|| self.gone())?;
+        let function = self.exported().ok_or_else(|| self.gone())?;
         let types = function.ty.params();
         if types.len() != arguments.len() {
             let problem = format!("it takes {}, and there are {}", types.len(), arguments.len());

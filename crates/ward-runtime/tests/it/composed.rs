@@ -46,7 +46,7 @@ async fn check(host: &Host, path: &str, expected: &str) {
 async fn an_interface_with_a_resource_is_composed_and_the_reason_said() {
     let host = app("false").load();
     check(&host, "/count", "42\n").await;
-    let collector = host.release.loaded().iter().find(|c| c.id == "collector").unwrap();
+    let collector = host.release.loaded().into_iter().find(|c| c.id == "collector").unwrap();
     let [link] = collector.links.as_slice() else { panic!("{:?}", collector.links) };
     let reason = "it has the resource `counter`".to_owned();
     assert_eq!(link.kind, LinkKind::Composed { reason });

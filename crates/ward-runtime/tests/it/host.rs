@@ -140,6 +140,18 @@ impl Plan {
 }
 
 impl Host {
+    /// What `base` is with `wasm` in the place of a guest.
+    pub(crate) fn replace(
+        &self,
+        base: &Release,
+        (guest, wasm): (&str, &[u8]),
+    ) -> Result<Arc<Release>, LoadError> {
+        let source = self::guest(guest);
+        let replaced =
+            tokio::task::block_in_place(|| self.host.replace(base, (&source, wasm), &[]));
+        replaced.map(Arc::new)
+    }
+
     /// GET `path` of the component behind trigger `trigger`.
     pub(crate) async fn get(&self, trigger: &str, path: &str) -> Result<Answer, HandleError> {
         self.ask(trigger, http::Request::get(url(path)), Bytes::new()).await
@@ -252,7 +264,7 @@ pub(crate) fn quote(text: &str) -> String {
 }
 
 /// The wasm file of a test guest.
-fn guest(name: &str) -> PathBuf {
+pub(crate) fn guest(name: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
     let path = target.join(format!("wasm32-wasip2/release/guest_{name}.wasm"));
     assert!(

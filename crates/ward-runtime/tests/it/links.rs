@@ -53,7 +53,7 @@ async fn check(host: &Host, path: &str, expected: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn links_are_shown_with_their_target() {
     let host = host();
-    let caller = host.release.loaded().iter().find(|c| c.id == "caller").unwrap();
+    let caller = host.release.loaded().into_iter().find(|c| c.id == "caller").unwrap();
     let links: Vec<(&str, &str)> =
         caller.links.iter().map(|link| (&*link.import, &*link.target)).collect();
     assert_eq!(

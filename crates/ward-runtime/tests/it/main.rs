@@ -23,6 +23,7 @@ mod memory;
 mod middleware;
 mod misbehave;
 mod network;
+mod releases;
 mod reuse;
 mod scheduler;
 mod stores;
