@@ -101,6 +101,22 @@ impl Release {
         anew.map(|(id, _)| id.as_str())
     }
 
+    /// These components, and those whose links lead to one of them, over others as well.
+    pub fn reaching(&self, components: &[String]) -> Vec<String> {
+        let mut reaching: Vec<String> = components.to_vec();
+        let mut at = 0;
+        while let Some(reached) = reaching.get(at).cloned() {
+            for (id, revision) in &self.revisions {
+                let leads = revision.links.iter().any(|link| link.component == reached);
+                if leads && !reaching.contains(id) {
+                    reaching.push(id.clone());
+                }
+            }
+            at += 1;
+        }
+        reaching
+    }
+
     /// Makes an instance of everything that was made anew since `other`, before anybody depends
     /// on it. One for calls is kept: the first call finds it warm.
     ///

@@ -68,7 +68,9 @@ pub(crate) enum Command {
     Keys(Box<KeysArgs>),
     /// Put another build in the place of a component of a ward that runs, while it serves
     Swap(SwapArgs),
-    /// Put the build before the present one back
+    /// Give a build that is on trial more of what begins, or all
+    Promote(PromoteArgs),
+    /// Take a build that is on trial back, or put the one before the present one back
     Rollback(RollbackArgs),
     /// Show which builds the components of a ward that runs have had
     Revisions(RevisionsArgs),
@@ -260,6 +262,35 @@ pub(crate) struct SwapArgs {
     /// The other build
     #[arg(value_name = "FILE.WASM")]
     pub(crate) file: PathBuf,
+
+    /// Answer only so much of what begins with it, and take it back if it is worse
+    #[arg(long, value_name = "PERCENT", default_value_t = 100,
+          value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) percent: u8,
+
+    /// What comes next where it is not worse, such as 25,50,100
+    #[arg(long, value_name = "PERCENTS", requires = "percent")]
+    pub(crate) steps: Option<String>,
+
+    /// How long after the step before each comes
+    #[arg(long, value_name = "SECONDS", default_value = "60s", requires = "steps")]
+    pub(crate) every: String,
+
+    #[command(flatten)]
+    pub(crate) ops: OpsArgs,
+}
+
+/// `ward promote`
+#[derive(Debug, Args)]
+pub(crate) struct PromoteArgs {
+    /// The component's id in the manifest
+    #[arg(value_name = "COMPONENT")]
+    pub(crate) component: String,
+
+    /// How much of what begins is answered by the candidate from now on; all of it by default
+    #[arg(long, value_name = "PERCENT", default_value_t = 100,
+          value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) percent: u8,
 
     #[command(flatten)]
     pub(crate) ops: OpsArgs,

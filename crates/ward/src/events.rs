@@ -13,13 +13,13 @@ use ward_events::{
     RelayOptions, RelayStats, StartAt, TopicShape, TriggerOptions, TriggerStats,
 };
 use ward_manifest::{App, KafkaSettings, KafkaTrigger, Outbox, StartFrom, Variables};
-use ward_runtime::{CallContext, Function, OutboxBell, Release, RequestId};
+use ward_runtime::{CallContext, Function, OutboxBell, RequestId};
 use ward_wire::{Contract, Value};
 
 use crate::application::Application;
 use crate::database;
 use crate::failure::Failure;
-use crate::releases::Releases;
+use crate::releases::{Counted, Releases};
 
 /// Which log an application's events go through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -258,21 +258,23 @@ fn consumer(
 
 /// A component's function as the trigger calls it.
 #[derive(Debug)]
-pub(crate) struct Component(Function);
+pub(crate) struct Component(Counted<Function>);
 
 impl Component {
-    /// The one that a trigger names, in a release.
-    pub(crate) fn of(trigger: &KafkaTrigger, release: &Arc<Release>) -> Result<Self, String> {
+    /// The one that a trigger names.
+    pub(crate) fn of(
+        trigger: &KafkaTrigger,
+        find: impl Fn(&str, &str, &str) -> Option<Counted<Function>>,
+    ) -> Result<Self, String> {
         let KafkaTrigger { component, interface, function, .. } = trigger;
-        let found = release.function(component, interface, function);
-        found
+        find(component, interface, function)
             .map(Self)
             .ok_or_else(|| format!("{component} does not export `{function}` of {interface}"))
     }
 
     /// Whether it can be called in the place of another: records are read as that one takes them.
     pub(crate) fn takes_the_same(&self, other: &Component) -> bool {
-        self.0.has_type_of(&other.0)
+        self.0.inner.has_type_of(&other.0.inner)
     }
 }
 
@@ -281,14 +283,21 @@ impl Consume for Component {
         let function = self.0.clone();
         Box::pin(async move {
             let context = CallContext { request_id: Some(RequestId::new()), ..Default::default() };
-            let result = function.call(arguments, &context).await.map_err(call_error)?;
+            let called = function.call(arguments, &context, has_rejected).await;
+            let result = called.map_err(call_error)?;
             result.ok_or_else(|| CallError::Failed("it answered nothing".to_owned()))
         })
     }
 
     fn revision(&self) -> String {
-        self.0.revision().to_string()
+        self.0.inner.revision().to_string()
     }
+}
+
+/// Whether there is an outcome that sends a record to the dead letters: the third case.
+fn has_rejected(outcomes: &Value) -> bool {
+    let Value::List(outcomes) = outcomes else { return false };
+    outcomes.iter().any(|outcome| matches!(outcome, Value::Variant(2, _)))
 }
 
 /// Whether a record may be at fault. Arguments that do not fit mean that the component was built

@@ -12,6 +12,7 @@ use ward_runtime::{Function, Host, Release};
 use ward_wire::{Contract, compat};
 
 use crate::failure::Failure;
+use crate::releases::Counted;
 use crate::serving::Serving;
 
 /// Applies `--grpc-listen`. With a gateway on a port that the system picks, this one is, too:
@@ -30,23 +31,21 @@ pub(crate) fn address(app: &App) -> Option<SocketAddr> {
 }
 
 /// What a release offers.
-pub(crate) fn offer(
+pub(crate) fn offer<I>(
     app: &App,
-    host: &Host,
-    release: &Arc<Release>,
-) -> Result<Offer<Function>, Failure> {
-    let function =
-        |component: &str, interface: &str, name: &str| release.function(component, interface, name);
-    Ok(Offer::new(app, |component| contract(app, (host, release), component), function)?)
+    served: (&Host, &Release),
+    function: impl Fn(&str, &str, &str) -> Option<I>,
+) -> Result<Offer<I>, Failure> {
+    Ok(Offer::new(app, |component| contract(app, served, component), function)?)
 }
 
 /// Opens the listener, if there is anything to serve.
 pub(crate) async fn bind(
     (app, host): (&App, &Host),
-    offer: Current<Offer<Function>>,
+    offer: Current<Offer<Counted<Function>>>,
     variables: &Variables,
     (serving, metrics): (&Serving, &ward_grpc::Metrics),
-) -> Result<Option<Server<Function>>, Failure> {
+) -> Result<Option<Server<Counted<Function>>>, Failure> {
     if app.grpc_triggers.is_empty() {
         return Ok(None);
     }

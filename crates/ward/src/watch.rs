@@ -15,7 +15,7 @@ use ward_manifest::App;
 use crate::commands::build;
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::releases::Releases;
+use crate::releases::{Plan, Releases};
 
 /// Between two looks. Whoever saves a file has time to save the next one.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -57,7 +57,11 @@ async fn settled<F: Future<Output = Looks>>(look: impl Fn() -> F, now: Looks) ->
     if then == now { now } else { then }
 }
 
-async fn rebuild(app: &Arc<App>, id: &str, releases: &Releases) -> Result<&'static str, Failure> {
+async fn rebuild(
+    app: &Arc<App>,
+    id: &str,
+    releases: &Arc<Releases>,
+) -> Result<&'static str, Failure> {
     let (building, component) = (app.clone(), id.to_owned());
     let built =
         spawn_blocking(move || build(&building, std::slice::from_ref(&component), Progress::Quiet));
@@ -66,7 +70,10 @@ async fn rebuild(app: &Arc<App>, id: &str, releases: &Releases) -> Result<&'stat
     let source = source.unwrap_or_default();
     let wasm = tokio::fs::read(&source).await;
     let wasm = wasm.map_err(Failure::because(format!("reading {}", source.display())))?;
-    let change = releases.swap(id, &wasm).await.map_err(|refused| Failure::new(&refused))?;
+    let change = releases
+        .swap(id, &wasm, &Plan::at_once())
+        .await
+        .map_err(|refused| Failure::new(&refused))?;
     Ok(if change.is_any() { "it was built and serves" } else { "it was built and is the same" })
 }
 

@@ -1,7 +1,7 @@
 //! Components are replaced while they serve: nobody notices, what does not fit is refused by name
 //! and the old one goes on, and there is a way back. Operators have a token of their own.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use ward_tests::swap::{Swapping, marked, operator};
@@ -171,4 +171,65 @@ fn command(ward: &Ward, arguments: &[&str]) -> String {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_that_fails_is_taken_back_and_one_that_does_not_has_all_in_the_end() {
+    let (hello, other) = (wasm("guest_hello"), std::fs::read(wasm("guest_misbehave")).unwrap());
+    let home = tempfile::tempdir().unwrap();
+    let manifest = home.path().join("spin.toml");
+    let text = format!(
+        "spin_manifest_version = 2\n[application]\nname = \"shop\"\n[[trigger.http]]\n\
+         route = \"/...\"\ncomponent = \"shop\"\n[component.shop]\nsource = {hello:?}\n"
+    );
+    std::fs::write(&manifest, text).unwrap();
+    let ward = Ward::start(Options::manifest(&manifest));
+    let (operator, api) = (operator(&ward), ward.api());
+    let begin = async |plan: &str| {
+        let path = format!("/components/shop?{plan}");
+        Answer::of(operator.request("PUT", &path).body(other.clone())).await
+    };
+    let first = digests(&operator, "shop").await;
+
+    assert_eq!(begin("percent=0").await.problem(400)["status"], 400);
+    assert_eq!(begin("percent=30").await.json()["percent"], 30);
+    let busy = begin("percent=100").await.problem(409);
+    assert!(busy["detail"].as_str().unwrap().contains("is on trial with 30%"), "{busy}");
+    let mut candidates = 0;
+    for _ in 0..100 {
+        candidates += usize::from(api.get("/").await.body == "well\n");
+    }
+    assert!((5..95).contains(&candidates), "{candidates} of 100, where 30 are wanted");
+    // What only the candidate fails at. Who was refused is told; nobody waits for the end.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while on_trial(&operator).await {
+        assert!(Instant::now() < deadline, "{}", ward.log());
+        api.get("/trap").await;
+    }
+    for _ in 0..50 {
+        assert_eq!(api.get("/trap").await.status, 200);
+    }
+    assert!(ward.log().contains("a candidate serves no longer"), "{}", ward.log());
+    assert_eq!(digests(&operator, "shop").await, first);
+
+    assert_eq!(begin("percent=50&steps=100&every=1s").await.json()["percent"], 50);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while on_trial(&operator).await {
+        assert!(Instant::now() < deadline, "{}", ward.log());
+        assert_eq!(api.get("/").await.status, 200);
+    }
+    assert_eq!(api.get("/").await.body, "well\n");
+    assert_eq!(digests(&operator, "shop").await.len(), 2);
+
+    // By hand: more of it, and no more of it.
+    assert_eq!(operator.send("POST", "/components/shop/rollback").await.status, 200);
+    assert_eq!(begin("percent=1").await.status, 200);
+    let more = operator.send("POST", "/components/shop/promote?percent=100").await;
+    assert_eq!(more.json()["percent"], 100);
+    assert_eq!(api.get("/").await.body, "well\n");
+    assert_eq!(operator.send("POST", "/components/shop/promote").await.status, 404);
+}
+
+async fn on_trial(operator: &Api) -> bool {
+    operator.get("/revisions").await.json()[0]["trial"].is_object()
 }

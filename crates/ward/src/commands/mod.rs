@@ -37,6 +37,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::User(args) => user::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Swap(args) => swap::swap(&args),
+        Command::Promote(args) => swap::promote(&args),
         Command::Rollback(args) => swap::roll_back(&args),
         Command::Revisions(args) => swap::revisions(&args),
         Command::Completions(args) => completions::run(&args),

@@ -1,4 +1,4 @@
-//! `ward swap`, `ward rollback` and `ward revisions`: asks a ward that runs, and says what it says.
+//! `ward swap`, `ward promote`, `ward rollback` and `ward revisions`: asks a ward that runs, and says what it says.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 
-use crate::cli::{AppFormat, OpsArgs, RevisionsArgs, RollbackArgs, SwapArgs};
+use crate::cli::{AppFormat, OpsArgs, PromoteArgs, RevisionsArgs, RollbackArgs, SwapArgs};
 use crate::failure::Failure;
 use crate::ops::client::ask;
 use crate::output;
@@ -18,8 +18,17 @@ const DIGITS: usize = 16;
 pub(crate) fn swap(args: &SwapArgs) -> Result<ExitCode, Failure> {
     let file = args.file.display();
     let wasm = std::fs::read(&args.file).map_err(Failure::because(format!("reading {file}")))?;
-    let path = format!("/components/{}", args.component);
+    let mut path = format!("/components/{}?percent={}", args.component, args.percent);
+    if let Some(steps) = &args.steps {
+        path.push_str(&format!("&steps={}&every={}", steps.trim(), args.every.trim()));
+    }
     change(&args.ops, (Method::PUT, &path), wasm.into())
+}
+
+/// More for a build that is on trial.
+pub(crate) fn promote(args: &PromoteArgs) -> Result<ExitCode, Failure> {
+    let path = format!("/components/{}/promote?percent={}", args.component, args.percent);
+    change(&args.ops, (Method::POST, &path), Bytes::new())
 }
 
 /// The build before the present one.
@@ -55,6 +64,11 @@ fn sentence(change: &Value) -> String {
     if digest == before {
         return format!("{component}: {} serves already\n", short(digest));
     }
+    let percent = change.get("percent").and_then(Value::as_u64).unwrap_or(100);
+    if (1..100).contains(&percent) {
+        let (digest, before) = (short(digest), short(before));
+        return format!("{component}: {digest} answers {percent}%, {before} the rest\n");
+    }
     let replaced = change.get("replaced").and_then(Value::as_array).into_iter().flatten();
     let replaced: Vec<&str> = replaced.filter_map(Value::as_str).collect();
     format!(
@@ -80,8 +94,31 @@ fn table(revisions: &Value) -> String {
             let (digest, since) = (of(revision, "digest"), of(revision, "since"));
             text.push_str(&format!("{id:<20} {} {state:<8} since {since}\n", short(&digest)));
         }
+        if let Some(trial) = component.get("trial") {
+            text.push_str(&format!("{id:<20} {}\n", on_trial(trial)));
+        }
     }
     text
+}
+
+/// `0123 on trial 5%: 40 requests, 2 failed, p99 12.0 ms; the other 700, 1, 11.0 ms`.
+fn on_trial(trial: &Value) -> String {
+    let number = |side: &str, name: &str| {
+        trial.get(side).and_then(|side| side.get(name)).and_then(Value::as_f64).unwrap_or_default()
+    };
+    let side = |side: &str, words: [&str; 3]| {
+        let [requests, failed, took] = words;
+        let (all, bad) = (number(side, "requests"), number(side, "failed"));
+        format!("{all}{requests} {bad}{failed} {took}{:.1} ms", number(side, "p99Ms"))
+    };
+    let digest = trial.get("digest").and_then(Value::as_str).unwrap_or_default();
+    let percent = trial.get("percent").and_then(Value::as_u64).unwrap_or_default();
+    format!(
+        "{} on trial {percent}%: {}; the other {}",
+        short(digest),
+        side("candidate", [" requests,", " failed,", "p99 "]),
+        side("stable", [",", ",", ""])
+    )
 }
 
 fn short(digest: &str) -> String {
@@ -103,12 +140,19 @@ mod tests {
         let said = "shop: 0123 serves in the place of 4567 (12 ms); made anew: shop, till\n";
         assert_eq!(sentence(&change("0123")), said);
         assert_eq!(sentence(&change("4567")), "shop: 4567 serves already\n");
-        let revisions = json!([{"component": "shop", "revisions": [
+        let mut trial = change("0123");
+        trial["percent"] = json!(5);
+        assert_eq!(sentence(&trial), "shop: 0123 answers 5%, 4567 the rest\n");
+        let side = |n: u64| json!({"requests": n, "failed": 1, "p99Ms": 12.0});
+        let trial = json!({"digest": "8", "percent": 5, "candidate": side(4), "stable": side(7)});
+        let revisions = json!([{"component": "shop", "trial": trial, "revisions": [
             {"digest": "0123456789abcdef0", "since": "2026-01-01T00:00:00.000Z", "serving": true},
             {"digest": "f", "since": "2026-01-01T00:00:00.000Z", "serving": false},
         ]}]);
         let expected = "shop                 0123456789abcdef serving  since 2026-01-01T00:00:00.000Z\n\
-                        shop                 f kept     since 2026-01-01T00:00:00.000Z\n";
+                        shop                 f kept     since 2026-01-01T00:00:00.000Z\n\
+                        shop                 8 on trial 5%: 4 requests, 1 failed, p99 12.0 ms; \
+                        the other 7, 1, 12.0 ms\n";
         assert_eq!(table(&revisions), expected);
     }
 }

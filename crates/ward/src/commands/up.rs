@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::ops::{self, Metrics, Ops, Ready as Readiness, Token};
 use crate::progress::{Progress, seconds};
 use crate::provision::Provision;
-use crate::releases::Releases;
+use crate::releases::{Counted, Releases};
 use crate::serving::Serving;
 use crate::signals::Stop;
 use crate::{database, events, grpc, guide, output, ports, schema, watch};
@@ -75,8 +75,8 @@ struct Up<'a> {
 
 /// An application that has been loaded, with its listeners open.
 struct Ready {
-    server: Server<HttpHandler>,
-    grpc: Option<ward_grpc::Server<Function>>,
+    server: Server<Counted<HttpHandler>>,
+    grpc: Option<ward_grpc::Server<Counted<Function>>>,
     events: Option<EventsOptions>,
     ops: ops::Server,
     releases: Arc<Releases>,

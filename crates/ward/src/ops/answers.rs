@@ -63,6 +63,10 @@ impl Problem {
             Self::Refused(Refused::Unknown(text)) => {
                 (StatusCode::NOT_FOUND, "no-such-component", text.clone())
             }
+            Self::Refused(Refused::Malformed(text)) => {
+                (StatusCode::BAD_REQUEST, "bad-request", text.clone())
+            }
+            Self::Refused(Refused::Busy(text)) => (StatusCode::CONFLICT, "on-trial", text.clone()),
             Self::Refused(Refused::Unfit(text)) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "component-refused", text.clone())
             }

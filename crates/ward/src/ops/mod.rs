@@ -26,7 +26,7 @@ use ward_serve::{
 
 use crate::failure::Failure;
 use crate::limits::{ARTIFACT_BYTES_MAX, OPS_CONNECTIONS_MAX};
-use crate::releases::Releases;
+use crate::releases::{Plan, Refused, Releases};
 use answers::Problem;
 
 pub(crate) use numbers::Metrics;
@@ -121,14 +121,19 @@ impl Ops {
                 reading(head, || answers::json(&revisions))
             }
             ["components", id] if head.method == Method::PUT => {
+                let plan = Plan::read(head.uri.query()).map_err(Refused::Malformed)?;
                 let wasm = body.collect().await.map_err(of_body)?.to_bytes();
-                Ok(answers::json(&self.releases.swap(id, &wasm).await?))
+                Ok(answers::json(&self.releases.swap(id, &wasm, &plan).await?))
+            }
+            ["components", id, "promote"] if head.method == Method::POST => {
+                let plan = Plan::read(head.uri.query()).map_err(Refused::Malformed)?;
+                Ok(answers::json(&self.releases.promote(id, plan.percent).await?))
             }
             ["components", id, "rollback"] if head.method == Method::POST => {
                 Ok(answers::json(&self.releases.roll_back(id).await?))
             }
             ["components", _] => Err(Problem::Method("PUT")),
-            ["components", _, "rollback"] => Err(Problem::Method("POST")),
+            ["components", _, "rollback" | "promote"] => Err(Problem::Method("POST")),
             _ => Err(Problem::NotFound),
         }
     }
