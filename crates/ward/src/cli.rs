@@ -218,7 +218,8 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "HOST:PORT", value_parser = listener)]
     pub(crate) grpc_listen: Option<SocketAddr>,
 
-    /// Where to serve numbers for Prometheus, as /metrics, written like --listen [default: nowhere]
+    /// Where to serve numbers for Prometheus, as /metrics, written like --listen [default:
+    /// nowhere]
     #[arg(long, value_name = "HOST:PORT", value_parser = listener)]
     pub(crate) metrics: Option<SocketAddr>,
 

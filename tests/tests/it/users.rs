@@ -293,7 +293,8 @@ async fn who_can_log_in_is_found_and_changed() {
         let name = format!("{tail}{name}");
         let id = uuid::Uuid::new_v4().to_string();
         let insert = "INSERT INTO users (id, email, password_hash, role) \
-                      SELECT $1::text::uuid, $2, password_hash, 'NURSE' FROM users WHERE email = $3";
+                      SELECT $1::text::uuid, $2, password_hash, 'NURSE' FROM users \
+                      WHERE email = $3";
         database.run(insert, &[&id, &name, &ward_tests::DEMO_EMAIL]).await.expect("a user");
         let path = format!("/auth/users/{id}");
         let read = admin.get(&path).await.json();
