@@ -177,7 +177,8 @@ mod tests {
     fn a_control_character_is_named_for_what_it_is() {
         for (text, parameter) in [("b=1&a=x%0Ay", "a"), ("b=%00", "b"), ("a=%C2%85", "a")] {
             let mut query = Query::parse(text).unwrap();
-            (query.take("a"), query.take("b"));
+            query.take("a");
+            query.take("b");
             let answer = query.finish().unwrap_err().into_reply(&http::HeaderMap::new());
             let body = crate::reply::bytes(answer);
             let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
