@@ -126,6 +126,13 @@ impl Ward {
         command.output().expect("ward runs")
     }
 
+    /// The same in an environment with these variables.
+    pub fn run_with(environment: &[(&str, &str)], arguments: &[&str], directory: &Path) -> Output {
+        let mut command = Command::new(binary());
+        command.args(arguments).current_dir(directory).env("NO_COLOR", "1");
+        command.envs(environment.iter().copied()).output().expect("ward runs")
+    }
+
     /// Runs the binary beside this ward, or without it once it is stopped, over its state and its
     /// keys; `input` is what standard input has.
     pub fn beside(&self, arguments: &[&str], input: &str) -> Output {

@@ -7,13 +7,13 @@ use schemars::JsonSchema;
 use serde_json::{Value, json};
 use token::KeySet;
 
-use crate::bodies::{self, Changes, NAME_MAX_CHARS, NewUser, Passwords};
+use crate::bodies::{Changes, NewUser, Passwords, Profile};
 use crate::issue::Granted;
 use crate::password::rule;
 use crate::store::sessions::Session;
 use crate::store::users::User;
 use crate::validate::Valid;
-use crate::{Handler, TRAIL, login, refresh, users};
+use crate::{Handler, TRAIL, login, names, refresh, users};
 
 const TOKEN: &str = "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl";
 const REFRESH_TOKEN: &str = "bm90LWEtdG9rZW4tdGhhdC1hbnlib2R5LWhhcy11c2U";
@@ -94,8 +94,8 @@ fn key_set() -> Value {
     serde_json::to_value(KeySet::new(PUBLIC_KEY).unwrap()).unwrap()
 }
 
-fn name() -> Value {
-    json!({ "format": "line", "minLength": 1, "maxLength": NAME_MAX_CHARS })
+fn email() -> Value {
+    json!({ "format": "email", "minLength": 1, "maxLength": names::MAX_CHARS })
 }
 
 fn role() -> Value {
@@ -110,7 +110,17 @@ fn bodies(api: Api) -> Api {
         json!({ "minLength": min, "maxLength": max, "description": description })
     };
     let another = password(&format!("Another one. {right}"));
-    let kept = || json!({ "description": "Passed over." });
+    let kept = "What was read, or nothing: it cannot be changed.";
+    let id = ("id", json!({ "format": "uuid", "description": kept }));
+    let moments = [
+        ("createdAt", json!({ "format": "date-time", "description": kept })),
+        ("updatedAt", json!({ "description": "Passed over." })),
+    ];
+    let own = [
+        ("email", json!({ "format": "email", "description": kept })),
+        ("role", json!({ "description": kept })),
+        ("disabled", json!({ "description": kept })),
+    ];
     api.body(
         "Credentials",
         &asked(|| login::read(json!({}))),
@@ -123,7 +133,12 @@ fn bodies(api: Api) -> Api {
         &[],
         json!({ "refreshToken": REFRESH_TOKEN }),
     )
-    .body("Profile", &asked(|| bodies::profile(json!({}))), &[], json!({ "name": "Ann Lee" }))
+    .body(
+        "Profile",
+        &asked(|| Profile::read(json!({}), USER, "NURSE")),
+        &[own.as_slice(), &[id.clone()], &moments].concat(),
+        json!({ "name": "Ann Lee" }),
+    )
     .body(
         "Passwords",
         &asked(|| Passwords::read(json!({}))),
@@ -133,20 +148,14 @@ fn bodies(api: Api) -> Api {
     .body(
         "NewUser",
         &asked(|| NewUser::read(json!({}))),
-        &[("name", name()), ("role", role()), ("password", password(right))],
+        &[("email", email()), ("role", role()), ("password", password(right))],
         new_user(),
     )
     .body(
         "ChangedUser",
-        &asked(|| Changes::read(json!({}))),
-        &[
-            ("name", name()),
-            ("role", role()),
-            ("password", another),
-            ("id", kept()),
-            ("createdAt", kept()),
-            ("updatedAt", kept()),
-        ],
+        &asked(|| Changes::read(json!({}), USER)),
+        &[moments.as_slice(), &[("email", email()), ("role", role()), ("password", another), id]]
+            .concat(),
         changed_user(),
     )
 }
@@ -193,10 +202,14 @@ fn own(api: Api) -> Api {
         .operation("auth.me", About::new("Read oneself", "One's own user.").tagged().refuses(gone))
         .operation(
             "auth.change-me",
-            About::new("Change oneself", "One's own name, if the version is one that is expected.")
-                .tagged()
-                .conditional()
-                .refuses(gone),
+            About::new(
+                "Change oneself",
+                "One's own name, if the version is one that is expected. What was read can be sent \
+                 back with another name in it.",
+            )
+            .tagged()
+            .conditional()
+            .refuses(gone),
         )
         .operation(
             "auth.change-password",

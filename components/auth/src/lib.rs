@@ -18,6 +18,7 @@ mod keys;
 mod limits;
 mod login;
 mod me;
+mod names;
 mod password;
 mod refresh;
 mod sessions;

@@ -21,10 +21,7 @@ use crate::issue::{self, Access, Granted, Refresh};
 use crate::limits::{IDLE_SECONDS, ROUNDS_MAX};
 use crate::password::{self, Verdict, rule};
 use crate::store::login::{self, Beginning, User};
-use crate::{announce, back_off, settings, store};
-
-/// The longest name read, in characters: the users' table has no longer ones.
-const NAME_MAX_CHARS: usize = 254;
+use crate::{announce, back_off, names, settings, store};
 
 /// The one answer to every login that fails.
 const REFUSED: Kind = Kind::new(
@@ -52,12 +49,12 @@ pub(crate) async fn answer<B: Incoming>(
 /// form of one is no business of whoever logs in, and users may come from elsewhere.
 pub(crate) fn read(document: serde_json::Value) -> Result<Credentials, Problem> {
     let mut fields = Fields::new(document)?;
-    let email = fields.text("email", NAME_MAX_CHARS);
+    let email = fields.text("email", names::MAX_CHARS);
     let password = fields.secret("password", rule::BYTES_MAX);
     fields.finish()?;
     let credentials = email.zip(password);
     credentials
-        .map(|(email, password)| Credentials { email: email.to_lowercase(), password })
+        .map(|(email, password)| Credentials { email: names::fold(&email), password })
         .ok_or_else(|| Problem::new(INTERNAL))
 }
 

@@ -7,7 +7,7 @@ use kit::problem::{FieldError, UNAUTHORIZED, VALIDATION};
 use kit::route::Call;
 use kit::{Problem, Reply, reply};
 
-use crate::bodies::{self, Passwords};
+use crate::bodies::{Passwords, Profile};
 use crate::failure::{Failure, failed};
 use crate::password::{self, Verdict, rule};
 use crate::store::{self, users};
@@ -24,10 +24,10 @@ pub(crate) async fn replace<B: Incoming>(
     document: Document<'_, B>,
 ) -> Result<Reply, Problem> {
     let expected = Expected::from_headers(call.headers)?;
-    let name = bodies::profile(document.json().await?)?;
+    let own = Profile::read(document.json().await?, own_id(call)?, &call.caller.role)?;
     let changed = async {
         let database = store::open().await?;
-        Ok(users::profile(&database, &call.caller.access(), &name, &expected).await?)
+        Ok(users::profile(&database, &call.caller.access(), &own, &expected).await?)
     };
     let user = administration::refused(call, changed.await)?;
     Ok(administration::shown(StatusCode::OK, &user))

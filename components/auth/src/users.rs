@@ -6,16 +6,16 @@ use http::header::{ETAG, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use kit::body::{Document, Incoming};
 use kit::etag::Expected;
-use kit::problem::{CONFLICT, FieldError, INTERNAL, NOT_FOUND};
+use kit::problem::{CONFLICT, FieldError, INTERNAL, NOT_FOUND, VALIDATION};
 use kit::query::{self, Query};
 use kit::route::Call;
 use kit::seal::Seal;
-use kit::{Problem, Reply, email, etag, page, reply, uuid};
+use kit::{Problem, Reply, etag, page, reply, uuid};
 
-use crate::bodies::{Changes, NewUser};
+use crate::bodies::{Changes, FIXED, NewUser};
 use crate::failure::{Failure, failed};
 use crate::store::users::{self, Filters, Outcome, Refusal, Replacement, User};
-use crate::{announce, password, store};
+use crate::{announce, names, password, store};
 
 /// Where the collection is. A user is one segment below.
 const COLLECTION: &str = "/auth/users";
@@ -82,14 +82,15 @@ pub(crate) async fn replace<B: Incoming>(
 ) -> Result<Reply, Problem> {
     let id = call.id("id")?;
     let expected = Expected::from_headers(call.headers)?;
-    let Changes { draft, disabled, password } = Changes::read(document.json().await?)?;
+    let Changes { draft, disabled, password, kept } = Changes::read(document.json().await?, &id)?;
     if password.is_some() && call.caller.user_id.as_deref() == Some(id.as_str()) {
         return Err(own_password());
     }
     let changed = async {
         let hash = password.as_deref().map(password::new_hash).transpose()?;
         let (id, draft, hash) = (id.as_str(), &draft, hash.as_deref());
-        let replacement = Replacement { id, draft, disabled, hash, expected: &expected };
+        let (expected, kept) = (&expected, &kept);
+        let replacement = Replacement { id, draft, disabled, hash, expected, kept };
         let database = store::open().await?;
         let changed = users::replace(&database, &call.caller.access(), &replacement).await?;
         announce::announce(&database).await?;
@@ -145,6 +146,13 @@ fn problem(refusal: Refusal, request: &HeaderMap) -> Problem {
         Refusal::EmailTaken => Problem::new(CONFLICT)
             .detail("Another user has this e-mail address.")
             .errors(vec![FieldError::at("/email", "is in use")]),
+        Refusal::Fixed(field) => {
+            Problem::new(VALIDATION).errors(vec![FieldError::at(&format!("/{field}"), FIXED)])
+        }
+        Refusal::NoAddress => Problem::new(VALIDATION).errors(vec![FieldError::at(
+            "/email",
+            "must be an e-mail address, or be left as it is",
+        )]),
         Refusal::LastAdministrator => Problem::new(CONFLICT)
             .detail("This is the last administrator: nobody could make another one."),
     }
@@ -169,7 +177,7 @@ pub(crate) fn question(query: &str) -> Result<(Filters, u32, Option<String>), Pr
 fn address(query: &mut Query) -> Option<String> {
     let given = query.take("email")?;
     let wanted = "must be a whole e-mail address; a + in it is written %2B, as + is a blank here";
-    email::parse(&given).map(|it| email::fold(&it)).ok().or_else(|| query.fail("email", wanted))
+    names::asked(&given).or_else(|| query.fail("email", wanted))
 }
 
 fn role(query: &mut Query) -> Option<String> {
@@ -222,6 +230,8 @@ mod tests {
         check(Refusal::Stale, 412);
         check(Refusal::EmailTaken, 409);
         check(Refusal::LastAdministrator, 409);
+        check(Refusal::Fixed("createdAt"), 400);
+        check(Refusal::NoAddress, 400);
     }
 
     #[test]
@@ -235,6 +245,9 @@ mod tests {
         check("role=OWNER", false);
         check("disabled=yes", false);
         check("email=nobody", false);
+        check("email=admin@localhost", true);
+        check("email=m%C3%BCller@example.com", true);
+        check("email=a+b@c.de", false);
         check("limit=0", false);
         check("name=Ann", false);
     }

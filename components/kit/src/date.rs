@@ -36,6 +36,12 @@ pub fn format_instant(at: NaiveDateTime) -> String {
     format!("{}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z", format(at.date()))
 }
 
+/// A moment that was sent, as [`format_instant`] writes it, or what is expected.
+pub fn moment(text: &str) -> Result<String, &'static str> {
+    let expected = "must be a moment, such as 2024-02-29T01:02:03.000000Z";
+    parse_instant(text).map(format_instant).ok_or(expected)
+}
+
 /// Today's date in UTC, the one calendar all replicas and callers can agree on.
 pub fn today() -> NaiveDate {
     Utc::now().date_naive()

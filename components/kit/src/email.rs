@@ -49,8 +49,22 @@ pub fn parse(text: &str) -> Result<String, &'static str> {
     if is_valid(text) { Ok(text.to_owned()) } else { Err("must be an e-mail address") }
 }
 
+/// The same of an address that may be one within a house, whose domain is a single label, as in
+/// `admin@localhost`.
+pub fn parse_local(text: &str) -> Result<String, &'static str> {
+    let host = |domain: &str| is_label(domain) && !is_number(domain);
+    match is_address(text.trim(), |domain| is_domain(domain) || host(domain)) {
+        true => Ok(text.trim().to_owned()),
+        false => Err("must be an e-mail address"),
+    }
+}
+
 /// Whether the text is an address by the rules above.
 fn is_valid(text: &str) -> bool {
+    is_address(text, is_domain)
+}
+
+fn is_address(text: &str, is_domain: impl Fn(&str) -> bool) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     text.len() <= MAX_CHARS && is_local(local) && is_domain(domain)
 }
@@ -71,8 +85,11 @@ fn is_local(local: &str) -> bool {
 fn is_domain(domain: &str) -> bool {
     let Some((rest, top)) = domain.rsplit_once('.') else { return false };
     // An all-digit last label would be an address of the other kind: 127.0.0.1.
-    let numeric = top.bytes().all(|byte| byte.is_ascii_digit());
-    !numeric && is_label(top) && rest.split('.').all(is_label)
+    !is_number(top) && is_label(top) && rest.split('.').all(is_label)
+}
+
+fn is_number(label: &str) -> bool {
+    label.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_label(label: &str) -> bool {
@@ -130,6 +147,20 @@ mod tests {
         assert_eq!(long.len(), 255);
         check(&long, false);
         check(&long[1..].replacen('@', "b@", 1)[..254].replacen("b@", "@", 1), false);
+    }
+
+    #[test]
+    fn addresses_within_a_house() {
+        let check =
+            |text: &str, valid: bool| assert_eq!(parse_local(text).is_ok(), valid, "{text}");
+        check(" admin@localhost ", true);
+        check("john.doe@example.com", true);
+        check("admin", false);
+        check("admin@", false);
+        check("admin@localhost.", false);
+        check("admin@127", false);
+        check("admin@-house", false);
+        check("m\u{fc}ller@localhost", false);
     }
 
     proptest! {

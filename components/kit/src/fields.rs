@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::describe::{self, Kind};
 use crate::problem::{FieldError, FieldPosition, VALIDATION};
-use crate::{Problem, date, email, text};
+use crate::{Problem, date, email, text, uuid};
 
 /// Longest name of an unknown field that is repeated to the caller, in characters.
 const POINTER_MAX_CHARS: usize = 64;
@@ -146,6 +146,20 @@ impl Fields {
         describe::note(name, Kind::Date);
         let text = self.string(name)?;
         date::parse(&text).or_else(|| self.fail(name, "must be a date, yyyy-mm-dd"))
+    }
+
+    /// A required moment, as answers have it.
+    pub fn moment(&mut self, name: &str) -> Option<String> {
+        self.parsed(name, date::moment)
+    }
+
+    /// The id of what is replaced, which may be left out.
+    pub fn own_id(&mut self, id: &str) {
+        let same = |given: &str| match uuid::parse(given) {
+            Some(given) if given == id => Ok(()),
+            _ => Err("must be the id of what is replaced, or left out"),
+        };
+        self.optional("id", |fields, name| fields.parsed(name, same));
     }
 
     /// A field that may be absent or null, and is otherwise read by `read`.

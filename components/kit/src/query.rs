@@ -12,6 +12,8 @@ use crate::problem::{BAD_REQUEST, FieldError, FieldPosition};
 /// character of its filters escaped and the longest sealed position, is two thirds of it.
 const MAX_BYTES: usize = 8192;
 
+const CONTROL: &str = "must not contain control characters, such as line breaks";
+
 /// The parameters that have not been taken yet, and what was wrong with the others.
 #[derive(Debug)]
 pub struct Query {
@@ -25,16 +27,20 @@ impl Query {
         if text.len() > MAX_BYTES {
             return Err(Problem::new(BAD_REQUEST).detail("The query string is too long."));
         }
-        let mut left: Vec<(String, String)> = Vec::new();
+        let mut query = Self { left: Vec::new(), errors: Vec::new() };
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let decoded = decode(name).zip(decode(value)).ok_or_else(|| {
+            let (name, value) = decode(name).zip(decode(value)).ok_or_else(|| {
                 Problem::new(BAD_REQUEST)
                     .detail("The query string is not valid percent-encoded UTF-8 text.")
             })?;
-            left.push(decoded);
+            if value.contains(char::is_control) {
+                query.fail::<()>(&name, CONTROL);
+            } else {
+                query.left.push((name, value));
+            }
         }
-        Ok(Self { left, errors: Vec::new() })
+        Ok(query)
     }
 
     /// Whether a parameter is left.
@@ -122,7 +128,7 @@ fn decode(text: &str) -> Option<String> {
             other => other,
         });
     }
-    String::from_utf8(bytes).ok().filter(|text| !text.contains(char::is_control))
+    String::from_utf8(bytes).ok()
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -165,6 +171,20 @@ mod tests {
         let longest = "x".repeat(MAX_BYTES - 2);
         check(&format!("a={longest}"), Ok([Some(&longest), None]));
         check(&format!("a={longest}x"), Err(1));
+    }
+
+    #[test]
+    fn a_control_character_is_named_for_what_it_is() {
+        for (text, parameter) in [("b=1&a=x%0Ay", "a"), ("b=%00", "b"), ("a=%C2%85", "a")] {
+            let mut query = Query::parse(text).unwrap();
+            query.take("a");
+            query.take("b");
+            let answer = query.finish().unwrap_err().into_reply(&http::HeaderMap::new());
+            let body = crate::reply::bytes(answer);
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            let expected = serde_json::json!([{ "parameter": parameter, "detail": CONTROL }]);
+            assert_eq!(body["errors"], expected, "{text}");
+        }
     }
 
     proptest! {

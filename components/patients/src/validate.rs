@@ -3,9 +3,9 @@
 //! Texts follow the rules of [`kit::text`]; of them only an address may have several lines.
 
 use chrono::{Datelike, NaiveDate};
+use kit::Problem;
 use kit::email::Rule;
 use kit::fields::Fields;
-use kit::{Problem, date};
 use serde_json::Value;
 use spin_sdk::pg::ParameterValue;
 
@@ -114,15 +114,11 @@ impl Replacement {
         let mut fields = Fields::new(document)?;
         let registered = |fields: &mut Fields, _| fields.date("registeredDate");
         let draft = Draft::take(&mut fields, rule, latest, registered);
-        let same = |given: &str| match kit::uuid::parse(given) {
-            Some(given) if given == id => Ok(()),
-            _ => Err("must be the id in the path, or left out"),
-        };
-        fields.optional("id", |fields, name| fields.parsed(name, same));
+        fields.own_id(id);
         let version =
             fields.optional("version", |fields, name| fields.integer(name, Ok::<_, &str>));
-        let created_at = fields.optional("createdAt", |fields, name| fields.parsed(name, instant));
-        let updated_at = fields.optional("updatedAt", |fields, name| fields.parsed(name, instant));
+        let created_at = fields.optional("createdAt", Fields::moment);
+        let updated_at = fields.optional("updatedAt", Fields::moment);
         let restricted = fields.optional("restricted", Fields::truth);
         // What the answer to a registration has besides.
         ["billing", "earlierIds"].into_iter().for_each(|name| fields.pass_over(name));
@@ -155,13 +151,6 @@ fn born(fields: &mut Fields, date: NaiveDate, latest: NaiveDate) -> Option<Naive
         return fields.fail("dateOfBirth", detail);
     }
     Some(date)
-}
-
-/// A moment, as the database reads it.
-fn instant(text: &str) -> Result<String, &'static str> {
-    date::parse_instant(text)
-        .map(date::format_instant)
-        .ok_or("must be a moment, such as 2024-02-29T01:02:03.000000Z")
 }
 
 /// A field is missing only after it failed, and then finish() has returned.

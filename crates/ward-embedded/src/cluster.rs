@@ -44,21 +44,25 @@ pub(crate) enum Durability {
 /// The superuser's password, made with the cluster and read again ever after.
 pub(crate) fn password(place: &ClusterFiles) -> Result<String, EmbeddedError> {
     let path = place.home.join("postgres.password");
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(text.trim().to_owned()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !place.is_initialised() => {
-            let password = generate_password();
-            write_private(&path, &password, None)
-                .map_err(EmbeddedError::io(format!("writing {}", path.display())))?;
-            Ok(password)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(EmbeddedError::PasswordLost(path))
-        }
+    let is_there = match fs::read_to_string(&path) {
+        // A loss of power leaves a file empty or full of zeros.
+        Ok(text) => match text.trim_matches(|char: char| char.is_whitespace() || char == '\0') {
+            "" => true,
+            password => return Ok(password.to_owned()),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
         Err(source) => {
-            Err(EmbeddedError::Io { what: format!("reading {}", path.display()), source })
+            return Err(EmbeddedError::Io { what: format!("reading {}", path.display()), source });
         }
+    };
+    if place.is_initialised() {
+        return Err(EmbeddedError::PasswordLost(path));
     }
+    let password = generate_password();
+    let removed = if is_there { fs::remove_file(&path) } else { Ok(()) };
+    let written = removed.and_then(|()| write_private(&path, &password, None));
+    written.map_err(EmbeddedError::io(format!("writing {}", path.display())))?;
+    Ok(password)
 }
 
 fn write_private(path: &Path, text: &str, owner: Option<Account>) -> io::Result<()> {

@@ -127,7 +127,10 @@ pub enum EmbeddedError {
     #[error("{0} holds the lock for making the database {1}, and does not let go")]
     Provisioning(String, String),
     /// The cluster is there, its superuser's password is not.
-    #[error("{} is missing, and the data beside it cannot be opened without it", .0.display())]
+    #[error(
+        "{} is missing or empty, and the data beside it cannot be opened without it",
+        .0.display()
+    )]
     PasswordLost(PathBuf),
     /// One of PostgreSQL's programs failed; the text is the end of what it printed.
     #[error("{program} failed: {output}")]

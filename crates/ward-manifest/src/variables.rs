@@ -351,7 +351,8 @@ fn missing(app: &App, name: &str) -> Finding {
 }
 
 /// What is wrong with a value that the manifest does not list among those that may be. It may be
-/// a secret that was given to the wrong variable, and is not shown.
+/// a secret that was given to the wrong variable, and is not shown; of one that differs in case and
+/// blanks only it is said which is meant.
 fn not_listed(app: &App, name: &str, Value { text, source }: &Value) -> Option<Finding> {
     let listed = app.settings.one_of.get(name)?;
     if listed.iter().any(|one| one == text) {
@@ -367,7 +368,10 @@ fn not_listed(app: &App, name: &str, Value { text, source }: &Value) -> Option<F
         Source::Default => "its default".to_owned(),
     };
     let problem = format!("the value of `{name}` ({given}) is none that it may have");
-    Some(declared(app, name, problem, format!("it is one of {}", listed.join(", "))))
+    let near = |one: &&String| !one.is_empty() && one.eq_ignore_ascii_case(text.trim());
+    let near = listed.iter().find(near).map(|one| format!("write {one}, exactly so; "));
+    let help = format!("{}it is one of {}", near.unwrap_or_default(), listed.join(", "));
+    Some(declared(app, name, problem, help))
 }
 
 /// A finding where the variable is declared.

@@ -4,7 +4,7 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use ward_manifest::listen_address;
 
@@ -39,6 +39,26 @@ or SIGTERM finishes requests, then stops PostgreSQL; a second one stops at once.
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Reads the command line. On --help and --version (code 0) and on wrong usage (code 2) the
+    /// process ends here.
+    pub(crate) fn read() -> Self {
+        let matches = without_empty_variables(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// An environment variable that is set to nothing, as Compose passes on what nobody has set, counts
+/// as one that is not set.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &clap::Arg| {
+        arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty())
+    };
+    command
+        .mut_args(|arg| if is_empty(&arg) { arg.env(None::<&'static str>) } else { arg })
+        .mut_subcommands(without_empty_variables)
 }
 
 /// What to do.
@@ -200,16 +220,18 @@ pub(crate) struct UpArgs {
     #[arg(long)]
     pub(crate) demo: bool,
 
-    /// Where to serve [default: the manifest's]
+    /// Where to serve: 127.0.0.1:4004, [::1]:4004, a name such as localhost:4004, or :4004 for every
+    /// IPv4 address; port 0 is a free one [default: the manifest's]
     #[arg(long, value_name = "HOST:PORT", env = "SPIN_HTTP_LISTEN_ADDR", value_parser = listener)]
     pub(crate) listen: Option<SocketAddr>,
 
-    /// Where to serve gRPC [default: `listen` of the gRPC trigger, or 127.0.0.1:9001]
+    /// Where to serve gRPC, written like --listen [default: `listen` of the gRPC trigger, or
+    /// 127.0.0.1:9001]
     #[arg(long, value_name = "HOST:PORT", value_parser = listener)]
     pub(crate) grpc_listen: Option<SocketAddr>,
 
-    /// Where operators look: /livez, /readyz, /metrics and, with a token, what replaces components
-    /// [default: 127.0.0.1:4006]
+    /// Where operators look, written like --listen: /livez, /readyz, /metrics and, with a token, what
+    /// replaces components [default: 127.0.0.1:4006]
     #[arg(long, value_name = "HOST:PORT", value_parser = listener)]
     pub(crate) ops: Option<SocketAddr>,
 

@@ -33,17 +33,13 @@ mod watch;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 /// A request is some hundred small allocations on whichever worker has it, most of them freed on
 /// another; this allocator is made for that.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // clap ends the process itself on --help, --version (code 0) and usage errors (code 2).
-    let cli = cli::Cli::parse();
-    match commands::run(cli) {
+    match commands::run(cli::Cli::read()) {
         Ok(code) => code,
         Err(failure) => failure.report(),
     }

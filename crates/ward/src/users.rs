@@ -85,7 +85,7 @@ impl Directory {
     ) -> Result<Value, Failure> {
         let found = self.list().await?;
         let own = |user: &Value| {
-            user["email"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(email))
+            user["email"].as_str().is_some_and(|own| own.to_lowercase() == email.to_lowercase())
         };
         let found = found.into_iter().find(own);
         let mut user = found.ok_or_else(|| {

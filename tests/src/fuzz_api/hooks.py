@@ -56,6 +56,19 @@ def guarded(body):
         body["password"] = "four words of mine"
 
 
+def edited(body):
+    """A user is replaced as anybody may be, and what cannot be changed is left out."""
+    guarded(body)
+    for name in KEPT:
+        body.pop(name, None)
+
+
+def renamed(body):
+    """Only one's name is one's own to change."""
+    for name in (*KEPT, "email", "role", "disabled"):
+        body.pop(name, None)
+
+
 def listed(query):
     """Filters in URLs are for applications that want them there."""
     for name in ("name", "email", "dateOfBirthFrom", "dateOfBirthTo"):
@@ -98,7 +111,8 @@ BODIES = {
     "patients.replace": replaced,
     "patients.search": searched,
     "auth.create-user": guarded,
-    "auth.replace-user": guarded,
+    "auth.replace-user": edited,
+    "auth.change-me": renamed,
     "billing.charge": booked,
     "billing.pay": booked,
     "billing.refund": booked,

@@ -1,5 +1,6 @@
 //! The `ward` command as a person meets it: help, mistakes, and what it says about them.
 
+use std::net::TcpListener;
 use std::process::Output;
 use ward_tests::{Repository, Ward};
 
@@ -115,6 +116,22 @@ fn a_currency_that_is_none_is_refused_by_the_variables_name() {
     }
 }
 
+/// Where a broker's address comes out of variables that are wrong, the manifest's finding says so.
+#[test]
+fn what_is_wrong_with_variables_is_said_once() {
+    let state = tempfile::tempdir().expect("a directory");
+    let path = state.path().to_str().expect("a path of text");
+    let given = ["--state-dir", path, "--variable", "billing_currency=eur"];
+    for checks in ["manifest,broker", "manifest", "broker"] {
+        let arguments = [&["doctor", "--only", checks], &given[..]].concat();
+        let output = Ward::run(&arguments, Repository::here().root());
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let text = text_of(&output);
+        assert_eq!(text.matches("is none that it may have").count(), 1, "{checks}: {text}");
+        assert!(text.contains("write EUR, exactly so; it is one of"), "{text}");
+    }
+}
+
 #[test]
 fn a_component_that_was_not_built_is_named_with_what_to_run() {
     let manifest = "spin_manifest_version = 2\n\
@@ -128,6 +145,41 @@ fn a_component_that_was_not_built_is_named_with_what_to_run() {
     let (code, text) = up(manifest);
     assert!(code.is_some_and(|code| code != 0), "{text}");
     assert!(text.contains("not-built.wasm") && text.contains("build"), "{text}");
+}
+
+/// Compose passes on what nobody has set as variables that are empty.
+#[test]
+fn the_environment_says_where_to_serve_unless_it_is_empty() {
+    let taken = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
+    let [own, given] = taken.each_ref().map(|taken| taken.local_addr().expect("an address"));
+    let manifest = format!(
+        "spin_manifest_version = 2\n\
+         [application]\n\
+         name = \"busy\"\n\
+         [application.tool.ward]\n\
+         listen = \"{own}\"\n\
+         [[trigger.http]]\n\
+         route = \"/x\"\n\
+         component = \"x\"\n\
+         [component.x]\n\
+         source = \"x.wasm\"\n"
+    );
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::write(directory.path().join("spin.toml"), manifest).expect("a manifest");
+    for (value, expected) in [
+        (given.to_string(), given),
+        (format!("localhost:{}", given.port()), given),
+        (String::new(), own),
+    ] {
+        let empty = ["WARD_DATABASE_URL", "WARD_KAFKA_BROKERS", "RUNTIME_CONFIG_FILE"];
+        let mut environment = empty.map(|name| (name, "")).to_vec();
+        environment.push(("SPIN_HTTP_LISTEN_ADDR", value.as_str()));
+        let output = Ward::run_with(&environment, &["up"], directory.path());
+        let text = text_of(&output);
+        assert_eq!(output.status.code(), Some(1), "{value:?}: {text}");
+        let both = text.contains(&expected.to_string()) && text.contains("is in use");
+        assert!(both, "{expected} for {value:?} in {text}");
+    }
 }
 
 #[test]

@@ -251,6 +251,78 @@ async fn users_change_their_own_name_and_nothing_else() {
     assert_eq!(ward_tests::Answer::of(request).await.status, 304);
 }
 
+/// X3: what GET answers can be PUT back, with a change in it; what cannot be changed is said.
+#[tokio::test]
+async fn what_was_read_of_a_user_can_be_sent_back() {
+    let ward = Ward::shared();
+    let (admin, user) = (ward.user().await, User::new(ward, "NURSE").await);
+    let (own, _) = user.session(ward).await;
+    let theirs = format!("/auth/users/{}", user.id);
+    for (api, path) in [(&own, "/auth/me"), (&admin, theirs.as_str())] {
+        let mut read = api.get(path).await.json();
+        read["name"] = json!("Another Name");
+        let answer = api.send_json("PUT", path, &read).await;
+        assert_eq!((answer.status, &answer.json()["name"]), (200, &read["name"]), "{answer:?}");
+        let read = answer.json();
+        for (member, value) in [
+            ("id", json!(uuid::Uuid::new_v4())),
+            ("createdAt", json!("2020-01-01T00:00:00Z")),
+            ("createdAt", json!("yesterday")),
+        ] {
+            let mut other = read.clone();
+            other[member] = value;
+            let answer = api.send_json("PUT", path, &other).await;
+            assert_eq!((answer.status, answer.failing_fields()), (400, vec![format!("/{member}")]));
+        }
+        assert_eq!(api.get(path).await.json(), read, "nothing has changed");
+    }
+}
+
+/// Users who came from elsewhere have names that nobody could be given here, and no other name.
+#[tokio::test]
+async fn who_can_log_in_is_found_and_changed() {
+    let ward = Ward::shared();
+    let (admin, database) = (ward.user().await, ward.database("auth").await);
+    let tail = unique_email("").replace(['@', '.', '-'], "");
+    for (name, in_query) in [
+        ("admin@localhost", "Admin@LOCALHOST"),
+        ("m\u{fc}ller@example.com", "mu%CC%88ller@example.com"),
+        ("a@b.cd.", "a@b.cd."),
+        ("admin", ""),
+    ] {
+        let name = format!("{tail}{name}");
+        let id = uuid::Uuid::new_v4().to_string();
+        let insert = "INSERT INTO users (id, email, password_hash, role) \
+                      SELECT $1::text::uuid, $2, password_hash, 'NURSE' FROM users \
+                      WHERE email = $3";
+        database.run(insert, &[&id, &name, &ward_tests::DEMO_EMAIL]).await.expect("a user");
+        let path = format!("/auth/users/{id}");
+        let read = admin.get(&path).await.json();
+        assert_eq!((email(&read), &read["name"]), (name.as_str(), &Value::Null));
+        if !in_query.is_empty() {
+            let found = admin.get(&format!("/auth/users?email={tail}{in_query}")).await;
+            assert_eq!(found.json(), json!([read]), "{name}");
+        }
+        let answer = admin.send_json("PUT", &path, &read).await;
+        assert_eq!(answer.status, 200, "{name}: {answer:?}");
+        let mut other = answer.json();
+        other["email"] = json!("nobody");
+        let answer = admin.send_json("PUT", &path, &other).await;
+        assert_eq!((answer.status, answer.failing_fields()), (400, vec!["/email".to_owned()]));
+        assert_eq!(ward.api().login(&name, DEMO_PASSWORD).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn an_address_may_be_one_within_a_house() {
+    let (ward, mut user) = (Ward::shared(), nurse());
+    let name = unique_email("").replace(['@', '.', '-'], "") + "@localhost";
+    user["email"] = json!(name);
+    let answer = ward.user().await.send_json("POST", "/auth/users", &user).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert_eq!(ward.api().login(&name, PASSWORD).await.status, 200);
+}
+
 #[tokio::test]
 async fn a_new_password_takes_the_old_one_and_ends_the_other_sessions() {
     let ward = Ward::shared();

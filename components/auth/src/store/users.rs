@@ -11,6 +11,8 @@ use kit::etag::Expected;
 use serde::Serialize;
 use spin_sdk::pg::ParameterValue;
 
+use crate::bodies::{Kept, Profile};
+
 /// The unique index of addresses.
 const EMAIL_INDEX: &str = "users_email_key";
 /// What the database says to whoever would leave no administrator.
@@ -62,7 +64,8 @@ impl User {
 pub(crate) struct Draft {
     /// In its folded form.
     pub(crate) email: String,
-    pub(crate) name: String,
+    /// What it was, where there is none.
+    pub(crate) name: Option<String>,
     pub(crate) role: String,
 }
 
@@ -84,6 +87,10 @@ pub(crate) enum Refusal {
     Stale,
     /// Another user has the address.
     EmailTaken,
+    /// This field was sent with another value than the one that stays.
+    Fixed(&'static str),
+    /// Nobody can get this address.
+    NoAddress,
     /// Nobody could make an administrator any more.
     LastAdministrator,
 }
@@ -99,9 +106,10 @@ pub(crate) async fn create(
     hash: &str,
 ) -> Result<Outcome<User>, Fault> {
     let values =
-        access.values([text(&draft.email), text(&draft.name), text(&draft.role), text(hash)]);
+        access.values([text(&draft.email), optional(&draft.name), text(&draft.role), text(hash)]);
     let rows = database.query(include_str!("create.sql"), values).await;
-    changed(database, access, ("USER_CREATE", None), rows).await
+    let attempt = Attempt::new("USER_CREATE", None, &Expected::default());
+    changed(database, access, attempt, rows).await
 }
 
 /// A user who was not deleted.
@@ -124,7 +132,6 @@ pub(crate) async fn list(
     limit: u32,
     after: Option<&str>,
 ) -> Result<(Vec<User>, bool), Fault> {
-    let optional = |value: &Option<String>| value.as_deref().map_or(ParameterValue::DbNull, text);
     let values = access.values([
         ParameterValue::Int64(i64::from(limit) + 1),
         uuid(after.unwrap_or(BEFORE_ALL)),
@@ -146,6 +153,34 @@ pub(crate) struct Replacement<'a> {
     /// The hash of a new password, where there is one.
     pub(crate) hash: Option<&'a str>,
     pub(crate) expected: &'a Expected,
+    pub(crate) kept: &'a Kept,
+}
+
+/// A change, as it is written down when it was not made.
+struct Attempt<'a> {
+    action: &'a str,
+    id: Option<&'a str>,
+    /// Which versions it was to be made to.
+    versions: [ParameterValue; 2],
+    kept: Kept,
+    /// What is wrong with another address than the stored one.
+    other_email: Refusal,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(action: &'a str, id: Option<&'a str>, expected: &Expected) -> Self {
+        let versions = database::versions(expected);
+        Self { action, id, versions, kept: Kept::default(), other_email: Refusal::Fixed("email") }
+    }
+}
+
+fn optional(value: &Option<String>) -> ParameterValue {
+    value.as_deref().map_or(ParameterValue::DbNull, text)
+}
+
+/// As parameters for two `$n::text`: address and moment.
+fn kept(it: &Kept) -> [ParameterValue; 2] {
+    [optional(&it.email), optional(&it.created_at)]
 }
 
 /// Replaces what is known of a user. Who is disabled, gets another role or a new password has no
@@ -159,16 +194,22 @@ pub(crate) async fn replace(
         [
             uuid(it.id),
             text(&it.draft.email),
-            text(&it.draft.name),
+            optional(&it.draft.name),
             text(&it.draft.role),
             ParameterValue::Boolean(it.disabled),
             it.hash.map_or(ParameterValue::DbNull, text),
         ]
         .into_iter()
-        .chain(database::versions(it.expected)),
+        .chain(database::versions(it.expected))
+        .chain(kept(it.kept)),
     );
     let rows = database.query(include_str!("replace.sql"), values).await;
-    changed(database, access, ("USER_UPDATE", Some(it.id)), rows).await
+    let attempt = Attempt {
+        kept: it.kept.clone(),
+        other_email: Refusal::NoAddress,
+        ..Attempt::new("USER_UPDATE", Some(it.id), it.expected)
+    };
+    changed(database, access, attempt, rows).await
 }
 
 /// Deletes a user: the row stays for those who read the audit log, and nobody else finds it.
@@ -181,27 +222,28 @@ pub(crate) async fn delete(
     let versions = database::versions(expected);
     let values = access.values([uuid(id)].into_iter().chain(versions));
     let rows = database.query(include_str!("delete.sql"), values).await;
-    changed(database, access, ("USER_DELETE", Some(id)), rows).await
+    changed(database, access, Attempt::new("USER_DELETE", Some(id), expected), rows).await
 }
 
 /// Changes what users may change of themselves.
 pub(crate) async fn profile(
     database: &Database,
     access: &Access<'_>,
-    name: &str,
+    own: &Profile,
     expected: &Expected,
 ) -> Result<Outcome<User>, Fault> {
-    let versions = database::versions(expected);
-    let values = access.values([text(name)].into_iter().chain(versions));
+    let conditions = database::versions(expected).into_iter().chain(kept(&own.kept));
+    let values = access.values([optional(&own.name)].into_iter().chain(conditions));
     let rows = database.query(include_str!("profile.sql"), values).await;
-    changed(database, access, ("PROFILE_UPDATE", access.actor), rows).await
+    let attempt = Attempt::new("PROFILE_UPDATE", access.actor, expected);
+    changed(database, access, Attempt { kept: own.kept.clone(), ..attempt }, rows).await
 }
 
 /// What a change has become: its row, or the reason why there is none, which is written down.
 async fn changed(
     database: &Database,
     access: &Access<'_>,
-    (action, id): (&str, Option<&str>),
+    attempt: Attempt<'_>,
     rows: Result<Vec<Row>, Fault>,
 ) -> Result<Outcome<User>, Fault> {
     let known = match rows {
@@ -213,10 +255,16 @@ async fn changed(
         Err(fault) if fault.cause() == LAST_ADMINISTRATOR => Some(Refusal::LastAdministrator),
         Err(fault) => return Err(fault),
     };
-    let id = id.map_or(ParameterValue::DbNull, uuid);
-    let values = access.values([id, text(action)]);
+    let what = [attempt.id.map_or(ParameterValue::DbNull, uuid), text(attempt.action)];
+    let conditions = attempt.versions.into_iter().chain(kept(&attempt.kept));
+    let values = access.values(what.into_iter().chain(conditions));
     let rows = database.query(include_str!("refusal.sql"), values).await?;
-    let there: Option<bool> = rows.first().map(|row| row.get(0)).transpose()?;
-    let found_out = if there == Some(true) { Refusal::Stale } else { Refusal::NotFound };
+    let verdict = rows.first().map(|row| row.text(0)).transpose()?;
+    let found_out = match verdict.as_deref() {
+        Some("email") => attempt.other_email,
+        Some("createdAt") => Refusal::Fixed("createdAt"),
+        Some("STALE") => Refusal::Stale,
+        _ => Refusal::NotFound,
+    };
     Ok(Err(known.unwrap_or(found_out)))
 }

@@ -245,11 +245,28 @@ async fn a_server_that_its_pid_file_does_not_name_is_found() {
 async fn a_lost_password_is_said_to_be_lost() {
     let (_directory, state) = state();
     start(&state).await.stop().await.unwrap();
-    fs::remove_file(state.join("postgres.password")).unwrap();
-    let options = Options { state, install: false, progress: quiet(), unwanted: wanted() };
-    let error = Postgres::start(options).await.err().unwrap();
-    assert!(matches!(error, EmbeddedError::PasswordLost(_)), "{error}");
-    assert!(error.help().is_some());
+    let file = state.join("postgres.password");
+    for left in [Some(""), Some(" \n"), Some("\0\0\0\0"), None] {
+        match left {
+            Some(text) => fs::write(&file, text).unwrap(),
+            None => fs::remove_file(&file).unwrap(),
+        }
+        let state = state.clone();
+        let options = Options { state, install: false, progress: quiet(), unwanted: wanted() };
+        let error = Postgres::start(options).await.err().unwrap();
+        assert!(matches!(error, EmbeddedError::PasswordLost(_)), "{left:?}: {error}");
+        assert!(error.to_string().contains("postgres.password"), "{error}");
+        assert!(error.help().is_some());
+    }
+}
+
+/// A start that lost its power between the password and the cluster.
+#[tokio::test]
+async fn an_empty_password_of_no_data_is_made_again() {
+    let (_directory, state) = state();
+    fs::create_dir_all(&state).unwrap();
+    fs::write(state.join("postgres.password"), "").unwrap();
+    start(&state).await.stop().await.unwrap();
 }
 
 /// Starts this test binary again as a ward that will be killed, and waits until it is serving.

@@ -15,6 +15,8 @@ const REFUSAL_EVERY: Duration = Duration::from_secs(600);
 pub(crate) struct Health {
     /// What it is called, as in "the Kafka broker".
     name: &'static str,
+    /// Whether it has ever done anything: before, nobody knows whether it can be used.
+    used: AtomicBool,
     down: AtomicBool,
     /// When a refusal was last said.
     refused: Mutex<Option<Instant>>,
@@ -22,7 +24,12 @@ pub(crate) struct Health {
 
 impl Health {
     pub(crate) fn new(name: &'static str) -> Health {
-        Health { name, down: AtomicBool::new(false), refused: Mutex::new(None) }
+        Health {
+            name,
+            used: AtomicBool::new(false),
+            down: AtomicBool::new(false),
+            refused: Mutex::new(None),
+        }
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -56,12 +63,14 @@ impl Health {
         }
     }
 
-    pub(crate) fn is_down(&self) -> bool {
-        self.down.load(Ordering::Relaxed)
+    /// Whether it did what it was asked to do, the last time.
+    pub(crate) fn is_up(&self) -> bool {
+        self.used.load(Ordering::Relaxed) && !self.down.load(Ordering::Relaxed)
     }
 
     /// It did what it was asked to do.
     pub(crate) fn works(&self) {
+        self.used.store(true, Ordering::Relaxed);
         if self.down.load(Ordering::Relaxed) && self.down.swap(false, Ordering::Relaxed) {
             *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
             tracing::info!("{} is back", self.name);
@@ -75,11 +84,21 @@ mod tests {
     use crate::log::Trouble;
 
     #[test]
+    fn nobody_says_that_it_works_before_it_did() {
+        let health = Health::new("the log");
+        assert!(!health.is_up());
+        health.works();
+        assert!(health.is_up());
+        health.failed("timed out");
+        assert!(!health.is_up());
+    }
+
+    #[test]
     fn who_is_refused_is_down_until_something_works() {
         let health = Health::new("the log");
         health.troubled(&Trouble { reason: "wrong password".to_owned(), is_refusal: true });
-        assert!(health.is_down() && health.refused.lock().unwrap().is_some());
+        assert!(!health.is_up() && health.refused.lock().unwrap().is_some());
         health.works();
-        assert!(!health.is_down() && health.refused.lock().unwrap().is_none());
+        assert!(health.is_up() && health.refused.lock().unwrap().is_none());
     }
 }

@@ -326,7 +326,7 @@ pub trait Log: Send + Sync + 'static {
     /// What it is called where people read it, as in "the Kafka broker".
     fn name(&self) -> &'static str;
 
-    /// Whether it could be used when that was last tried.
+    /// Whether it could be used when that was last tried; before the first time it could not.
     fn is_up(&self) -> bool;
 
     /// It could not be used, or it could again: said once when it changes.

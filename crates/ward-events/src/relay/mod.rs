@@ -3,6 +3,7 @@
 //! `queue`.
 
 mod event;
+mod handover;
 mod queue;
 #[cfg(test)]
 mod queue_tests;

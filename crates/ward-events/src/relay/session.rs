@@ -2,7 +2,6 @@
 //! log, and marks what that has. One task, which never waits for one thing while it
 //! could do another; what may be sent when is `queue`'s to say.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use super::event::Mapping;
+use super::handover::Handover;
 use super::queue::{Lane, Queue, Row};
 use super::table::{Fetched, LANES, Lanes, Table, Wanted};
 use crate::database::DatabaseError;
@@ -77,7 +77,6 @@ struct Session<'r> {
     fetching: bool,
     marking: bool,
     setting_aside: bool,
-    housekeeping: bool,
     /// There is more to be removed.
     untidy: bool,
     /// Nothing is looked for to be removed before.
@@ -88,8 +87,7 @@ struct Session<'r> {
     fetch_at: Instant,
     /// The last fetch left out aggregates that had enough rows here.
     crowded: bool,
-    /// Lanes that are given back once nothing of theirs is on its way.
-    leaving: BTreeSet<Lane>,
+    handover: Handover,
     /// Other wards' relays have not been told of what was written here.
     untold: bool,
     telling: bool,
@@ -143,13 +141,12 @@ impl Relay {
             fetching: false,
             marking: false,
             setting_aside: false,
-            housekeeping: false,
             untidy: false,
             remove_at: Instant::now(),
             wanted: false,
             fetch_at: Instant::now(),
             crowded: false,
-            leaving: BTreeSet::new(),
+            handover: Handover::default(),
             untold: false,
             telling: false,
             tell_at: Instant::now(),
@@ -237,7 +234,7 @@ impl Session<'_> {
                 self.relay.send();
             }
             self.start();
-            if self.untidy && !self.housekeeping {
+            if self.untidy && self.handover.may_ask() {
                 self.start_housekeeping();
             }
             let paused = self.relay.resume_at > Instant::now();
@@ -258,7 +255,7 @@ impl Session<'_> {
                     self.wanted = true;
                     poll_at = Instant::now() + RELAY_POLL;
                 }
-                () = sleep_until(housekeeping_at), if !self.housekeeping && !self.untidy => {
+                () = sleep_until(housekeeping_at), if self.handover.may_ask() && !self.untidy => {
                     self.start_housekeeping();
                     housekeeping_at = Instant::now() + BEAT_EVERY;
                 }
@@ -359,10 +356,7 @@ impl Session<'_> {
 
     fn start_giving_back(&mut self) {
         let queue = &self.relay.queue;
-        let free: Vec<Lane> =
-            self.leaving.iter().copied().filter(|lane| !queue.has(*lane)).collect();
-        for lane in free {
-            self.leaving.remove(&lane);
+        for lane in self.handover.to_give_back(|lane| queue.has(lane)) {
             let table = self.table.clone();
             self.run_statement(async move {
                 table.give_back(lane).await?;
@@ -374,7 +368,7 @@ impl Session<'_> {
     /// Says that this relay is there, takes lanes up to its share, and removes old rows now and
     /// then.
     fn start_housekeeping(&mut self) {
-        self.housekeeping = true;
+        self.handover.ask();
         let (table, keep, now) = (self.table.clone(), self.relay.keep_published, Instant::now());
         let removes = self.untidy || self.remove_at <= now;
         if removes {
@@ -408,7 +402,6 @@ impl Session<'_> {
                 self.relay.queue.set_aside(seq);
             }
             Done::KeptHouse { lanes, removed } => {
-                self.housekeeping = false;
                 self.relay.stats.removed.inc_by(removed);
                 // As many as one statement may: there are more.
                 self.untidy = removed >= RELAY_REMOVE_ROWS_MAX.unsigned_abs();
@@ -416,6 +409,7 @@ impl Session<'_> {
             }
             Done::Told => self.telling = false,
             Done::GaveBack(lane) => {
+                self.handover.gave_back(lane);
                 tracing::debug!(outbox = self.relay.name, lane, "a lane went to another relay");
             }
         }
@@ -431,8 +425,8 @@ impl Session<'_> {
             tracing::warn!(outbox = self.relay.name, lane, "a lane went to another relay");
             self.relay.queue.let_go(*lane);
         }
-        self.leaving.retain(|lane| own.contains(lane));
-        for lane in own.difference(&held).filter(|lane| !self.leaving.contains(lane)) {
+        self.handover.answered(&own);
+        for lane in own.difference(&held).filter(|lane| !self.handover.is_leaving(**lane)) {
             self.relay.queue.hold(*lane);
             self.wanted = true;
         }
@@ -441,7 +435,7 @@ impl Session<'_> {
             self.relay.queue.lanes().iter().rev().take(surplus).copied().collect();
         for lane in surplus {
             self.relay.queue.let_go(lane);
-            self.leaving.insert(lane);
+            self.handover.leave(lane);
         }
     }
 }

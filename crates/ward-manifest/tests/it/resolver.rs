@@ -199,7 +199,16 @@ fn a_value_is_one_of_those_that_are_listed() -> Result<(), Failure> {
         expected.assert_eq(&fold(&findings));
     };
     check("you", expect![""]);
-    for other in ["You", "", "hunter2"] {
+    for near in ["You", "you ", "YOU\n"] {
+        check(
+            near,
+            expect![[r#"
+                spin.toml:7:1: the value of `name` (from --variable) is none that it may have
+                  7 | name = { default = "from the manifest" }
+                  help: write you, exactly so; it is one of me, you"#]],
+        );
+    }
+    for other in ["", "hunter2"] {
         check(
             other,
             expect![[r#"

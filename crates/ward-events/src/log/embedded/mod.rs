@@ -123,7 +123,7 @@ impl Log for EmbeddedLog {
     }
 
     fn is_up(&self) -> bool {
-        !self.shared.health.is_down()
+        self.shared.health.is_up()
     }
 
     fn tried(&self, outcome: Result<(), &Trouble>) {

@@ -80,7 +80,7 @@ impl Log for KafkaLog {
     }
 
     fn is_up(&self) -> bool {
-        !self.health().is_down()
+        self.health().is_up()
     }
 
     fn tried(&self, outcome: Result<(), &Trouble>) {

@@ -1,5 +1,5 @@
-//! The looks themselves, one function each. A check that cannot be made because the manifest
-//! cannot be read is left out: the manifest's own finding says why.
+//! The looks themselves, one function each. A check that cannot be made because the manifest or the
+//! variables cannot be read is left out: the manifest's own finding says why.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -29,6 +29,8 @@ pub(super) async fn run(args: &DoctorArgs, wanted: &[Check]) -> Vec<Finding> {
             (Check::Memory, _) => vec![memory()],
             (Check::Postgresql, app) => servers::postgresql(args, app.is_ok()).await,
             (Check::Components, Ok(app)) => components(app),
+            // Its address comes out of the same variables.
+            (Check::Broker, Ok(_)) if is_wrong(&findings, Check::Manifest) => Vec::new(),
             (Check::Broker, Ok(app)) => servers::broker(args, app).await,
             (Check::Ports, Ok(app)) => free_ports(app),
             (Check::State, Ok(app)) => state::check(args, app),
@@ -37,6 +39,12 @@ pub(super) async fn run(args: &DoctorArgs, wanted: &[Check]) -> Vec<Finding> {
         findings.extend(found.into_iter().map(|finding| finding.of(*check)));
     }
     findings
+}
+
+/// Whether a check has found something that a start would not get over.
+fn is_wrong(findings: &[Finding], check: Check) -> bool {
+    let named = Finding::ok("").of(check).check;
+    findings.iter().any(|finding| finding.check == named && finding.status == Status::Error)
 }
 
 impl Finding {
