@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CONTENT_TYPE, HOST, X_CONTENT_TYPE_OPTIONS};
+use http::request::Parts;
+use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -48,10 +50,12 @@ impl Metrics {
 /// The listener of the page.
 pub(crate) type Server = ward_serve::Server<Page>;
 
-/// Opens the listener, where one is asked for.
+/// Opens the listener, where one is asked for. With `local_names_only` it answers on loopback to
+/// names of this machine only, as the others do.
 pub(crate) fn bind(
     address: Option<SocketAddr>,
     tls: Option<Arc<Certificate>>,
+    local_names_only: bool,
     registry: Registry,
 ) -> Result<Option<Server>, Failure> {
     let Some(address) = address else { return Ok(None) };
@@ -63,13 +67,17 @@ pub(crate) fn bind(
     };
     let proxies = Proxies::default();
     let options = Options { limits, protocol: Protocol::Any, tls, proxies };
-    let door = Door { address, service: Arc::new(Page(registry)) };
+    let local_names_only = local_names_only && address.ip().is_loopback();
+    let door = Door { address, service: Arc::new(Page { registry, local_names_only }) };
     let bound = Server::bind(vec![door], options).map_err(|(_, error)| error);
     bound.map(Some).map_err(Failure::because(format!("listening on {address} for metrics")))
 }
 
 /// The page as it is served.
-pub(crate) struct Page(Registry);
+pub(crate) struct Page {
+    registry: Registry,
+    local_names_only: bool,
+}
 
 impl Service for Page {
     type Body = Answer<Full<Bytes>, NoLine>;
@@ -82,8 +90,12 @@ impl Service for Page {
         let (head, _) = request.into_parts();
         let mut ticket = Ticket::begin(connection, &head, NoLine, true);
         // Without a place: to write the page costs less than to wait for one.
-        let response = answer(&head.method, head.uri.path(), &self.0);
+        let response = match self.local_names_only && !is_local(&head) {
+            true => misdirected(),
+            false => answer(&head.method, head.uri.path(), &self.registry),
+        };
         response.map(|text| {
+            let text = if head.method == Method::HEAD { String::new() } else { text };
             ticket.watch(connection.limits().response_stall_max);
             Answer::bytes(Bytes::from(text), ticket)
         })
@@ -103,13 +115,29 @@ impl Line for NoLine {
     }
 }
 
+/// Whether each name that the client used is one of this machine's.
+fn is_local(head: &Parts) -> bool {
+    let host = |value: &HeaderValue| Authority::try_from(value.as_bytes()).ok();
+    let hosts = head.headers.get_all(HOST).iter().map(host);
+    let mut names = hosts.chain(head.uri.authority().cloned().map(Some));
+    names.all(|name| name.is_some_and(|name| ward_serve::is_local(name.host())))
+}
+
+fn misdirected() -> Response<String> {
+    said(StatusCode::MISDIRECTED_REQUEST, "this is none of this listener's names\n".to_owned())
+}
+
 fn answer(method: &Method, path: &str, registry: &Registry) -> Response<String> {
     let (status, text) = match (method, path) {
         (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, text(registry)),
         (_, "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, "use GET\n".to_owned()),
         _ => (StatusCode::NOT_FOUND, "there is only /metrics here\n".to_owned()),
     };
-    let mut response = Response::new(if method == Method::HEAD { String::new() } else { text });
+    said(status, text)
+}
+
+fn said(status: StatusCode, text: String) -> Response<String> {
+    let mut response = Response::new(text);
     *response.status_mut() = status;
     let kind = match status {
         StatusCode::OK => "application/openmetrics-text; version=1.0.0; charset=utf-8",
@@ -159,6 +187,27 @@ mod tests {
             ward_consumer_for_others_total{trigger="x",group="g"} 0
             ward_consumer_waiting{trigger="x",group="g"} 2"#]]
         .assert_eq(&samples.join("\n"));
+    }
+
+    #[test]
+    fn names_of_this_machine() {
+        let check = |uri: &str, hosts: &[&str], expected: bool| {
+            let mut request = Request::get(uri);
+            for host in hosts {
+                request = request.header(HOST, *host);
+            }
+            let (head, ()) = request.body(()).unwrap().into_parts();
+            assert_eq!(is_local(&head), expected, "{uri} {hosts:?}");
+        };
+        check("/metrics", &["localhost:9090"], true);
+        check("/metrics", &["127.0.0.1:9090"], true);
+        check("/metrics", &[], true);
+        check("/metrics", &["evil.example:9090"], false);
+        check("/metrics", &["localhost", "evil.example"], false);
+        check("/metrics", &["a b"], false);
+        check("http://[::1]:1/metrics", &[], true);
+        check("http://evil.example/metrics", &[], false);
+        check("http://evil.example/metrics", &["localhost"], false);
     }
 
     #[test]

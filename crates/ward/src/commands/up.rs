@@ -164,7 +164,8 @@ impl Up<'_> {
         let events =
             events::prepare(&self.application.app, &variables, &runtime, &written, events)?;
         let registry = metrics.registry(&runtime, events.as_ref().map(|events| &events.log));
-        let metrics = metrics::bind(self.args.metrics, self.serving.tls.clone(), registry)?;
+        let (at, tls) = (self.args.metrics, self.serving.tls.clone());
+        let metrics = metrics::bind(at, tls, self.args.demo, registry)?;
         Ok(Ready { server, grpc, events, metrics, _runtime: runtime })
     }
 
