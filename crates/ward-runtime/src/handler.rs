@@ -18,6 +18,7 @@ use wasmtime_wasi_http::handler::{
 };
 
 use crate::admission::Permit;
+use crate::busy::Busy;
 use crate::call::CallContext;
 use crate::error::{HandleError, LoadError, is_overload};
 use crate::exports;
@@ -37,6 +38,7 @@ pub type BodyError = wasmtime_wasi_http::Error;
 /// One component, with its middleware, ready to answer.
 pub struct HttpHandler {
     component: Arc<ComponentShared>,
+    busy: Busy,
     proxy: ProxyHandler<Workers>,
 }
 
@@ -57,8 +59,9 @@ impl HttpHandler {
         // A p2 guest may keep anything in its globals between requests and was written in the
         // belief that it cannot; it gets a fresh instance each time, as in Spin.
         let reusable = matches!(pre, ProxyPre::P3(_));
-        let workers = Workers { component: component.clone(), pre, reusable };
-        Ok(Self { component, proxy: ProxyHandler::new(workers) })
+        let busy = Busy::default();
+        let workers = Workers { component: component.clone(), pre, reusable, busy: busy.clone() };
+        Ok(Self { component, busy, proxy: ProxyHandler::new(workers) })
     }
 
     /// The id of the component that answers.
@@ -102,6 +105,12 @@ impl HttpHandler {
             Ok(Err(error)) if tokio::time::Instant::now() < until => Err(classify(error)),
             Ok(Err(_)) | Err(_) => Err(HandleError::Deadline),
         }
+    }
+
+    /// Completes when no instance has anything to do any more: no request, no body, and nothing
+    /// that goes on after an answer.
+    pub async fn rest(&self) {
+        self.busy.rest().await;
     }
 
     /// Without a setting of the component's, what the server lets in is what there may be.
@@ -159,6 +168,7 @@ struct Workers {
     component: Arc<ComponentShared>,
     pre: ProxyPre<State>,
     reusable: bool,
+    busy: Busy,
 }
 
 impl HandlerState for Workers {
@@ -174,6 +184,7 @@ impl HandlerState for Workers {
         let (footprint, serving) =
             (store.data().footprint().clone(), store.data().serving().clone());
         footprint.made();
+        serving.tell(self.busy.clone());
         Ok(Instance {
             store,
             proxy,

@@ -5,6 +5,7 @@
 //! Start at [`Runtime::load`], then [`HttpHandler::handle`] and [`Function::call`].
 
 mod admission;
+mod busy;
 mod cache;
 mod call;
 mod capabilities;

@@ -211,6 +211,14 @@ impl Runtime {
         KeyValueStore::new(self.stores.clone(), label)
     }
 
+    /// Completes when nothing goes on in any component that answers HTTP requests: what they do
+    /// after their answers included.
+    pub async fn rest(&self) {
+        for handler in self.handlers.values() {
+            handler.rest().await;
+        }
+    }
+
     /// Has shown what is counted.
     pub fn register(&self, registry: &mut prometheus_client::registry::Registry) {
         self.links.register(registry);

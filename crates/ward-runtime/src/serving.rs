@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmtime::UpdateDeadline;
 use wasmtime::component::GuestTaskId;
 
+use crate::busy::{AtWork, Busy};
 use crate::call::CallContext;
 use crate::request_id::RequestId;
 use crate::scheduler::Computation;
@@ -28,6 +29,9 @@ struct Work {
     requests: Vec<Request>,
     /// Requests begun since the instance had nothing at all to do.
     begun: usize,
+    /// Who is told whether it has something to do.
+    busy: Option<Busy>,
+    at_work: Option<AtWork>,
 }
 
 #[derive(Debug)]
@@ -76,6 +80,11 @@ impl Serving {
         Self { work: Arc::default(), computation }
     }
 
+    /// Has it told when the instance has something to do, and when it has [nothing](Self::idle).
+    pub(crate) fn tell(&self, busy: Busy) {
+        self.lock().busy = Some(busy);
+    }
+
     /// Notes that `context` is being served, until what is returned is dropped.
     pub(crate) fn begin(
         &self,
@@ -86,6 +95,9 @@ impl Serving {
         let first_tick = self.computation.begin(context.peer);
         let mut work = self.lock();
         work.begun += 1;
+        if work.at_work.is_none() {
+            work.at_work = work.busy.as_ref().map(Busy::begin);
+        }
         work.requests.push(Request { task, context, abandoned });
         drop(work);
         Served { serving: self.clone(), task, first_tick }
@@ -122,7 +134,8 @@ impl Serving {
     /// The instance has nothing at all to do: no request, no body, and no task of one that was
     /// answered.
     pub(crate) fn idle(&self) {
-        self.lock().begun = 0;
+        let mut work = self.lock();
+        (work.begun, work.at_work) = (0, None);
     }
 
     /// The clock has ticked while the instance computed: what it is to do. It ends where it
@@ -131,7 +144,7 @@ impl Serving {
     /// rolled back, as when its client's connection had broken a moment before.
     pub(crate) fn pause(&self) -> wasmtime::Result<UpdateDeadline> {
         let work = self.lock();
-        let Work { requests, begun } = &*work;
+        let Work { requests, begun, .. } = &*work;
         let is_abandoned = |request: &Request| request.abandoned.is_so();
         let is_all_there_is = requests.len() == *begun && !requests.is_empty();
         let is_for_nobody = is_all_there_is && requests.iter().all(is_abandoned);
@@ -180,6 +193,7 @@ impl Drop for Served {
 mod tests {
     use super::*;
     use crate::scheduler::Scheduler;
+    use futures::FutureExt;
 
     fn serving() -> Serving {
         Serving::new(Scheduler::new().computation())
@@ -238,6 +252,23 @@ mod tests {
         serving.idle();
         let _served = serving.begin(None, CallContext::default(), abandoned);
         assert!(serving.pause().is_err());
+    }
+
+    #[test]
+    fn an_instance_is_at_work_until_it_has_nothing_at_all_to_do() {
+        let (serving, busy) = (serving(), Busy::default());
+        serving.tell(busy.clone());
+        let is_at_rest = || busy.rest().now_or_never().is_some();
+        drop(serving.begin(None, CallContext::default(), Abandoned::default()));
+        assert!(!is_at_rest(), "its body may be on its way");
+        let served = serving.begin(None, CallContext::default(), Abandoned::default());
+        serving.idle();
+        assert!(is_at_rest());
+        drop(served);
+        let served = serving.begin(None, CallContext::default(), Abandoned::default());
+        assert!(!is_at_rest());
+        drop((served, serving));
+        assert!(is_at_rest(), "it is gone");
     }
 
     #[test]

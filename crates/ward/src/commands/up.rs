@@ -24,6 +24,10 @@ use crate::serving::Serving;
 use crate::signals::Stop;
 use crate::{database, events, grpc, guide, output, ports, schema};
 
+/// How long is waited, when all has been answered, for what components do after that: they write
+/// down whom they refused and told, a second late, and for two seconds where their database is slow.
+const AFTER_ANSWERS_MAX: Duration = Duration::from_secs(3);
+
 /// How long abandoned work may hold up the end of the process.
 const LEFTOVERS_MAX: Duration = Duration::from_secs(1);
 
@@ -77,7 +81,7 @@ struct Ready {
     events: Option<EventsOptions>,
     metrics: Option<metrics::Server>,
     /// Kept for as long as its handlers serve.
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl Up<'_> {
@@ -118,6 +122,9 @@ impl Up<'_> {
             served = serving => served,
             () = metrics => return Ok(()),
         };
+        if tokio::time::timeout(AFTER_ANSWERS_MAX, ready.runtime.rest()).await.is_err() {
+            tracing::warn!("components were still at work after all was answered");
+        }
         if let Some(events) = events {
             events.stop().await;
         }
@@ -166,7 +173,7 @@ impl Up<'_> {
         let registry = metrics.registry(&runtime, events.as_ref().map(|events| &events.log));
         let (at, tls) = (self.args.metrics, self.serving.tls.clone());
         let metrics = metrics::bind(at, tls, self.args.demo, registry)?;
-        Ok(Ready { server, grpc, events, metrics, _runtime: runtime })
+        Ok(Ready { server, grpc, events, metrics, runtime })
     }
 
     async fn load(
