@@ -16,8 +16,11 @@ async fn nor_at_the_most_talkative_log_level() {
 }
 
 async fn check(level: &str) {
-    let options =
-        Options { environment: vec![("RUST_LOG".into(), level.into())], ..Options::demo() };
+    let options = Options {
+        environment: vec![("RUST_LOG".into(), level.into())],
+        arguments: ["--metrics", "127.0.0.1:0"].map(str::to_owned).into(),
+        ..Options::demo()
+    };
     let mut ward = Ward::start(options);
     has_its_errors_logged(&mut ward).await;
     let mut seeded = Seeded::default();
@@ -29,6 +32,10 @@ async fn check(level: &str) {
     for service in ["analytics", "auth", "billing", "patients"] {
         seeded.add("database password", &ward.database_password(service));
     }
+    let metrics = Api::new(ward.listener("metrics").expect("it was asked for"));
+    let page = metrics.get("/metrics").await;
+    assert!(page.body.contains("/api/patients/..."), "numbers of what was done: {page:?}");
+    seeded.absent_from(&page);
     assert!(ward.stop().success(), "{}", ward.log());
     let log = ward.log();
     let database_log = ward.state().join("postgres.log");
@@ -124,6 +131,13 @@ async fn walk_patients(ward: &Ward, seeded: &mut Seeded) {
     }
     let page = user.get("/api/patients?limit=1&sort=name").await;
     user.get(&page.next_link().expect("a next page")).await;
+    let twin = patient.with("email", unique_email("twin"));
+    assert_eq!(user.create(&twin).await.status, 201);
+    for sort in ["name", "-dateOfBirth"] {
+        let search = json!({"name": patient.name, "sort": sort, "limit": 1});
+        let next = user.search(&search).await.next_link().expect("a next page");
+        assert!(!leaks(&next, &patient.name) && !next.contains(&patient.date_of_birth), "{next}");
+    }
     assert_eq!(user.delete(&location).await.status, 204);
 }
 
