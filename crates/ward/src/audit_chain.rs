@@ -411,7 +411,7 @@ mod tests {
     fn what_was_kept_and_removed_in_order_is_told() {
         let cut = |upto: usize| {
             move |entries: &mut Vec<Entry>, _: &mut Vec<Head>, cuts: &mut Vec<Head>| {
-                cuts.extend(entries.drain(..upto).last().map(|entry| entry.place));
+                cuts.extend(entries.drain(..upto).next_back().map(|entry| entry.place));
             }
         };
         check_kept(cut(1), Ok((2, 0)));

@@ -172,7 +172,7 @@ fn forgetting(app: &App, settings: &KafkaSettings) -> Vec<String> {
     let mut topics: BTreeSet<String> = erased.map(|outbox| outbox.topic.clone()).collect();
     let letters = app.kafka_triggers.iter().flat_map(|trigger| {
         let own = trigger.topics.iter().filter(|topic| topics.contains(*topic));
-        own.map(|topic| trigger.dead_letter_of(topic))
+        own.map(move |topic| trigger.dead_letter_of(topic))
     });
     let letters: Vec<String> = letters.collect();
     topics.extend(letters);
