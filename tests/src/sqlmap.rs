@@ -77,7 +77,7 @@ pub fn sqlmap(ward: &Ward, place: &Place, level: u8) -> Option<Tried> {
     command.args(["--dbms", "PostgreSQL", "--technique", "BEUSQ", "--threads", "2"]);
     command.args(["--level", &level.to_string(), "--risk", "2", "--ignore-code", REFUSALS]);
     command.args(["--method", place.method, "-u", &format!("{}{}", ward.gateway(), place.path)]);
-    command.args(["--headers", &headers(ward)]);
+    command.args(["--headers", &headers(ward, place)]);
     if let Some(body) = place.body {
         command.args(["--data", body]);
     }
@@ -91,6 +91,8 @@ fn run(command: &mut Command, reports: &Path) -> Tried {
     Tried { is_clean: output.status.success() && report.contains(NOTHING), report }
 }
 
-fn headers(ward: &Ward) -> String {
-    format!("Authorization: Bearer {}\nContent-Type: application/json\nIf-Match: *", token(ward))
+fn headers(ward: &Ward, place: &Place) -> String {
+    let role = if place.path.starts_with("/api/audit/") { "AUDITOR" } else { "ADMIN" };
+    let token = token(ward, role);
+    format!("Authorization: Bearer {token}\nContent-Type: application/json\nIf-Match: *")
 }

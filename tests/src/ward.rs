@@ -3,7 +3,7 @@
 
 use crate::repository::Repository;
 use crate::supervisor::{Supervisor, Traces};
-use crate::tokens::Forge;
+use crate::tokens::{Forge, claims_of};
 use crate::{Api, Database};
 use std::collections::BTreeMap;
 use std::fs;
@@ -271,6 +271,13 @@ impl Ward {
     /// A client of the gateway with a token of the demo user.
     pub async fn user(&self) -> Api {
         self.api().logged_in().await
+    }
+
+    /// A client with a token of a user in this role whom nobody else is, and the user's id.
+    pub fn with_role(&self, role: &str) -> (Api, String) {
+        let own = claims_of(role);
+        let user = own["sub"].as_str().expect("a subject").to_owned();
+        (self.api().with_token(&self.forge.sign(&own)), user)
     }
 
     /// The signer whose public key ward trusts, unless it made its own.

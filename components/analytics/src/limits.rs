@@ -54,9 +54,10 @@ pub(crate) const TOLD_MAX: usize = 1000;
 /// most; with this, and with the beat between, a stream ends within a second of its session.
 pub(crate) const SESSION_EVERY: Duration = Duration::from_millis(300);
 
-/// How often a silent stream says that it lives. Proxies give up after 30 s and more; and a client
-/// that has left is noticed when something is sent to it.
-pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How often a silent stream says that it lives. That a client has left, or that the host stops, is
+/// noticed when something is sent; and then it is written down whom the stream told of, for which
+/// the host waits three seconds.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// How long a stream lasts before its client has to come again, with a token that is still good.
 /// The component's `stream_deadline` is longer, so that it ends in order.

@@ -14,7 +14,7 @@ use crate::failure::{Failure, failed};
 use crate::store;
 use crate::store::sessions::{self, Way};
 
-/// What a browser is to forget with the session (Clear Site Data, 3.1).
+/// What a browser is to forget with the session that it has (Clear Site Data, 3.1).
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 const FORGET: &str = "\"cache\", \"storage\"";
 
@@ -22,9 +22,7 @@ const FORGET: &str = "\"cache\", \"storage\"";
 pub(crate) async fn logout(call: &Call<'_>) -> Result<Reply, Problem> {
     let session = call.caller.session_id.as_deref();
     let session = session.ok_or_else(|| Problem::new(UNAUTHORIZED))?;
-    let mut answer = end(call, session, Way::Logout).await?;
-    answer.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static(FORGET));
-    Ok(answer)
+    end(call, session, Way::Logout).await
 }
 
 /// `DELETE /auth/sessions/{id}`
@@ -51,9 +49,12 @@ async fn end(call: &Call<'_>, session: &str, way: Way) -> Result<Reply, Problem>
         announce::announce(&database).await?;
         Ok::<_, Failure>(there)
     };
-    if ended.await.map_err(failed(call))? {
-        Ok(reply::empty(StatusCode::NO_CONTENT))
-    } else {
-        Err(Problem::new(NOT_FOUND).detail("You have no session with this id."))
+    if !ended.await.map_err(failed(call))? {
+        return Err(Problem::new(NOT_FOUND).detail("You have no session with this id."));
     }
+    let mut answer = reply::empty(StatusCode::NO_CONTENT);
+    if call.caller.session_id.as_deref() == Some(session) {
+        answer.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static(FORGET));
+    }
+    Ok(answer)
 }

@@ -90,10 +90,14 @@ fn unauthorized(refusal: Refusal) -> Problem {
 }
 
 fn valid(identity: &Identity) -> Valid {
+    let role = identity.role.as_str();
+    // No more than its role has, as guard reads it.
+    let mut scopes = policy::scopes(role).to_vec();
+    scopes.retain(|scope| identity.scopes.has(scope));
     Valid {
         subject: identity.subject.to_string(),
-        role: identity.role.as_str().to_owned(),
-        scope: identity.scopes.as_str().to_owned(),
+        role: role.to_owned(),
+        scope: scopes.join(" "),
         session_id: identity.session.to_string(),
         token_id: identity.token_id.to_string(),
         issued_at: instant(identity.issued_at),
@@ -144,7 +148,7 @@ MCowBQYDK2VwAyEAxJHo+wFuOVd6oAflaDLcZ+m5rFJYRW+d1WX3gQRzxdA=\n\
         let grant = Grant {
             subject: Uuid::from_u128(1),
             role: Role::parse("ADMIN").unwrap(),
-            scopes: Scopes::parse("patient.read").unwrap(),
+            scopes: Scopes::parse("audit.read patient.read").unwrap(),
             session: Uuid::from_u128(3),
             token_id: Uuid::from_u128(2),
         };

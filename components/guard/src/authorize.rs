@@ -1,6 +1,6 @@
 //! Whether the caller may: what is asked for is looked up in the policy, and the token has to have
-//! the scope that it needs. What is not in the policy is refused here, whatever the component
-//! behind would make of it.
+//! the scope that it needs, and its role as well: a token is believed no more than the table. What
+//! is not in the policy is refused here, whatever the component behind would make of it.
 
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderValue, Method};
@@ -61,7 +61,7 @@ impl Wish {
             Asked::Options(reply) => return Leave::Answer(reply),
             Asked::Nothing(problem) => return Leave::Nothing(problem),
         };
-        if by.scopes.has(scope) {
+        if by.scopes.has(scope) && policy::allows(by.role.as_str(), scope) {
             return Leave::Pass;
         }
         log::refused(name, scope, &by.subject.to_string(), request);
@@ -87,12 +87,12 @@ mod tests {
 
     const ID: &str = "123e4567-e89b-12d3-a456-426614174000";
 
-    fn identity(role: &str) -> Identity {
+    fn identity(role: &str, scopes: &[&str]) -> Identity {
         let nothing = ID.parse().unwrap();
         Identity {
             subject: nothing,
             role: Role::parse(role).unwrap(),
-            scopes: Scopes::parse(&policy::scopes(role).join(" ")).unwrap(),
+            scopes: Scopes::parse(&scopes.join(" ")).unwrap(),
             session: nothing,
             token_id: nothing,
             issued_at: 0,
@@ -102,8 +102,12 @@ mod tests {
 
     /// The status that a role gets before any component; 0 if it passes.
     fn status(role: &str, method: &str, target: &str) -> u16 {
+        status_with(role, policy::scopes(role), method, target)
+    }
+
+    fn status_with(role: &str, scopes: &[&str], method: &str, target: &str) -> u16 {
         let wish = Wish::new(&method.parse().unwrap(), target);
-        match wish.decide(&identity(role), &HeaderMap::new()) {
+        match wish.decide(&identity(role, scopes), &HeaderMap::new()) {
             Leave::Pass => 0,
             Leave::Answer(reply) => reply.status().as_u16(),
             Leave::Nothing(problem) | Leave::Forbid(problem) => problem.kind().status.as_u16(),
@@ -120,6 +124,21 @@ mod tests {
         assert_eq!(status("ADMIN", "DELETE", &patient), 0);
         assert_eq!(status("AUDITOR", "HEAD", &patient), 403);
         assert_eq!(status("CLERK", "GET", &patient), 403);
+    }
+
+    #[test]
+    fn a_token_allows_no_more_than_its_role_and_no_more_than_it_says() {
+        let all: Vec<&str> = policy::scopes::ALL.iter().map(|(scope, _)| *scope).collect();
+        let check = |role: &str, scopes: &[&str], method: &str, target: &str, expected: u16| {
+            assert_eq!(status_with(role, scopes, method, target), expected, "{role} {target}");
+        };
+        let patient = format!("/api/patients/{ID}");
+        check("NURSE", &all, "GET", &patient, 0);
+        check("NURSE", &all, "DELETE", &patient, 403);
+        check("ADMIN", &all, "GET", "/api/audit/patients", 403);
+        check("CLERK", &all, "GET", &patient, 403);
+        check("ADMIN", &["patient.read"], "GET", &patient, 0);
+        check("ADMIN", &["patient.read"], "DELETE", &patient, 403);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! token. The answer to whoever was refused is the same whatever comes of it.
 //!
 //! Who asks often is told of seldom ([`token::Tally`]); what is told together is told by a task
-//! that goes on when its request has been answered.
+//! that goes on when its request has been answered, and so is what could not be told at once.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -18,7 +18,7 @@ use spin_sdk::http as spin;
 use spin_sdk::time::sleep;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, HeaderError, Request, Scheme};
 use spin_sdk::wasip3::{spawn, wit_future};
-use token::{Identity, Kind, TOGETHER, Tally, Turn, Why};
+use token::{Identity, Kind, TOGETHER, TRIES, Tally, Turn, Why};
 
 use crate::admit::{now, request_id};
 use crate::forward;
@@ -51,34 +51,51 @@ impl Refused {
         let origin = Origin::of(headers);
         let who = self.identity.as_ref().map(|identity| identity.subject);
         let kind = Kind::new(self.why, origin.address, who);
-        match TALLY.with_borrow_mut(|tally| tally.take(kind, now())) {
-            Turn::Now => self.tell(&origin, 1).await,
-            Turn::Later(counted) => spawn(self.tell_together(origin, counted, counted == kind)),
+        match with(|tally| tally.take(kind, now())) {
+            Turn::Now => {
+                if !self.is_told(&origin, 1).await
+                    && let Some(counted) = again(kind, 1)
+                {
+                    spawn(self.tell_together(origin, kind, counted));
+                }
+            }
+            Turn::Later(counted) => spawn(self.tell_together(origin, kind, counted)),
             Turn::Counted => {}
         }
     }
 
-    /// Tells of all that come within a while; of those that are too many to be known apart, neither
-    /// from where nor who.
-    async fn tell_together(mut self, mut origin: Origin, kind: Kind, is_known: bool) {
-        sleep(TOGETHER).await;
-        let times = TALLY.with_borrow_mut(|tally| tally.counted(kind));
+    /// Tells of all that come within a while, and until they are told; of those that are too many
+    /// to be known apart, neither from where nor who.
+    async fn tell_together(mut self, mut origin: Origin, own: Kind, mut counted: Kind) {
         self.operation = None;
-        if !is_known {
-            (self.identity, origin.address) = (None, None);
+        for left in (0..TRIES).rev() {
+            if counted != own {
+                (self.identity, origin.address) = (None, None);
+            }
+            sleep(TOGETHER).await;
+            let times = with(|tally| tally.counted(counted));
+            if self.is_told(&origin, times).await {
+                return;
+            }
+            if left == 0 {
+                with(|tally| tally.give_back(counted, times, now()));
+                return;
+            }
+            let Some(next) = again(counted, times) else { return };
+            counted = next;
         }
-        self.tell(&origin, times).await;
     }
 
-    async fn tell(&self, origin: &Origin, times: u64) {
+    async fn is_told(&self, origin: &Origin, times: u64) -> bool {
         let cause = match deadline::within(PATIENCE, self.ask(origin, times)).await {
-            Some(Ok(StatusCode::NO_CONTENT)) => return,
+            Some(Ok(StatusCode::NO_CONTENT)) => return true,
             // The component has said why.
             Some(Ok(_)) => "not-noted",
             Some(Err(_)) => "no-answer",
             None => "no-answer-in-time",
         };
         log::failure("guard.refused", cause, &request_id(&origin.headers));
+        false
     }
 
     async fn ask(&self, origin: &Origin, times: u64) -> Result<StatusCode, ErrorCode> {
@@ -113,6 +130,19 @@ impl Refused {
         set(OUTCOME, self.why.code())?;
         Ok(headers)
     }
+}
+
+fn with<T>(use_it: impl FnOnce(&mut Tally) -> T) -> T {
+    TALLY.with_borrow_mut(use_it)
+}
+
+/// The kind that so many are of who could not be told, if it is the caller's turn to tell of them
+/// once more.
+fn again(kind: Kind, times: u64) -> Option<Kind> {
+    with(|tally| {
+        let kind = tally.give_back(kind, times, now());
+        tally.take_turn(kind).then_some(kind)
+    })
 }
 
 impl Origin {

@@ -34,7 +34,7 @@ pub(crate) struct Created<'a> {
     #[serde(flatten)]
     patient: &'a Patient,
     billing: Standing,
-    /// Deleted patients who were probably the same person.
+    /// Deleted patients who were probably the same person, of those whom the caller may see.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     earlier_ids: &'a [String],
 }
@@ -108,11 +108,15 @@ pub(crate) async fn create<B: Incoming>(
     let access = call.caller.access();
     let made = async {
         let database = Database::open(DATABASE).await?;
-        store::create(&database, &access, &draft, (rule, today), key.as_ref()).await
+        let sight = Sight::own(&call.caller);
+        store::create(&database, &access, &draft, (rule, today), key.as_ref(), sight).await
     };
     let made = made.await.map_err(failed(call))?;
-    let Made { patient, earlier } = made.map_err(refused(call))?;
-    let billing = billing::open(&access, &patient.id).await;
+    let Made { patient, earlier, again } = made.map_err(refused(call))?;
+    let mut billing = billing::open(&access, &patient.id).await;
+    if again {
+        billing.forget();
+    }
     let created = Created { patient: &patient, billing, earlier_ids: &earlier };
     let mut answer = reply::json(StatusCode::CREATED, &created);
     answer.headers_mut().insert(ETAG, etag::of(patient.version));

@@ -25,7 +25,7 @@ mod hostile_tests;
 pub use bearer::{Credentials, bearer};
 pub use identity::{Grant, Identity, Role, Scopes};
 pub use keys::{Jwk, KeySet};
-pub use refused::{Kind, TOGETHER, Tally, Turn, Why};
+pub use refused::{Kind, TOGETHER, TRIES, Tally, Turn, Why};
 pub use sign::{SignError, Signer};
 pub use trust::{Refusal, Settings, Trust};
 pub use verify::{Rejection, Verifier};

@@ -22,6 +22,10 @@ const KINDS_MAX: usize = 1000;
 /// For how long those are counted that are told together.
 pub const TOGETHER: Duration = Duration::from_secs(1);
 
+/// How often it is tried to tell of them, one [`TOGETHER`] after another: a database that was
+/// restarted is back by then. What could not be told waits for the next of its kind.
+pub const TRIES: u32 = 5;
+
 /// Why somebody was not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Why {
@@ -108,10 +112,21 @@ impl Tally {
             return Turn::Now;
         }
         count.waiting += 1;
-        match std::mem::replace(&mut count.is_awaited, true) {
-            true => Turn::Counted,
-            false => Turn::Later(kind),
-        }
+        if self.take_turn(kind) { Turn::Later(kind) } else { Turn::Counted }
+    }
+
+    /// Takes back those of a kind that could not be told; the kind that they are of now. Whoever
+    /// could not tell of them may [take the turn](Self::take_turn) once more, or leave it to the
+    /// next one of the kind.
+    pub fn give_back(&mut self, kind: Kind, times: u64, now: u64) -> Kind {
+        let kind = self.known(kind, now / 60);
+        self.0.entry(kind).or_default().waiting += times;
+        kind
+    }
+
+    /// Whether it is the caller's turn, and nobody else's, to tell of those who wait.
+    pub fn take_turn(&mut self, kind: Kind) -> bool {
+        !std::mem::replace(&mut self.0.entry(kind).or_default().is_awaited, true)
     }
 
     /// How many of the kind there have been whose turn it was to be told together. The next one
@@ -157,6 +172,24 @@ mod tests {
         assert_eq!(tally.take(kind, NOW + 60), Turn::Now);
         assert_eq!(tally.counted(kind), 1);
         assert_eq!(tally.counted(kind), 0);
+    }
+
+    #[test]
+    fn what_could_not_be_told_is_told_with_the_next() {
+        let (mut tally, kind) = (Tally::default(), kind("192.0.2.7"));
+        // One that was told by itself, in vain.
+        assert_eq!(tally.take(kind, NOW), Turn::Now);
+        assert_eq!(tally.give_back(kind, 1, NOW), kind);
+        assert!(tally.take_turn(kind));
+        assert!(!tally.take_turn(kind), "somebody has it");
+        assert_eq!(tally.counted(kind), 1);
+        // Several, whose teller has given up.
+        tally.give_back(kind, 3, NOW);
+        for _ in 1..ALONE {
+            assert_eq!(tally.take(kind, NOW), Turn::Now);
+        }
+        assert_eq!(tally.take(kind, NOW), Turn::Later(kind));
+        assert_eq!(tally.counted(kind), 4);
     }
 
     #[test]

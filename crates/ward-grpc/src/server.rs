@@ -42,6 +42,7 @@ pub(crate) struct Services<I> {
 #[derive(Debug)]
 pub struct Server<I: Invoke> {
     server: ward_serve::Server<Services<I>>,
+    refusals: Refusals,
     address: SocketAddr,
 }
 
@@ -61,12 +62,19 @@ impl<I: Invoke> Server<I> {
             proxies,
         };
         let refusals = Refusals::default();
-        let services = Services { limits, offer, builtin, trust, revoked, refusals, metrics };
-        let service = Arc::new(services);
+        let service = Arc::new(Services {
+            limits,
+            offer,
+            builtin,
+            trust,
+            revoked,
+            refusals: refusals.clone(),
+            metrics,
+        });
         let server = ward_serve::Server::bind(vec![Door { address, service }], of_server)
             .map_err(|(address, error)| BindError::Address(address, error))?;
         let address = server.addresses().first().copied().unwrap_or(address);
-        Ok(Self { server, address })
+        Ok(Self { server, refusals, address })
     }
 
     /// The listener's address, with the port that was picked where the options left that open.
@@ -79,8 +87,11 @@ impl<I: Invoke> Server<I> {
         self.server.is_tls()
     }
 
-    /// Serves until `shutdown` completes, and then stops within the limits' `drain_time_max`.
+    /// Serves until `shutdown` completes, and then stops within the limits' `drain_time_max`, and
+    /// has told of whom it refused soon after.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
-        self.server.run(shutdown).await
+        let drained = self.server.run(shutdown).await;
+        self.refusals.end().await;
+        drained
     }
 }

@@ -12,7 +12,7 @@ use http::header::{
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use std::net::IpAddr;
+use ward_serve::is_local;
 
 use crate::problem::Problem;
 
@@ -102,17 +102,6 @@ fn is_json(media: &HeaderValue) -> bool {
         || media.to_ascii_lowercase().ends_with(b"+json")
 }
 
-/// Whether the host is this machine whoever looks it up: an address of its loopback, or a name
-/// that is kept for that (RFC 6761, 6.3).
-fn is_local(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(address) = bare.parse::<IpAddr>() {
-        return address.is_loopback();
-    }
-    let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,19 +119,6 @@ mod tests {
         }
         for other in ["text/html", "application/javascript", "image/svg+xml", "text/json5", ""] {
             assert!(!policy(other), "{other}");
-        }
-    }
-
-    #[test]
-    fn names_of_this_machine() {
-        for local in
-            ["localhost", "LOCALHOST.", "ward.localhost", "127.0.0.1", "127.9.9.9", "[::1]"]
-        {
-            assert!(is_local(local), "{local}");
-        }
-        for other in ["", "evil.example", "localhost.example", "notlocalhost", "10.0.0.1", "[::2]"]
-        {
-            assert!(!is_local(other), "{other}");
         }
     }
 }

@@ -173,6 +173,7 @@ impl HandlerState for Workers {
         let (footprint, serving) =
             (store.data().footprint().clone(), store.data().serving().clone());
         footprint.made();
+        serving.tell(self.component.busy.clone());
         Ok(Instance {
             store,
             proxy,

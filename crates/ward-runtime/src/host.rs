@@ -14,6 +14,7 @@ use wasmtime::component::Linker;
 
 use crate::admission::Admissions;
 use crate::artifact::{Artifacts, Sources};
+use crate::busy::Busy;
 use crate::cache::CompileCache;
 use crate::capabilities::key_value::KeyValueStore;
 use crate::capabilities::postgres::OutboxBell;
@@ -53,6 +54,7 @@ pub struct Host {
     pub(crate) engine: Engine,
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) memory: Arc<GuestMemory>,
+    pub(crate) busy: Busy,
     pub(crate) linker: Linker<State>,
     pub(crate) cache: CompileCache,
     pub(crate) artifacts: Artifacts,
@@ -102,6 +104,7 @@ impl Host {
             memory: GuestMemory::new(memory, beside_memory_bytes),
             variables,
             admissions: Admissions::default(),
+            busy: Busy::default(),
             links: LinkMetrics::default(),
             options,
             app,
@@ -176,6 +179,12 @@ impl Host {
     /// A key-value store, as the host reads it; `None` where no configuration knows the label.
     pub fn store(&self, label: &str) -> Option<KeyValueStore> {
         KeyValueStore::new(self.services.stores(), label)
+    }
+
+    /// Completes when nothing goes on in any instance that answers HTTP requests, whichever release
+    /// it is of: no request, no body, and nothing that goes on after an answer.
+    pub async fn rest(&self) {
+        self.busy.rest().await;
     }
 
     /// Has shown what is counted.

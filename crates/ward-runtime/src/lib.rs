@@ -7,6 +7,7 @@
 
 mod admission;
 mod artifact;
+mod busy;
 mod cache;
 mod call;
 mod capabilities;

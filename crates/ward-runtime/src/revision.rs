@@ -307,6 +307,7 @@ impl Maker<'_> {
             scheduler: self.host.scheduler.clone(),
             admission: self.host.admissions.of(&id, at_once as usize, share),
             settings,
+            busy: self.host.busy.clone(),
             memory: self.host.memory.clone(),
             environment: environment.into_iter().collect(),
             files,

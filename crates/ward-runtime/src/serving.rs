@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmtime::UpdateDeadline;
 use wasmtime::component::GuestTaskId;
 
+use crate::busy::{AtWork, Busy};
 use crate::call::CallContext;
 use crate::release::Release;
 use crate::request_id::RequestId;
@@ -31,6 +32,9 @@ struct Work {
     begun: usize,
     /// In which release the last of them began.
     release: Option<Arc<Release>>,
+    /// Who is told whether it has something to do.
+    busy: Option<Busy>,
+    at_work: Option<AtWork>,
 }
 
 #[derive(Debug)]
@@ -79,6 +83,11 @@ impl Serving {
         Self { work: Arc::default(), computation }
     }
 
+    /// Has it told when the instance has something to do, and when it has [nothing](Self::idle).
+    pub(crate) fn tell(&self, busy: Busy) {
+        self.lock().busy = Some(busy);
+    }
+
     /// Notes that `context` is being served, until what is returned is dropped.
     pub(crate) fn begin(
         &self,
@@ -90,6 +99,9 @@ impl Serving {
         let mut work = self.lock();
         work.begun += 1;
         work.release.clone_from(&context.release);
+        if work.at_work.is_none() {
+            work.at_work = work.busy.as_ref().map(Busy::begin);
+        }
         work.requests.push(Request { task, context, abandoned });
         drop(work);
         Served { serving: self.clone(), task, first_tick }
@@ -127,7 +139,7 @@ impl Serving {
     /// answered.
     pub(crate) fn idle(&self) {
         let mut work = self.lock();
-        work.begun = 0;
+        (work.begun, work.at_work) = (0, None);
         // What nobody uses any more is dropped when the lock is free again.
         let release = work.release.take();
         drop(work);
@@ -191,6 +203,7 @@ impl Drop for Served {
 mod tests {
     use super::*;
     use crate::scheduler::Scheduler;
+    use futures::FutureExt;
 
     fn serving() -> Serving {
         Serving::new(Scheduler::new().computation())
@@ -248,6 +261,23 @@ mod tests {
         serving.idle();
         let _served = serving.begin(None, CallContext::default(), abandoned);
         assert!(serving.pause().is_err());
+    }
+
+    #[test]
+    fn an_instance_is_at_work_until_it_has_nothing_at_all_to_do() {
+        let (serving, busy) = (serving(), Busy::default());
+        serving.tell(busy.clone());
+        let is_at_rest = || busy.rest().now_or_never().is_some();
+        drop(serving.begin(None, CallContext::default(), Abandoned::default()));
+        assert!(!is_at_rest(), "its body may be on its way");
+        let served = serving.begin(None, CallContext::default(), Abandoned::default());
+        serving.idle();
+        assert!(is_at_rest());
+        drop(served);
+        let served = serving.begin(None, CallContext::default(), Abandoned::default());
+        assert!(!is_at_rest());
+        drop((served, serving));
+        assert!(is_at_rest(), "it is gone");
     }
 
     #[test]

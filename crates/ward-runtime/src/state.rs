@@ -13,6 +13,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::admission::Admission;
+use crate::busy::Busy;
 use crate::capabilities::key_value::{KeyValueCtx, KeyValueView};
 use crate::capabilities::postgres::{PostgresCtx, PostgresView};
 use crate::capabilities::variables::{VariablesCtx, VariablesView};
@@ -31,6 +32,7 @@ pub(crate) struct ComponentShared {
     pub(crate) settings: ComponentSettings,
     /// How much of it there may be at once.
     pub(crate) admission: Arc<Admission>,
+    pub(crate) busy: Busy,
     /// What its instances share with those of all others.
     pub(crate) memory: Arc<GuestMemory>,
     pub(crate) environment: Vec<(String, String)>,

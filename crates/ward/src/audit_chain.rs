@@ -1,8 +1,8 @@
 //! Whether an audit log is as it was written: each row's digest is of the row and of the digest
 //! before it in its lane, and the last of each lane is kept apart; so is the last one that was
 //! removed in order, after which a lane begins. Here are the rules, and no I/O.
-//! They cannot see what somebody did who rewrote log and chain alike: compare [`Whole::digest`]
-//! with one that was kept elsewhere.
+//! They cannot see what somebody did who rewrote log and chain alike, but by heads that were kept
+//! elsewhere ([`Kept`]): a log that goes on from where it was has all of them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +18,52 @@ pub(crate) struct Head {
     pub(crate) number: i64,
     /// The digest of its last row.
     pub(crate) digest: Vec<u8>,
+}
+
+/// As it is printed, and kept.
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ", self.lane, self.number)?;
+        self.digest.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl Head {
+    /// Of three words as they are printed.
+    fn of<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<Self> {
+        let (lane, number) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let digest = words.next().filter(|text| text.is_ascii() && text.len() == 64)?;
+        let byte = |at: usize| u8::from_str_radix(digest.get(at..at + 2)?, 16).ok();
+        let digest = (0..64).step_by(2).map(byte).collect::<Option<_>>()?;
+        words.next().is_none().then_some(Self { lane, number, digest })
+    }
+}
+
+/// What a line with a head begins with.
+const HEAD: &str = "head";
+
+/// The line that is kept of a head of this log.
+pub(crate) fn line(log: &str, head: &Head) -> String {
+    format!("{HEAD} {log} {head}\n")
+}
+
+/// Heads that were kept of a log, by lane and number.
+pub(crate) type Kept = BTreeMap<(i32, i64), Vec<u8>>;
+
+/// The heads of each log in a text that [`line`]s are in, among others; or the first line that
+/// should be one.
+pub(crate) fn kept(text: &str) -> Result<BTreeMap<String, Kept>, usize> {
+    let mut all = BTreeMap::<String, Kept>::new();
+    for (at, line) in text.lines().enumerate() {
+        let mut words = line.split_whitespace();
+        if words.next() == Some(HEAD) {
+            let log = words.next().ok_or(at + 1)?;
+            let head = Head::of(words).ok_or(at + 1)?;
+            let heads = all.entry(log.to_owned()).or_default();
+            heads.insert((head.lane, head.number), head.digest);
+        }
+    }
+    Ok(all)
 }
 
 /// A row of the log, as far as the chain knows it.
@@ -46,6 +92,10 @@ pub(crate) enum Broken {
     Unchained { seq: i64 },
     /// So many rows were removed as if in order, and the log tells of so many.
     Removed { cut: i64, told: i64 },
+    /// The row is in the chain, and another was there when it was kept.
+    Other { lane: i32, number: i64 },
+    /// A row that was kept is not there.
+    Gone { lane: i32, number: i64 },
 }
 
 impl fmt::Display for Broken {
@@ -65,6 +115,12 @@ impl fmt::Display for Broken {
             Self::Removed { cut, told } => {
                 write!(f, "{cut} old rows were removed, and the log tells of {told}")
             }
+            Self::Other { lane, number } => {
+                write!(f, "row {number} of lane {lane} is another than when it was kept")
+            }
+            Self::Gone { lane, number } => {
+                write!(f, "row {number} of lane {lane}, which was kept, is not there")
+            }
         }
     }
 }
@@ -78,6 +134,12 @@ pub(crate) struct Whole {
     pub(crate) removed: i64,
     /// Over the ends of all lanes: it changes with every row.
     pub(crate) digest: String,
+    /// The ends of all lanes.
+    pub(crate) heads: Vec<Head>,
+    /// How many of the heads that were kept are there.
+    pub(crate) found: usize,
+    /// How many of them were removed in order with what was before them.
+    pub(crate) outdated: usize,
 }
 
 /// Goes over the rows, in order of their lanes and numbers.
@@ -90,13 +152,17 @@ pub(crate) struct Walk {
     /// The row before.
     last: Option<Head>,
     rows: u64,
+    /// What was kept and is not found yet.
+    kept: Kept,
+    found: usize,
 }
 
 impl Walk {
-    /// `heads` are in order of their lanes; `cuts` are the last rows that were removed in order.
-    pub(crate) fn new(heads: Vec<Head>, cuts: Vec<Head>) -> Self {
+    /// `heads` are in order of their lanes; `cuts` are the last rows that were removed in order;
+    /// `kept` is what has to be there.
+    pub(crate) fn new(heads: Vec<Head>, cuts: Vec<Head>, kept: Kept) -> Self {
         let cuts = cuts.into_iter().map(|cut| (cut.lane, cut)).collect();
-        Self { heads, cuts, done: 0, last: None, rows: 0 }
+        Self { heads, cuts, done: 0, last: None, rows: 0, kept, found: 0 }
     }
 
     /// Takes the next row.
@@ -116,6 +182,7 @@ impl Walk {
         if digest.as_slice() != place.digest {
             return Err(Broken::Changed { seq });
         }
+        self.find(&place)?;
         self.last = Some(place);
         self.rows += 1;
         Ok(())
@@ -135,8 +202,30 @@ impl Walk {
         if cut != told {
             return Err(Broken::Removed { cut, told });
         }
-        let digest = format!("{:x}", digest.finalize());
-        Ok(Whole { rows: self.rows, removed: cut, digest })
+        let cuts = std::mem::take(&mut self.cuts);
+        cuts.values().try_for_each(|cut| self.find(cut))?;
+        let outdated = self.kept.len();
+        for (lane, number) in self.kept.into_keys() {
+            if cuts.get(&lane).is_none_or(|cut| cut.number < number) {
+                return Err(Broken::Gone { lane, number });
+            }
+        }
+        Ok(Whole {
+            rows: self.rows,
+            removed: cut,
+            digest: format!("{:x}", digest.finalize()),
+            heads: self.heads,
+            found: self.found,
+            outdated,
+        })
+    }
+
+    /// Whether a row is the one that was kept, if one was.
+    fn find(&mut self, place: &Head) -> Result<(), Broken> {
+        let (lane, number) = (place.lane, place.number);
+        let Some(kept) = self.kept.remove(&(lane, number)) else { return Ok(()) };
+        self.found += 1;
+        if kept == place.digest { Ok(()) } else { Err(Broken::Other { lane, number }) }
     }
 
     /// Whether all rows of a lane without any were removed in order.
@@ -173,7 +262,7 @@ impl Walk {
 
 #[cfg(test)]
 mod tests {
-    use super::{Broken, Entry, Head, Walk};
+    use super::{Broken, Entry, Head, Kept, Walk, kept, line};
     use sha2::{Digest, Sha256};
 
     /// Lanes 1 and 4 with three rows each, and 2 without any; and their ends.
@@ -204,7 +293,7 @@ mod tests {
         cuts: Vec<Head>,
         told: i64,
     ) -> Result<u64, Broken> {
-        let mut walk = Walk::new(heads, cuts);
+        let mut walk = Walk::new(heads, cuts, Kept::new());
         entries.into_iter().try_for_each(|entry| walk.take(entry))?;
         walk.end(told).map(|whole| whole.rows)
     }
@@ -262,6 +351,94 @@ mod tests {
         check(swap, Err(Broken::Changed { seq: 11 }));
     }
 
+    /// A log of which the ends of lanes 1 and 4 were kept at some time, after a change that the
+    /// chain knows nothing of; how many of them are found, and how many are outdated.
+    fn check_kept(
+        change: impl FnOnce(&mut Vec<Entry>, &mut Vec<Head>, &mut Vec<Head>),
+        expected: Result<(usize, usize), Broken>,
+    ) {
+        let (mut entries, mut heads) = log();
+        let ends = [&entries[1].place, &heads[2]].map(|head| line("log", head));
+        let text = format!("log: 6 rows, whole\n{}", ends.concat());
+        let mut cuts = Vec::new();
+        change(&mut entries, &mut heads, &mut cuts);
+        let told = cuts.iter().map(|cut| cut.number).sum();
+        let mut walk = Walk::new(heads, cuts, kept(&text).unwrap()["log"].clone());
+        let walked = entries.into_iter().try_for_each(|entry| walk.take(entry));
+        let whole = walked.and_then(|()| walk.end(told));
+        assert_eq!(whole.map(|whole| (whole.found, whole.outdated)), expected);
+    }
+
+    /// Chains rows anew, as somebody does who may write wherever they like.
+    fn chain(entries: &mut [Entry], heads: &mut [Head]) {
+        for head in heads {
+            (head.number, head.digest) = (0, Vec::new());
+            for entry in entries.iter_mut().filter(|entry| entry.place.lane == head.lane) {
+                let digest = Sha256::new().chain_update(&head.digest).chain_update(&entry.text);
+                (head.number, head.digest) = (head.number + 1, digest.finalize().to_vec());
+                entry.place = head.clone();
+            }
+        }
+    }
+
+    #[test]
+    fn who_rewrote_log_and_chain_alike_is_found_by_what_was_kept() {
+        check_kept(|_, _, _| {}, Ok((2, 0)));
+        let truncated = |entries: &mut Vec<Entry>, heads: &mut Vec<Head>, _: &mut Vec<Head>| {
+            entries.pop();
+            chain(entries, heads);
+        };
+        check_kept(truncated, Err(Broken::Gone { lane: 4, number: 3 }));
+        let changed = |entries: &mut Vec<Entry>, heads: &mut Vec<Head>, _: &mut Vec<Head>| {
+            entries[0].text.push('x');
+            chain(entries, heads);
+        };
+        check_kept(changed, Err(Broken::Other { lane: 1, number: 2 }));
+        let lost = |entries: &mut Vec<Entry>, heads: &mut Vec<Head>, _: &mut Vec<Head>| {
+            entries.retain(|entry| entry.place.lane != 4);
+            heads.pop();
+        };
+        check_kept(lost, Err(Broken::Gone { lane: 4, number: 3 }));
+        // After the row that was kept, all is as it should be.
+        let later = |entries: &mut Vec<Entry>, heads: &mut Vec<Head>, _: &mut Vec<Head>| {
+            entries[2].text.push('x');
+            chain(entries, heads);
+        };
+        check_kept(later, Ok((2, 0)));
+    }
+
+    #[test]
+    fn what_was_kept_and_removed_in_order_is_told() {
+        let cut = |upto: usize| {
+            move |entries: &mut Vec<Entry>, _: &mut Vec<Head>, cuts: &mut Vec<Head>| {
+                cuts.extend(entries.drain(..upto).next_back().map(|entry| entry.place));
+            }
+        };
+        check_kept(cut(1), Ok((2, 0)));
+        check_kept(cut(2), Ok((2, 0)));
+        check_kept(cut(3), Ok((1, 1)));
+        let other = |entries: &mut Vec<Entry>, heads: &mut Vec<Head>, cuts: &mut Vec<Head>| {
+            entries[0].text.push('x');
+            chain(entries, heads);
+            cut(2)(entries, heads, cuts);
+        };
+        check_kept(other, Err(Broken::Other { lane: 1, number: 2 }));
+    }
+
+    #[test]
+    fn lines_that_were_kept() {
+        let head = Head { lane: 7, number: 42, digest: (0..32).collect() };
+        let text = line("log", &head);
+        assert_eq!(text.split(' ').count(), 5);
+        let found = kept(&format!("log: 1 rows, whole\n{text}\n")).unwrap();
+        assert_eq!(found["log"], Kept::from([((7, 42), head.digest)]));
+        assert_eq!(kept("log: 1 rows, whole\n"), Ok(std::collections::BTreeMap::new()));
+        for (from, to) in [("07", "0"), ("07", "0x"), ("42", "y"), ("head log 7", "head 7")] {
+            assert_eq!(kept(&format!("x\n{}", text.replacen(from, to, 1))), Err(2), "{from}");
+        }
+        assert_eq!(kept("head\n"), Err(1));
+    }
+
     #[test]
     fn the_digest_of_a_whole_log_is_of_all_its_rows() {
         let digest = |rows: usize| {
@@ -270,6 +447,7 @@ mod tests {
             let mut walk = Walk::new(
                 entries.last().map(|last| last.place.clone()).into_iter().collect(),
                 vec![],
+                Kept::new(),
             );
             entries.into_iter().for_each(|entry| walk.take(entry).unwrap());
             walk.end(0).unwrap().digest

@@ -354,7 +354,7 @@ pub(crate) struct BuildArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// `ward migrate` and `ward audit verify`, which go over the services' databases
+/// `ward migrate` and `ward audit`, which go over the services' databases
 #[derive(Debug, Args)]
 pub(crate) struct DatabasesArgs {
     #[command(flatten)]
@@ -372,9 +372,24 @@ pub(crate) struct DatabasesArgs {
 pub(crate) enum AuditCommand {
     /// Go over every row of every service's audit log, and name the first that is not as it was
     /// written
-    Verify(DatabasesArgs),
+    Verify(VerifyArgs),
     /// Remove from every service's audit log what is older, as a role that may do nothing else
     Prune(PruneArgs),
+}
+
+/// `ward audit verify`
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) databases: DatabasesArgs,
+
+    /// Print the end of each lane of the logs as well, to be kept elsewhere
+    #[arg(long)]
+    pub(crate) heads: bool,
+
+    /// What was kept: a log without one of these ends is not what it was
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kept: Option<PathBuf>,
 }
 
 /// `ward audit prune`

@@ -241,6 +241,31 @@ async fn whom_a_stream_told_of_is_in_the_audit_log() {
     until(&database, &who, &last).await;
 }
 
+#[tokio::test]
+async fn and_so_is_whom_it_told_of_just_before_ward_stopped() {
+    let mut ward = Ward::start(Options::demo());
+    let claims = claims();
+    let who = claims["sub"].as_str().expect("a subject").to_owned();
+    let api = ward.api().with_token(&ward.forge().sign(&claims));
+    let database = ward.database("analytics").await;
+    let mut listener = Listener::open(&api, None).await;
+    // For a while after the first, whom else it tells of waits for the next row.
+    let [first, second] = [(); 2].map(|()| Uuid::new_v4().to_string());
+    for patient in [&first, &second] {
+        apply(&database, &[Event::new(patient, 1, "PATIENT_UPDATED")]).await;
+        listener.about(patient).await;
+    }
+    ward.terminate();
+    while listener.next().await != Said::End {}
+    assert!(ward.outcome(PATIENCE).success(), "{}", ward.log());
+    ward.start_again();
+    let rows = told(&ward.database("analytics").await, &who).await;
+    for patient in [&first, &second] {
+        assert!(rows.iter().any(|row| names(row, patient)), "{rows:?}");
+    }
+    assert!(ward.stop().success(), "{}", ward.log());
+}
+
 /// The rows about what this caller's streams told.
 async fn told(database: &Database, who: &str) -> Vec<Value> {
     let sql = "SELECT shown, row_count, host(address) AS host FROM audit_log \

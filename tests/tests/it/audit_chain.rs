@@ -124,10 +124,49 @@ async fn what_somebody_changed_is_found() {
 
 /// Whether all logs are whole, and what is said of them.
 fn verify(ward: &Ward) -> (bool, String) {
-    let output = ward.beside(&["audit", "verify"], "");
+    verify_with(ward, &[])
+}
+
+fn verify_with(ward: &Ward, arguments: &[&str]) -> (bool, String) {
+    let output = ward.beside(&[&["audit", "verify"], arguments].concat(), "");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!text.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     (output.status.success(), text)
+}
+
+/// The database's administrator can rewrite log and chain alike, and not what is elsewhere.
+#[tokio::test]
+async fn what_was_rewritten_with_its_chain_is_found_by_what_was_kept() {
+    let ward = Ward::start(Options::demo());
+    let api = ward.user().await;
+    for _ in 0..3 {
+        api.created(&Patient::unique().json()).await;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("kept");
+    let path = file.to_str().expect("a path in UTF-8");
+    let missing = ward.beside(&["audit", "verify", "--kept", path], "");
+    assert!(!missing.status.success() && missing.stdout.is_empty(), "{missing:?}");
+    let (whole, kept) = verify_with(&ward, &["--heads"]);
+    assert!(whole && kept.contains("\nhead patients "), "{kept}");
+    std::fs::write(&file, &kept).expect("a file");
+    api.created(&Patient::unique().json()).await;
+    let (whole, text) = verify_with(&ward, &["--kept", path]);
+    assert!(whole && text.contains("kept ends are in it"), "{text}");
+
+    let database = ward.administrator("patients").await;
+    for statement in [
+        "ALTER TABLE audit_log DISABLE TRIGGER ALL",
+        "DELETE FROM audit_log",
+        "DELETE FROM audit_chain",
+    ] {
+        database.run(statement, &[]).await.expect("a superuser may");
+    }
+    let (whole, text) = verify(&ward);
+    assert!(whole && text.contains("patients: 0 rows, whole"), "the chain alone knows: {text}");
+    let (whole, text) = verify_with(&ward, &["--kept", path]);
+    assert!(!whole && text.contains("patients: BROKEN: row "), "{text}");
+    assert!(text.contains("which was kept, is not there"), "{text}");
 }
 
 #[tokio::test]

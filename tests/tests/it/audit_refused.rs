@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
-use ward_tests::{Answer, Api, Grpc, Ward, claims_of};
+use ward_tests::{Answer, Api, Grpc, Options, Repository, Ward, claims_of, wasm};
 
 use crate::audit_address::believing;
 
@@ -223,7 +223,7 @@ async fn nobody_else_says_that_somebody_was_refused() {
 
 #[tokio::test]
 async fn who_is_refused_is_refused_even_if_that_cannot_be_written_down() {
-    let ward = Ward::start(ward_tests::Options::demo());
+    let ward = Ward::start(Options::demo());
     let database = ward.administrator("analytics").await;
     let rename = "ALTER FUNCTION note_refusals RENAME TO gone";
     database.run(rename, &[]).await.expect("an administrator may");
@@ -231,6 +231,74 @@ async fn who_is_refused_is_refused_even_if_that_cannot_be_written_down() {
     assert_eq!(answer.status, 401, "{answer:?}");
     let log = ward.log();
     assert!(log.contains("action=audit.refused cause=42883"), "{log}");
+}
+
+/// The host takes these headers out of what clients send, and guard does not rely on that.
+#[tokio::test]
+async fn nor_does_guard_believe_it_from_whatever_stands_before_it() {
+    let home = tempfile::tempdir().expect("a directory");
+    let file = home.path().join("spin.toml");
+    let manifest = Repository::here().manifest_for_anywhere();
+    let guard = "dependencies.middleware = [{ component = \"guard\"";
+    let before = guard.replace("[{", "[{ component = \"tag\" }, {");
+    let tag = wasm("guest_tag").display().to_string();
+    let manifest =
+        format!("{}\n[component.tag]\nsource = {tag:?}\n", manifest.replace(guard, &before));
+    std::fs::write(&file, manifest).expect("a file");
+    let ward = Ward::start(Options { from: Some(file), ..Options::demo() });
+    let claims = claims_of("ADMIN");
+    let (who, token) = (claims["sub"].as_str().expect("an id"), ward.forge().sign(&claims));
+    let ask = async |api: Api, added: &str| {
+        Answer::of(api.request("GET", "/api/patients?limit=1").header("x-tag-add", added)).await
+    };
+    let answer = ask(ward.api(), &format!("authorization: Bearer {token}")).await;
+    assert_eq!(answer.status, 200, "something stands before guard: {answer:?}");
+    let answer = ask(ward.api().with_token(&token), "ward-refused: BAD_TOKEN").await;
+    assert!(answer.status == 200 && answer.json().is_array(), "{answer:?}");
+    let found = rows(&ward, "patients", &format!("user={who}&action=LIST")).await;
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(rows(&ward, "patients", "outcome=BAD_TOKEN").await.is_empty());
+    tokio::task::spawn_blocking(move || drop(ward)).await.expect("a stop");
+}
+
+/// Of a flood many are counted for a while, and told of together.
+#[tokio::test]
+async fn what_was_counted_is_written_down_before_a_ward_stops() {
+    let mut ward = Ward::start(Options::demo());
+    let grpc = Grpc::connect(ward.listener("grpc").expect("a gRPC listener")).await;
+    let grpc = grpc.with_token("a.b.c");
+    for _ in 0..40 {
+        let answer = ask(ward.gateway(), "192.0.2.1", Some("a.b.c"), "/api/patients").await;
+        assert_eq!(answer.status, 401, "{answer:?}");
+        grpc.call(ACCOUNTS, &json!({})).await.expect_err("no token of ours");
+    }
+    drop(grpc);
+    assert!(ward.stop().success(), "{}", ward.log());
+    ward.start_again();
+    for service in ["patients", "billing"] {
+        added_up(&ward, service, "outcome=BAD_TOKEN", 40).await;
+    }
+    tokio::task::spawn_blocking(move || drop(ward)).await.expect("a stop");
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_down_for_a_while_is_written_down_then() {
+    let ward = Ward::start(Options::demo());
+    let database = ward.administrator("patients").await;
+    let rename = async |from: &str, to: &str| {
+        let statement = format!("ALTER FUNCTION {from} RENAME TO {to}");
+        database.run(&statement, &[]).await.expect("an administrator may");
+    };
+    rename("note_refusals", "gone").await;
+    for _ in 0..30 {
+        let answer = ask(ward.gateway(), "192.0.2.1", Some("a.b.c"), "/api/patients").await;
+        assert_eq!(answer.status, 401, "{answer:?}");
+    }
+    // They are told of once a second.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    rename("gone", "note_refusals").await;
+    added_up(&ward, "patients", "outcome=BAD_TOKEN", 30).await;
+    tokio::task::spawn_blocking(move || drop(ward)).await.expect("a stop");
 }
 
 /// The rows for this question, once they stand for so many. The minutes that counts wait for are

@@ -210,6 +210,11 @@ async fn those_who_run_it_can_read_how_much_came_through() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(user.get("/metrics").await.status, 404, "the gateway does not have it");
+    // A page may have a name of its own lead here.
+    for (host, status) in [("localhost:9090", 200), ("[::1]", 200), ("evil.example:9090", 421)] {
+        let request = metrics.request("GET", "/metrics").header("host", host);
+        assert_eq!(Answer::of(request).await.status, status, "{host}");
+    }
     assert!(ward.stop().success(), "{}", ward.log());
 }
 

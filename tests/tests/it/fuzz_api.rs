@@ -14,6 +14,9 @@ async fn the_services_answer_as_their_documents_say() {
         let Some(fuzzed) = fuzz(&ward, service, EXAMPLES, 1) else { break };
         assert!(fuzzed.is_clean, "{}", fuzzed.report);
         assert!(fuzzed.cases > u64::from(EXAMPLES), "{}", fuzzed.report);
+        // Audit logs are for others to read than all else is.
+        let read = "SELECT 1 FROM audit_log WHERE action = 'AUDIT' AND outcome = 'SUCCESS' LIMIT 1";
+        assert_eq!(ward.database(service).await.rows(read, &[]).await.len(), 1, "{service}");
         println!("{service}: {} requests", fuzzed.cases);
     }
     tokio::task::spawn_blocking(move || drop(ward)).await.expect("a stop");

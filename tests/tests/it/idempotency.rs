@@ -75,6 +75,26 @@ async fn nor_does_a_late_one_bring_back_who_was_erased() {
     assert_eq!(api.search(&json!({"email": body["email"]})).await.json(), json!([]));
 }
 
+/// Whoever registers patients need not see those who are restricted, or know who was deleted.
+#[tokio::test]
+async fn nor_does_it_tell_what_became_of_the_patient() {
+    let ward = Ward::shared();
+    let (nurse, admin) = (ward.with_role("NURSE").0, ward.user().await);
+    let (key, mut body) = (key(), Patient::unique().json());
+    body.as_object_mut().expect("an object").remove("registeredDate");
+    let first = create(&nurse, &key, &body).await;
+    assert_eq!(first.json()["billing"]["status"], "ACTIVE", "{first:?}");
+    let path = first.header("location");
+    let erase = admin.request("POST", &format!("{path}/erasure")).header("if-match", "*");
+    let erase = Answer::of(erase.json(&json!({"reason": "OBJECTION"})));
+    assert_eq!(admin.send("PUT", &format!("{path}/restriction")).await.status, 204);
+    assert_eq!(essence(&create(&nurse, &key, &body).await), essence(&first));
+    assert_eq!(admin.delete(path).await.status, 204);
+    assert_eq!(essence(&create(&nurse, &key, &body).await), essence(&first));
+    assert_eq!(erase.await.status, 204);
+    assert_eq!(essence(&create(&nurse, &key, &body).await), essence(&first));
+}
+
 #[tokio::test]
 async fn another_document_with_the_key_is_refused() {
     let ward = Ward::shared();

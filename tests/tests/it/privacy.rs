@@ -29,6 +29,10 @@ async fn check(level: &str) {
     for service in ["analytics", "auth", "billing", "patients"] {
         seeded.add("database password", &ward.database_password(service));
     }
+    let metrics = Api::new(ward.listener("ops").expect("it is always there"));
+    let page = metrics.get("/metrics").await;
+    assert!(page.body.contains("/api/patients/..."), "numbers of what was done: {page:?}");
+    seeded.absent_from(&page);
     assert!(ward.stop().success(), "{}", ward.log());
     let log = ward.log();
     let database_log = ward.state().join("postgres.log");
@@ -124,6 +128,13 @@ async fn walk_patients(ward: &Ward, seeded: &mut Seeded) {
     }
     let page = user.get("/api/patients?limit=1&sort=name").await;
     user.get(&page.next_link().expect("a next page")).await;
+    let twin = patient.with("email", unique_email("twin"));
+    assert_eq!(user.create(&twin).await.status, 201);
+    for sort in ["name", "-dateOfBirth"] {
+        let search = json!({"name": patient.name, "sort": sort, "limit": 1});
+        let next = user.search(&search).await.next_link().expect("a next page");
+        assert!(!leaks(&next, &patient.name) && !next.contains(&patient.date_of_birth), "{next}");
+    }
     assert_eq!(user.delete(&location).await.status, 204);
 }
 

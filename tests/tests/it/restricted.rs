@@ -9,12 +9,6 @@ use ward_tests::{Answer, Api, Grpc, Patient, Ward, claims_of};
 /// things.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn with_role(ward: &Ward, role: &str) -> (Api, String) {
-    let claims = claims_of(role);
-    let user = claims["sub"].as_str().expect("a subject").to_owned();
-    (ward.api().with_token(&ward.forge().sign(&claims)), user)
-}
-
 /// A patient who is restricted: what the registration answered.
 async fn restricted(admin: &Api) -> Answer {
     let created = admin.create(&Patient::unique().json()).await;
@@ -53,7 +47,7 @@ async fn who_may_not_see_them_gets_what_there_is_not() {
     let name = name.as_str().expect("a name");
     let nobody = format!("/api/patients/{}", uuid::Uuid::new_v4());
     for role in ["DOCTOR", "NURSE", "RECEPTIONIST"] {
-        let (api, _) = with_role(ward, role);
+        let (api, _) = ward.with_role(role);
         let problem = |answer: Answer| {
             let mut problem = answer.problem(404);
             problem.as_object_mut().expect("an object").remove("instance");
@@ -78,7 +72,7 @@ async fn a_doctor_breaks_the_glass_with_a_reason_that_stays() {
     let created = restricted(&ward.user().await).await;
     let path = created.header("location");
     let name = created.json()["name"].as_str().expect("a name").to_owned();
-    let (doctor, user) = with_role(ward, "DOCTOR");
+    let (doctor, user) = ward.with_role("DOCTOR");
     doctor.get(path).await.problem(404);
     break_glass(&doctor, path, "she fainted").await.problem(400);
     let seen = break_glass(&doctor, path, "ETREAT").await;
@@ -88,7 +82,7 @@ async fn a_doctor_breaks_the_glass_with_a_reason_that_stays() {
     let write = doctor.request("PUT", path).header("break-glass-reason", "ETREAT");
     let write = write.header("if-match", "*").json(&Patient::unique().json());
     Answer::of(write).await.problem(404);
-    let (nurse, _) = with_role(ward, "NURSE");
+    let (nurse, _) = ward.with_role("NURSE");
     break_glass(&nurse, path, "ETREAT").await.problem(403);
     // Nothing is broken where nothing was in the way.
     let open = ward.user().await.create(&Patient::unique().json()).await;
@@ -140,7 +134,7 @@ async fn restricting_and_releasing_are_said_once_and_as_often_as_one_likes() {
             assert_eq!(answer.failing_fields(), ["/restricted"]);
         }
     }
-    let (nurse, _) = with_role(ward, "NURSE");
+    let (nurse, _) = ward.with_role("NURSE");
     assert_eq!(nurse.get(path).await.status, 200);
     for method in ["PUT", "DELETE"] {
         nurse.send(method, &restriction).await.problem(403);
@@ -155,6 +149,46 @@ async fn restricting_and_releasing_are_said_once_and_as_often_as_one_likes() {
     assert_eq!(told, [event(true), event(false), event(false)]);
 }
 
+/// Also once they were deleted, and somebody comes who looks like them.
+#[tokio::test]
+async fn who_comes_again_is_known_to_those_who_see_them() {
+    let ward = Ward::shared();
+    let (admin, user) = ward.with_role("ADMIN");
+    let earlier = restricted(&admin).await;
+    assert_eq!(admin.delete(earlier.header("location")).await.status, 204);
+    let id = earlier.json()["id"].clone();
+    let again = || {
+        let mut body = Patient::unique().json();
+        body["name"] = earlier.json()["name"].clone();
+        body["dateOfBirth"] = earlier.json()["dateOfBirth"].clone();
+        body
+    };
+    let create = async |api: &Api, key: &str, body: &Value| {
+        let request = api.request("POST", "/api/patients").header("idempotency-key", key);
+        let answer = Answer::of(request.json(body)).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()["earlierIds"].clone()
+    };
+    let (nurse, other) = ward.with_role("NURSE");
+    assert_eq!(create(&nurse, "1", &again()).await, Value::Null);
+    let body = again();
+    assert_eq!(create(&admin, "1", &body).await, json!([id]));
+    assert_eq!(create(&admin, "1", &body).await, json!([id]));
+    // Whoever was an administrator and is none any more.
+    let mut claims = claims_of("NURSE");
+    claims["sub"] = user.clone().into();
+    let demoted = ward.api().with_token(&ward.forge().sign(&claims));
+    assert_eq!(create(&demoted, "1", &body).await, Value::Null);
+
+    let database = ward.database("patients").await;
+    let query = "SELECT shown FROM audit_log \
+                 WHERE actor = $1::text::uuid AND action = 'CREATE' ORDER BY seq DESC LIMIT 3";
+    let shown = |shown: Value| json!({"shown": shown});
+    assert_eq!(database.rows(query, &[&other]).await, [shown(Value::Null)]);
+    let rows = database.rows(query, &[&user]).await;
+    assert_eq!(rows, [shown(Value::Null), shown(json!([id])), shown(json!([id]))]);
+}
+
 #[tokio::test]
 async fn nor_do_their_accounts_and_events_show_them() {
     let ward = Ward::shared();
@@ -162,8 +196,8 @@ async fn nor_do_their_accounts_and_events_show_them() {
     let created = restricted(&admin).await.json();
     let patient = created["id"].as_str().expect("an id").to_owned();
     let account = created["billing"]["accountId"].as_str().expect("an account").to_owned();
-    let (bookkeeper, _) = with_role(ward, "BILLING");
-    let (auditor, _) = with_role(ward, "AUDITOR");
+    let (bookkeeper, _) = ward.with_role("BILLING");
+    let (auditor, _) = ward.with_role("AUDITOR");
     let of_account = format!("/api/billing/accounts/{account}");
     let activity = format!("/api/analytics/activity?patient={patient}");
     // Both hear of it from the event.

@@ -101,6 +101,21 @@ async fn a_role_that_nobody_has_may_nothing() {
     }
 }
 
+/// Only who has the key can sign such a token; a role that lost a scope leaves them, too.
+#[tokio::test]
+async fn a_token_allows_no_more_than_its_role() {
+    let ward = Ward::shared();
+    let all: Vec<String> = table("Scopes").into_iter().map(|it| it["scope"].clone()).collect();
+    for role in roles().into_iter().chain([UNKNOWN.to_owned()]) {
+        let mut claims = claims_of(&role);
+        claims["scope"] = all.join(" ").into();
+        let api = ward.api().with_token(&ward.forge().sign(&claims));
+        for line in table("Over HTTP").iter().filter(|line| line["needs"].contains('.')) {
+            check(&api, line, &role, line.get(&role).map_or("403", String::as_str)).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_is_in_no_table_is_nobodys() {
     let ward = Ward::shared();

@@ -161,12 +161,19 @@ async fn sessions_are_listed_and_ended_by_their_owner() {
     assert!(is_good(&phone).await);
     // Twice: whoever asks again is told the same.
     for _ in 0..2 {
-        assert_eq!(desk.send("DELETE", &path).await.status, 204);
+        let answer = desk.send("DELETE", &path).await;
+        assert_eq!(answer.status, 204, "{answer:?}");
+        assert!(!answer.headers.contains_key("clear-site-data"), "another's: {answer:?}");
     }
     assert!(!is_good(&phone).await && is_good(&desk).await);
     let left = desk.get("/auth/sessions").await.json();
     assert_eq!(left.as_array().map(Vec::len), Some(1), "{left}");
     desk.send("DELETE", &format!("/auth/sessions/{}", uuid::Uuid::new_v4())).await.problem(404);
+    // One's own is a logout.
+    let answer = desk.send("DELETE", &format!("/auth/sessions/{}", session_of(&desk))).await;
+    assert_eq!(answer.status, 204, "{answer:?}");
+    assert_eq!(answer.header("clear-site-data"), r#""cache", "storage""#);
+    assert!(!is_good(&desk).await);
 }
 
 fn id(value: &Value) -> &str {

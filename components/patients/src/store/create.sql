@@ -34,27 +34,32 @@ event AS (
         'dateOfBirth', date_of_birth, 'registeredDate', registered_date), updated_at, $12::text
     FROM made
 ),
-noted AS (
-    INSERT INTO audit_log (actor, role, token_id, request_id, address, action, patient_id, outcome)
-    SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text::inet, 'CREATE', (SELECT id FROM made),
-        CASE WHEN EXISTS (SELECT FROM made) THEN 'SUCCESS' ELSE 'CONFLICT' END
-    WHERE $14::bytea IS NULL OR EXISTS (SELECT FROM made)
-),
--- Patients who were deleted and look like this one: what they owe is on their own accounts.
+-- Patients who were deleted and look like this one: what they owe is on their own accounts. Those
+-- who were restricted are for who sees such patients.
 earlier AS (
-    SELECT old.id, old.deleted_at
-    FROM made JOIN patients old ON old.deleted_at IS NOT NULL AND NOT old.restricted
+    SELECT old.id, old.deleted_at, old.restricted
+    FROM made JOIN patients old ON old.deleted_at IS NOT NULL
+        AND (NOT old.restricted OR $16::boolean)
         AND (lower(old.email COLLATE "C") = lower(made.email COLLATE "C")
             OR (old.search_key = made.search_key AND old.date_of_birth = made.date_of_birth))
     ORDER BY old.deleted_at DESC
     LIMIT 10
 ),
+noted AS (
+    INSERT INTO audit_log
+        (actor, role, token_id, request_id, address, action, patient_id, shown, outcome)
+    SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text::inet, 'CREATE', (SELECT id FROM made),
+        (SELECT array_agg(id) FROM earlier),
+        CASE WHEN EXISTS (SELECT FROM made) THEN 'SUCCESS' ELSE 'CONFLICT' END
+    WHERE $14::bytea IS NULL OR EXISTS (SELECT FROM made)
+),
 -- Of two with one key the second waits here for the first, and fails with all it did: no patient
 -- is made twice. What it fails with is a digest.
 keyed AS (
-    INSERT INTO idempotency (key, request, patient_id, earlier)
+    INSERT INTO idempotency (key, request, patient_id, earlier, restricted)
     SELECT $14::bytea, $15::bytea, id,
-        ARRAY(SELECT earlier.id FROM earlier ORDER BY deleted_at DESC)
+        ARRAY(SELECT earlier.id FROM earlier ORDER BY deleted_at DESC),
+        ARRAY(SELECT earlier.id FROM earlier WHERE earlier.restricted)
     FROM made
     -- After what was there is gone.
     WHERE $14::bytea IS NOT NULL AND (SELECT count(*) FROM over) >= 0

@@ -8,6 +8,7 @@ use kit::idempotency::Key;
 use super::create::{Made, ids};
 use super::{Outcome, Refusal};
 use crate::model::Patient;
+use crate::sight::Sight;
 use crate::validate::Draft;
 
 /// What a request was answered that came with this key and created somebody; or why this one, which
@@ -18,8 +19,9 @@ pub(super) async fn recall(
     access: &Access<'_>,
     draft: &Draft,
     key: &Key,
+    sight: Sight,
 ) -> Result<Outcome<Made>, Fault> {
-    let values = access.values(key.parameters());
+    let values = access.values(key.parameters().into_iter().chain([sight.restricted()]));
     let rows = database.query(include_str!("recall.sql"), values).await?;
     match rows.first() {
         // The key is not why nobody was created.
@@ -45,5 +47,5 @@ fn made(row: &Row, draft: &Draft) -> Result<Made, Fault> {
         created_at,
         restricted: false,
     };
-    Ok(Made { patient, earlier: ids(&row.text(2)?) })
+    Ok(Made { patient, earlier: ids(&row.text(2)?), again: true })
 }

@@ -15,7 +15,7 @@ use ward_events::{
 
 use crate::fake::Fake;
 use crate::memory::{MemoryLog, Surroundings};
-use crate::system::{Component, options, until};
+use crate::system::{Component, System, options, until};
 
 const SHAPE: TopicShape =
     TopicShape { partitions: 1, replicas: 1, keep: Duration::from_secs(3600) };
@@ -50,6 +50,28 @@ async fn topics_that_exist_are_enough_and_the_others_are_named() {
         assert_eq!(named, ["missing"], "{refusal:?}");
         assert!(!unmade[0].reason.is_empty());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn topics_that_keep_records_for_longer_than_was_promised_are_named() {
+    let (system, day) = (System::kafka().await, Duration::from_secs(24 * 3600));
+    for (topic, days) in [("week", 7), ("month", 30)] {
+        let shape = TopicShape { keep: day * days, ..SHAPE };
+        assert_eq!(system.log().ensure_topics(&names(&[topic]), shape).await.unwrap(), []);
+    }
+    let topics = names(&["month", "week"]);
+    for (days, expected) in [(7, names(&["month"])), (30, names(&[])), (1, topics.clone())] {
+        let mut longer = system.connection().keeping_longer(&topics, day * days).await.unwrap();
+        longer.sort();
+        assert_eq!(longer, expected, "{days} days");
+    }
+    // One that does not know the question.
+    let address = fake().serve().await;
+    let connection = Connection::new(&address, BTreeMap::new()).unwrap();
+    timeout(PATIENCE, connection.keeping_longer(&names(&["there"]), day))
+        .await
+        .unwrap()
+        .unwrap_err();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -88,6 +88,12 @@ impl System {
         System { postgres: Servers::Own(Box::new(postgres)), broker: None, storage, log }
     }
 
+    /// How its broker is reached, where it has one.
+    pub(crate) fn connection(&self) -> Connection {
+        let broker = self.broker.as_ref().expect("a broker");
+        Connection::new(&broker.address(), BTreeMap::new()).unwrap()
+    }
+
     /// One for all, as a ward has it.
     pub(crate) fn log(&self) -> Arc<dyn Log> {
         self.log.clone()
@@ -96,10 +102,7 @@ impl System {
     /// The same log as another ward has it.
     pub(crate) fn another_log(&self) -> Arc<dyn Log> {
         match &self.broker {
-            Some(broker) => {
-                let connection = Connection::new(&broker.address(), BTreeMap::new()).unwrap();
-                Arc::new(KafkaLog::new(connection))
-            }
+            Some(_) => Arc::new(KafkaLog::new(self.connection())),
             None => Arc::new(EmbeddedLog::new(connect(&self.storage))),
         }
     }

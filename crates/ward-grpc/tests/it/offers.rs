@@ -1,9 +1,5 @@
 //! What cannot be served is said at load, all of it, by trigger.
 
-use std::sync::Arc;
-
-use tokio::sync::Semaphore;
-
 use crate::probe::Probe;
 use crate::site::{MANIFEST, offer_with};
 
@@ -12,7 +8,7 @@ fn check(manifest: &str) -> Result<Vec<String>, Vec<String>> {
 }
 
 fn check_with(common: &str, manifest: &str) -> Result<Vec<String>, Vec<String>> {
-    let probe = Probe { gate: Arc::new(Semaphore::new(0)), calls: Arc::default() };
+    let probe = Probe::new();
     offer_with(common, manifest, &probe).map(|offer| offer.names().map(str::to_owned).collect())
 }
 

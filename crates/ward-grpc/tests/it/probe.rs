@@ -1,7 +1,7 @@
 //! A native function that does what the question says, in the place of a component's.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -22,6 +22,32 @@ pub(crate) struct Probe {
     pub(crate) gate: Arc<Semaphore>,
     /// How many calls have come.
     pub(crate) calls: Arc<AtomicUsize>,
+    /// For how many each note of refusals stands that was taken.
+    pub(crate) noted: Arc<Mutex<Vec<u64>>>,
+    /// How many notes fail before one is taken.
+    pub(crate) notes_to_fail: Arc<AtomicUsize>,
+}
+
+impl Probe {
+    /// One that has not been asked, and lets no `wait` answer.
+    pub(crate) fn new() -> Self {
+        Self {
+            gate: Arc::new(Semaphore::new(0)),
+            calls: Arc::default(),
+            noted: Arc::default(),
+            notes_to_fail: Arc::default(),
+        }
+    }
+
+    /// Takes a note of so many refusals.
+    fn note(&self, times: u64) -> Result<Option<Value>, CallError> {
+        let fewer = |left: usize| left.checked_sub(1);
+        if self.notes_to_fail.fetch_update(Relaxed, Relaxed, fewer).is_ok() {
+            return Err(CallError::Overloaded);
+        }
+        self.noted.lock().unwrap().push(times);
+        Ok(None)
+    }
 }
 
 impl Invoke for Probe {
@@ -31,6 +57,9 @@ impl Invoke for Probe {
         context: &CallContext,
     ) -> Result<Option<Value>, CallError> {
         self.calls.fetch_add(1, Relaxed);
+        if let [_, Value::String(_), Value::String(_), Value::U64(times)] = arguments.as_slice() {
+            return self.note(*times);
+        }
         let [caller, Value::Record(question)] = arguments.as_slice() else {
             panic!("not a caller and a question: {arguments:?}");
         };

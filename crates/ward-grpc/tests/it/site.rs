@@ -104,6 +104,7 @@ pub(crate) struct Site {
     pub(crate) address: SocketAddr,
     pub(crate) gate: Arc<Semaphore>,
     pub(crate) calls: Arc<AtomicUsize>,
+    pub(crate) probe: Probe,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<Drained>,
 }
@@ -176,15 +177,15 @@ impl Site {
     }
 
     async fn launch(manifest: &str, options: Options) -> Self {
-        let probe = Probe { gate: Arc::new(Semaphore::new(0)), calls: Arc::default() };
+        let probe = Probe::new();
         let offer = offer(manifest, &probe).expect("a valid contract");
         let server = Server::bind(Current::fixed(offer), options).await.expect("a free port");
         let address = server.address();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move { stopped.await.unwrap_or_default() };
         let running = tokio::spawn(server.run(shutdown));
-        let Probe { gate, calls } = probe;
-        Self { address, gate, calls, stop: Some(stop), running }
+        let (gate, calls) = (probe.gate.clone(), probe.calls.clone());
+        Self { address, gate, calls, probe, stop: Some(stop), running }
     }
 
     pub(crate) async fn client(&self) -> Client {

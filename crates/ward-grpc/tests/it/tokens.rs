@@ -1,6 +1,7 @@
 //! Who may call: whoever comes with a good token, and anybody where the trigger says so. Which
 //! tokens are good is for the token library's tests; here it is that the server asks it.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
 use token::LIFETIME_SECONDS;
@@ -96,6 +97,28 @@ async fn without_a_good_token_nobody_is_let_in() {
     assert_eq!(site.reached(), 0);
     for _ in 0..2 {
         client.call(ASK, authorized("echo", &format!("bearer {good}"))).await.unwrap();
+    }
+}
+
+/// A few by themselves, the others together; what could not be told is told with those.
+#[tokio::test]
+async fn all_who_were_refused_are_told_of_before_the_server_has_stopped() {
+    for to_fail in [0, 11] {
+        let named =
+            MANIFEST.replace("caller = ", "refused = \"test:clinic/log.note\"\n    caller = ");
+        let mut site = Site::serving_manifest(&named).await;
+        site.probe.notes_to_fail.store(to_fail, Relaxed);
+        let noted = site.probe.noted.clone();
+        let client = site.client().await;
+        for _ in 0..30 {
+            let status = client.call(ASK, question("echo", 0)).await.unwrap_err();
+            assert_eq!(status.code(), Code::Unauthenticated);
+        }
+        site.stop();
+        site.drained().await;
+        let noted = noted.lock().unwrap();
+        assert_eq!(noted.iter().sum::<u64>(), 30, "{to_fail}: {noted:?}");
+        assert!(noted.len() <= 11, "{to_fail}: {noted:?}");
     }
 }
 

@@ -26,6 +26,10 @@ use crate::serving::Serving;
 use crate::signals::Stop;
 use crate::{database, events, grpc, guide, output, ports, schema, watch};
 
+/// How long is waited, when all has been answered, for what components do after that: they write
+/// down whom they refused and told, a second late, and for two seconds where their database is slow.
+const AFTER_ANSWERS_MAX: Duration = Duration::from_secs(3);
+
 /// How long abandoned work may hold up the end of the process.
 const LEFTOVERS_MAX: Duration = Duration::from_secs(1);
 
@@ -80,6 +84,7 @@ struct Ready {
     events: Option<EventsOptions>,
     ops: ops::Server,
     releases: Arc<Releases>,
+    host: Arc<Host>,
 }
 
 impl Up<'_> {
@@ -119,6 +124,9 @@ impl Up<'_> {
         };
         if let Some(watching) = watching {
             watching.abort();
+        }
+        if tokio::time::timeout(AFTER_ANSWERS_MAX, ready.host.rest()).await.is_err() {
+            tracing::warn!("components were still at work after all was answered");
         }
         if let Some(events) = events {
             events.stop().await;
@@ -175,9 +183,10 @@ impl Up<'_> {
         };
         let token = Token::load_or_generate(&self.application.state)?;
         let address = ops::address(self.args.ops, self.args.listen);
-        let ops = Ops { registry, ready, releases: releases.clone(), token };
+        let local_names_only = address.ip().is_loopback();
+        let ops = Ops { registry, ready, releases: releases.clone(), token, local_names_only };
         let ops = ops::bind(address, self.serving.tls.clone(), ops)?;
-        Ok(Ready { server, grpc, events, ops, releases })
+        Ok(Ready { server, grpc, events, ops, releases, host })
     }
 
     /// Each service's database, by name, with its address.

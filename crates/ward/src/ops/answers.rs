@@ -21,6 +21,8 @@ pub(crate) enum Problem {
     Method(&'static str),
     /// Without the token, or with another.
     Token,
+    /// By a name that is none of this machine's.
+    Misdirected,
     TooLarge,
     BrokeOff,
     Refused(Refused),
@@ -48,6 +50,12 @@ impl Problem {
                 "unauthorized",
                 "The operators' token is needed, as a bearer token: WARD_OPS_TOKEN, or what is in \
                  ops-token of the state directory."
+                    .to_owned(),
+            ),
+            Self::Misdirected => (
+                StatusCode::MISDIRECTED_REQUEST,
+                "misdirected-request",
+                "On an address of this machine only localhost and 127.0.0.1 are answered to."
                     .to_owned(),
             ),
             Self::TooLarge => (

@@ -14,8 +14,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::HOST;
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::uri::Authority;
+use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use prometheus_client::registry::Registry;
@@ -48,6 +50,9 @@ pub(crate) struct Ops {
     pub(crate) ready: Ready,
     pub(crate) releases: Arc<Releases>,
     pub(crate) token: Token,
+    /// Whether names of this machine alone are answered to: a page in a browser may have a name of
+    /// its own lead here.
+    pub(crate) local_names_only: bool,
 }
 
 /// The listener, open.
@@ -88,7 +93,11 @@ impl Service for Ops {
         let mut ticket = Ticket::begin(connection, &head, NoLine, true);
         // Without a place: what is asked here costs less than to wait for one, or has to be done
         // when there is none.
-        let response = match self.carry_out(&head, body).await {
+        let named = match self.local_names_only && !is_local(&head) {
+            true => Err(Problem::Misdirected),
+            false => self.carry_out(&head, body).await,
+        };
+        let response = match named {
             Ok(response) => response,
             Err(problem) => problem.response(),
         };
@@ -139,6 +148,14 @@ impl Ops {
     }
 }
 
+/// Whether each name that the client used is one of this machine's.
+fn is_local(head: &Parts) -> bool {
+    let host = |value: &HeaderValue| Authority::try_from(value.as_bytes()).ok();
+    let hosts = head.headers.get_all(HOST).iter().map(host);
+    let mut names = hosts.chain(head.uri.authority().cloned().map(Some));
+    names.all(|name| name.is_some_and(|name| ward_serve::is_local(name.host())))
+}
+
 fn reading(
     head: &Parts,
     answer: impl FnOnce() -> Response<Bytes>,
@@ -171,7 +188,31 @@ impl Line for NoLine {
 
 #[cfg(test)]
 mod tests {
-    use super::address;
+    use http::Request;
+    use http::header::HOST;
+
+    use super::{address, is_local};
+
+    #[test]
+    fn names_of_this_machine() {
+        let check = |uri: &str, hosts: &[&str], expected: bool| {
+            let mut request = Request::get(uri);
+            for host in hosts {
+                request = request.header(HOST, *host);
+            }
+            let (head, ()) = request.body(()).unwrap().into_parts();
+            assert_eq!(is_local(&head), expected, "{uri} {hosts:?}");
+        };
+        check("/metrics", &["localhost:9090"], true);
+        check("/metrics", &["127.0.0.1:9090"], true);
+        check("/metrics", &[], true);
+        check("/metrics", &["evil.example:9090"], false);
+        check("/metrics", &["localhost", "evil.example"], false);
+        check("/metrics", &["a b"], false);
+        check("http://[::1]:1/metrics", &[], true);
+        check("http://evil.example/metrics", &[], false);
+        check("http://evil.example/metrics", &["localhost"], false);
+    }
 
     #[test]
     fn it_listens_on_this_machine_and_beside_a_gateway_that_the_system_placed() {

@@ -226,7 +226,7 @@ async fn the_services_own_port_is_guarded_and_serves_nothing_else() {
 async fn who_may_look_may_not_book() {
     let ward = Ward::shared();
     let account = open(&ward.user().await).await;
-    let (desk, _) = super::with_role(ward, "RECEPTIONIST");
+    let (desk, _) = ward.with_role("RECEPTIONIST");
     assert_eq!(desk.get(&format!("{ACCOUNTS}/{account}")).await.status, 200);
     for what in ["charges", "payments", "refunds", "voids"] {
         let refused = super::post(&desk, &account, what, &booking(1)).await;

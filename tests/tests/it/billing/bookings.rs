@@ -4,9 +4,7 @@
 use serde_json::json;
 use ward_tests::{Answer, Ward};
 
-use super::{
-    ACCOUNTS, balance, booking, open, post, posted, set_status, slug, unique_id, with_role,
-};
+use super::{ACCOUNTS, balance, booking, open, post, posted, set_status, slug, unique_id};
 
 /// The largest amount of one entry, and ten of them the largest balance.
 const AMOUNT_MAX: i64 = 100_000_000_000;
@@ -148,12 +146,12 @@ async fn nobody_books_on_an_account_that_is_not_there() {
 async fn booking_takes_the_role() {
     let ward = Ward::shared();
     let account = open(&ward.user().await).await;
-    let (desk, _) = with_role(ward, "RECEPTIONIST");
+    let (desk, _) = ward.with_role("RECEPTIONIST");
     for what in ["charges", "payments"] {
         let problem = post(&desk, &account, what, &booking(1)).await.problem(403);
         assert_eq!(slug(&problem), "forbidden");
     }
     assert_eq!(balance(&desk, &account).await, 0);
-    let (bookkeeper, _) = with_role(ward, "BILLING");
+    let (bookkeeper, _) = ward.with_role("BILLING");
     posted(&bookkeeper, &account, "charges", &booking(1)).await;
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use ward_tests::{Answer, Api, Options, Patient, Repository, Ward, wasm};
 
-use super::{booking, post, slug, with_role};
+use super::{booking, post, slug};
 
 /// How long an account may take that was not opened at once, on a machine that does other things.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[tokio::test]
 async fn who_is_created_has_an_account() {
     let ward = Ward::shared();
-    let (api, user) = with_role(ward, "ADMIN");
+    let (api, user) = ward.with_role("ADMIN");
     let created = api.create(&Patient::unique().json()).await;
     assert_eq!(created.status, 201, "{created:?}");
     let body = created.json();

@@ -14,7 +14,7 @@ mod voids;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
-use ward_tests::{Answer, Api, Patient, Ward, claims_of, unique_email, unique_name};
+use ward_tests::{Answer, Api, Patient, Ward, unique_email, unique_name};
 
 /// Where accounts are.
 const ACCOUNTS: &str = "/api/billing/accounts";
@@ -77,13 +77,6 @@ async fn set_status(ward: &Ward, account: &str, status: &str) {
     let statement = "UPDATE accounts SET status = $2, version = version + 1 \
                      WHERE id = $1::text::uuid";
     assert_eq!(database.run(statement, &[&account, &status]).await, Ok(1));
-}
-
-/// A client whose token has this role, and the user's id.
-fn with_role(ward: &Ward, role: &str) -> (Api, String) {
-    let own = claims_of(role);
-    let user = own["sub"].as_str().expect("a subject").to_owned();
-    (ward.api().with_token(&ward.forge().sign(&own)), user)
 }
 
 /// The slug of a problem's type.

@@ -4,9 +4,7 @@
 use serde_json::{Value, json};
 use ward_tests::{Database, Ward};
 
-use super::{
-    ACCOUNTS, booking, open, opening, patient, post, posted, unique_id, voiding, with_role,
-};
+use super::{ACCOUNTS, booking, open, opening, patient, post, posted, unique_id, voiding};
 
 #[tokio::test]
 async fn each_change_leaves_one_event() {
@@ -48,7 +46,7 @@ async fn each_change_leaves_one_event() {
 #[tokio::test]
 async fn each_access_leaves_one_audit_row() {
     let ward = Ward::shared();
-    let (api, user) = with_role(ward, "ADMIN");
+    let (api, user) = ward.with_role("ADMIN");
     let (patient, account) = patient(&api).await;
     let account = account.as_str();
     api.send_json("POST", ACCOUNTS, &opening(&patient)).await;

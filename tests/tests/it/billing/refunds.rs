@@ -5,7 +5,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use ward_tests::{Api, Ward};
 
-use super::{ACCOUNTS, balance, booking, open, post, posted, set_status, slug, voiding, with_role};
+use super::{ACCOUNTS, balance, booking, open, post, posted, set_status, slug, voiding};
 
 /// What is in cash of an account, and what was earned.
 async fn ledger(ward: &Ward, account: &str) -> [i64; 2] {
@@ -116,7 +116,7 @@ async fn who_may_and_when() {
     let api = ward.user().await;
     let account = open(&api).await;
     posted(&api, &account, "payments", &booking(100)).await;
-    let (guest, _) = with_role(ward, "GUEST");
+    let (guest, _) = ward.with_role("GUEST");
     post(&guest, &account, "refunds", &booking(1)).await.problem(403);
     for status in ["SUSPENDED", "CLOSED"] {
         set_status(ward, &account, status).await;

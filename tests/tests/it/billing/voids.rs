@@ -3,9 +3,7 @@
 use serde_json::json;
 use ward_tests::{Answer, Ward};
 
-use super::{
-    ACCOUNTS, balance, booking, open, post, posted, set_status, slug, unique_id, voiding, with_role,
-};
+use super::{ACCOUNTS, balance, booking, open, post, posted, set_status, slug, unique_id, voiding};
 
 #[tokio::test]
 async fn an_entry_is_undone_by_one_that_takes_it_back() {
@@ -90,7 +88,7 @@ async fn undoing_may_insist_on_a_version_and_takes_the_role() {
     let path = format!("{ACCOUNTS}/{account}/voids");
     let stale = api.request("POST", &path).header("if-match", "\"1\"").json(&voiding(&entry));
     Answer::of(stale).await.problem(412);
-    let (nurse, _) = with_role(ward, "NURSE");
+    let (nurse, _) = ward.with_role("NURSE");
     post(&nurse, &account, "voids", &voiding(&entry)).await.problem(403);
     let fresh = api.request("POST", &path).header("if-match", "\"2\"").json(&voiding(&entry));
     assert_eq!(Answer::of(fresh).await.status, 201);

@@ -5,7 +5,7 @@
 //! listened to: a session that listens would be held for as long as the stream lasts, while asking
 //! takes one look-up in an index, for all streams of the instance together ([`recent`]).
 //!
-//! A stream ends when its client leaves, when the host ends it (draining), when the session that
+//! A stream ends soon after its client leaves, when the host ends it (draining), when the session that
 //! asked for it ends ([`session`]), or after [`STREAM_MAX`]; between events, so that nothing is cut
 //! in half. It waits for a database that is away, and tells nothing while it cannot be known
 //! whether the session goes on. Whom it told of stands in the audit log ([`told`]).
@@ -136,7 +136,8 @@ async fn tell(
     let mut sent = begun;
     let mut trouble = Trouble::default();
     let mut next = Bytes::from_static(BEGINNING.as_bytes());
-    while begun.elapsed() < STREAM_MAX {
+    // What reads the other end is gone once it could not send on something.
+    while begun.elapsed() < STREAM_MAX && !sender.is_closed() {
         match session.has_ended().await {
             Ok(false) => {}
             Ok(true) => {

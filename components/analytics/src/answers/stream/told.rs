@@ -1,6 +1,6 @@
 //! Whom a stream told of, for the audit log: the first after a while before they are told, and
 //! those that follow soon together, so that a row is not written for each event. What was told in
-//! the last of these whiles is lost with a ward that is killed.
+//! the last of these whiles is lost with a ward that is killed, and not with one that is stopped.
 
 use std::collections::BTreeSet;
 use std::time::Instant;

@@ -150,6 +150,17 @@ impl Connection {
         topics::look(self, topics, LOOK_MAX).await
     }
 
+    /// Which of these topics, which are there, keep records for longer than those that ward makes
+    /// to keep them for `keep`; or why that cannot be said.
+    pub async fn keeping_longer(
+        &self,
+        topics: &[String],
+        keep: Duration,
+    ) -> Result<Vec<String>, String> {
+        let longer = topics::keeping_longer(self, topics, keep, LOOK_MAX).await;
+        longer.map_err(|error| error.to_string())
+    }
+
     /// Whether the broker was there when it was last needed.
     pub(super) fn health(&self) -> &Arc<Health> {
         &self.health

@@ -1,10 +1,13 @@
 //! Makes the topics that are missing, with their partitions: not every broker can add partitions
 //! later, and one that makes topics by itself makes them with its own idea of how many.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, NewTopic, OwnedResourceSpecifier, ResourceSpecifier,
+    TopicReplication,
+};
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
@@ -65,6 +68,46 @@ async fn make(
     Ok(refused.map(|(topic, code)| Unmade { topic, reason: code.to_string() }).collect())
 }
 
+/// Which of these topics keep records for longer than those that are made here to keep them for
+/// `keep`.
+pub(super) async fn keeping_longer(
+    connection: &Connection,
+    topics: &[String],
+    keep: Duration,
+    longest: Duration,
+) -> Result<Vec<String>, KafkaError> {
+    let admin: AdminClient<Quiet> = connection.admin().create_with_context(Quiet::default())?;
+    let wanted: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
+    let options = AdminOptions::new().request_timeout(Some(longest));
+    let mut longer = Vec::new();
+    for described in admin.describe_configs(&wanted, &options).await? {
+        let described = described.map_err(KafkaError::AdminOp)?;
+        let entries = described.entries.iter();
+        let settings: HashMap<_, _> =
+            entries.filter_map(|it| Some((&*it.name, it.value.as_deref()?))).collect();
+        if let OwnedResourceSpecifier::Topic(topic) = described.specifier
+            && keeps_longer(&settings, keep)
+        {
+            longer.push(topic);
+        }
+    }
+    Ok(longer)
+}
+
+/// Whether these settings keep a record for longer. A broker that says nothing of one has said
+/// nothing against it.
+fn keeps_longer(settings: &HashMap<&str, &str>, keep: Duration) -> bool {
+    let is_longer = |name: &str, most: Duration| {
+        let value = settings.get(name).and_then(|value| value.parse::<i64>().ok());
+        // -1 is for ever.
+        value.is_some_and(|value| u128::try_from(value).map_or(true, |ms| ms > most.as_millis()))
+    };
+    let are_removed = settings.get("cleanup.policy").is_none_or(|it| it.contains("delete"));
+    !are_removed
+        || is_longer("retention.ms", keep)
+        || is_longer("segment.ms", keep.min(SEGMENT_MAX))
+}
+
 /// Looks which topics are missing, as far as this user may know of them. An administration client
 /// could not say why a broker cannot be reached, because nobody reads its events.
 pub(super) async fn look(
@@ -84,4 +127,27 @@ pub(super) async fn look(
         Ok(Seen { advertised, missing })
     });
     asked.await.unwrap_or_else(|error| Err(Trouble::passing(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_a_record_for_longer() {
+        let week = Duration::from_secs(7 * 24 * 3600);
+        let check = |settings: &[(&'static str, &'static str)], expected: bool| {
+            let found = keeps_longer(&settings.iter().copied().collect(), week);
+            assert_eq!(found, expected, "{settings:?}");
+        };
+        check(&[], false);
+        check(&[("retention.ms", "604800000"), ("segment.ms", "86400000")], false);
+        check(&[("retention.ms", "604800001")], true);
+        check(&[("retention.ms", "-1")], true);
+        // Kafka's own.
+        check(&[("retention.ms", "604800000"), ("segment.ms", "604800000")], true);
+        check(&[("cleanup.policy", "delete")], false);
+        check(&[("cleanup.policy", "compact,delete")], false);
+        check(&[("cleanup.policy", "compact"), ("retention.ms", "1000")], true);
+    }
 }

@@ -117,7 +117,7 @@ pub(super) async fn broker(args: &DoctorArgs, app: &App) -> Vec<Finding> {
         }
         Err(failure) => return vec![failure.into()],
     };
-    vec![seen(app, &connection).await]
+    seen(app, settings, &connection).await
 }
 
 /// The broker that the user names, with settings that a client can be made with; `None` where none
@@ -137,7 +137,7 @@ fn given_broker(
     broker_of(&application, settings)?.ok_or_else(empty).map(Some)
 }
 
-async fn seen(app: &App, connection: &Connection) -> Finding {
+async fn seen(app: &App, settings: &KafkaSettings, connection: &Connection) -> Vec<Finding> {
     let given = connection.brokers();
     match connection.look(&topics(app)).await {
         Ok(Seen { advertised, missing }) => {
@@ -148,11 +148,66 @@ async fn seen(app: &App, connection: &Connection) -> Finding {
             if !missing.is_empty() {
                 text.push_str(&format!("; topics yet to be made: {}", missing.join(", ")));
             }
-            Finding::ok(text)
+            let answers = Finding::ok(text);
+            let mut forgetting = forgetting(app, settings);
+            forgetting.retain(|topic| !missing.contains(topic));
+            if forgetting.is_empty() {
+                return vec![answers];
+            }
+            let longer = connection.keeping_longer(&forgetting, settings.keep_records).await;
+            std::iter::once(answers).chain(kept(longer)).collect()
         }
         Err(trouble) => {
             let text = format!("Kafka at {given} cannot be used: {trouble}");
-            Finding::error(text, "start it or mend its address; events wait for it, and they alone")
+            let help = "start it or mend its address; events wait for it, and they alone";
+            vec![Finding::error(text, help)]
         }
+    }
+}
+
+/// The topics with events of what may be erased, and their dead letters. A broker forgets these by
+/// time alone.
+fn forgetting(app: &App, settings: &KafkaSettings) -> Vec<String> {
+    let erased = settings.outboxes.iter().filter(|outbox| !outbox.erased_by.is_empty());
+    let mut topics: BTreeSet<String> = erased.map(|outbox| outbox.topic.clone()).collect();
+    let letters = app.kafka_triggers.iter().flat_map(|trigger| {
+        let own = trigger.topics.iter().filter(|topic| topics.contains(*topic));
+        own.map(move |topic| trigger.dead_letter_of(topic))
+    });
+    let letters: Vec<String> = letters.collect();
+    topics.extend(letters);
+    topics.into_iter().collect()
+}
+
+/// What is said of topics that keep records for longer than `keep_records` and a day.
+fn kept(longer: Result<Vec<String>, String>) -> Option<Finding> {
+    let text = match longer {
+        Ok(longer) if longer.is_empty() => return None,
+        Ok(longer) => format!(
+            "what was erased stays for longer than `keep_records` and a day in {}",
+            longer.join(", ")
+        ),
+        Err(reason) => format!("for how long topics keep what was erased cannot be said: {reason}"),
+    };
+    let help = "retention.ms has to be `keep_records` at most, segment.ms a day, and \
+        cleanup.policy to have `delete`: docs/erasure.md";
+    Some(Finding::new(Status::Warning, text, Some(help.to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_that_keep_what_was_erased_are_a_warning() {
+        let said = |longer: Result<&[&str], &str>| {
+            let names = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect();
+            let finding = kept(longer.map(names).map_err(str::to_owned))?;
+            assert_eq!(finding.status, Status::Warning);
+            Some(finding.message)
+        };
+        assert_eq!(said(Ok(&[])), None);
+        assert!(said(Ok(&["a", "a.dead"])).is_some_and(|text| text.ends_with("a, a.dead")));
+        assert!(said(Err("no answer")).is_some_and(|text| text.ends_with("no answer")));
     }
 }
