@@ -136,7 +136,7 @@ fn bodies(api: Api) -> Api {
     .body(
         "Profile",
         &asked(|| Profile::read(json!({}), USER, "NURSE")),
-        &[own.as_slice(), &[id.clone()], &moments].concat(),
+        &[own.as_slice(), std::slice::from_ref(&id), &moments].concat(),
         json!({ "name": "Ann Lee" }),
     )
     .body(
