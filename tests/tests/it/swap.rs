@@ -233,3 +233,38 @@ async fn a_candidate_that_fails_is_taken_back_and_one_that_does_not_has_all_in_t
 async fn on_trial(operator: &Api) -> bool {
     operator.get("/revisions").await.json()[0]["trial"].is_object()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_built_while_ward_watches_takes_its_own_place() {
+    let home = Ward::new_home();
+    let at = |name: &str| home.path().join(name);
+    std::fs::copy(wasm("guest_hello"), at("next")).unwrap();
+    let text = "spin_manifest_version = 2\n[application]\nname = \"shop\"\n[[trigger.http]]\n\
+                route = \"/...\"\ncomponent = \"shop\"\n[component.shop]\nsource = \"shop.wasm\"\n\
+                [component.shop.build]\ncommand = \"test ! -e broken && cp next shop.wasm\"\n\
+                watch = [\"next\"]\n";
+    std::fs::write(at("spin.toml"), text).unwrap();
+    let arguments = vec!["--watch".to_owned()];
+    let ward = Ward::start(Options { arguments, ..Options::manifest(&at("spin.toml")) });
+    let api = ward.api();
+    assert_eq!(api.get("/").await.body, "hello\n");
+
+    let logged = async |what: &str, times: usize| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while ward.log().matches(what).count() < times {
+            assert!(Instant::now() < deadline, "{what} {times}: {}", ward.log());
+            assert_eq!(api.get("/").await.status, 200, "it serves meanwhile");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    std::fs::copy(wasm("guest_misbehave"), at("next")).unwrap();
+    logged("it was built and serves", 1).await;
+    assert_eq!(api.get("/").await.body, "well\n");
+    std::fs::write(at("next"), "no wasm").unwrap();
+    logged("what serves goes on as it is", 1).await;
+    std::fs::write(at("broken"), "").unwrap();
+    std::fs::copy(wasm("guest_hello"), at("next")).unwrap();
+    logged("what serves goes on as it is", 2).await;
+    assert!(ward.log().contains("its build command failed"), "{}", ward.log());
+    assert_eq!(api.get("/").await.body, "well\n");
+}

@@ -61,6 +61,7 @@ fn defaults_are_filled_in() {
                     replicas: 1,
                     keep_records: 604800s,
                     keep_published: 86400s,
+                    essential: false,
                     outboxes: [
                         Outbox {
                             component: "patients",
@@ -154,6 +155,7 @@ fn everything_can_be_said() {
                     replicas: 3,
                     keep_records: 604800s,
                     keep_published: 3600s,
+                    essential: false,
                     outboxes: [],
                 },
             )

@@ -26,6 +26,12 @@ fn the_commands() {
               audit        Look whether audit logs are as they were written, and remove what is old
               user         Add users, list them, disable them, and set their passwords
               keys         Rotate the keys that ward made
+              swap         Put another build in the place of a component of a ward that runs, while
+                           it serves
+              promote      Give a build that is on trial more of what begins, or all
+              rollback     Take a build that is on trial back, or put the one before the present one
+                           back
+              revisions    Show which builds the components of a ward that runs have had
               completions  Print a script that completes ward's commands and options in a shell
               help         Print this message or the help of the given subcommand(s)
 
