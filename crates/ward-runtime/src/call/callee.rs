@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Val};
 
@@ -113,8 +113,8 @@ impl Callee {
     /// Has an instance ready for the first call, if there is anything to call.
     pub(crate) async fn warm_up(self: &Arc<Self>) -> Result<(), CallError> {
         if !self.exports.is_empty() {
-            let worker = self.make().await?;
-            self.park(worker);
+            let made = timeout(self.component.settings.deadline, self.make()).await;
+            self.park(made.unwrap_or(Err(CallError::Deadline))?);
         }
         Ok(())
     }
