@@ -123,7 +123,7 @@ fn what_is_wrong_with_variables_is_said_once() {
     let path = state.path().to_str().expect("a path of text");
     let given = ["--state-dir", path, "--variable", "billing_currency=eur"];
     for checks in ["manifest,broker", "manifest", "broker"] {
-        let arguments = [&["doctor", "--only", checks], &given[..]].concat();
+        let arguments = [&["doctor", "--only", checks][..], &given].concat();
         let output = Ward::run(&arguments, Repository::here().root());
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         let text = text_of(&output);
