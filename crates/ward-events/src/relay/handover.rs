@@ -45,7 +45,7 @@ impl Handover {
     }
 
     /// Lanes to give back now, of which nothing is on its way.
-    pub(super) fn to_give_back(&mut self, is_busy: impl Fn(Lane) -> bool) -> Vec<Lane> {
+    pub(super) fn give_back(&mut self, is_busy: impl Fn(Lane) -> bool) -> Vec<Lane> {
         if self.asking {
             return Vec::new();
         }
@@ -74,16 +74,16 @@ mod tests {
         let mut handover = Handover::default();
         handover.leave(1);
         handover.leave(2);
-        assert_eq!(handover.to_give_back(|lane| lane == 2), [1]);
+        assert_eq!(handover.give_back(|lane| lane == 2), [1]);
         // Nor is it asked while one is given back.
         assert!(!handover.may_ask());
         handover.gave_back(1);
         assert!(handover.may_ask());
         handover.ask();
-        assert!(handover.to_give_back(|_| false).is_empty() && !handover.may_ask());
+        assert!(handover.give_back(|_| false).is_empty() && !handover.may_ask());
         handover.answered(&BTreeSet::from([2, 3]));
         assert!(handover.is_leaving(2) && handover.may_ask());
-        assert_eq!(handover.to_give_back(|_| false), [2]);
+        assert_eq!(handover.give_back(|_| false), [2]);
         assert!(!handover.is_leaving(2));
     }
 
@@ -93,6 +93,6 @@ mod tests {
         handover.leave(1);
         handover.ask();
         handover.answered(&BTreeSet::from([3]));
-        assert!(handover.to_give_back(|_| false).is_empty());
+        assert!(handover.give_back(|_| false).is_empty());
     }
 }

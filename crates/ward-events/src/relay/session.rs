@@ -356,7 +356,7 @@ impl Session<'_> {
 
     fn start_giving_back(&mut self) {
         let queue = &self.relay.queue;
-        for lane in self.handover.to_give_back(|lane| queue.has(lane)) {
+        for lane in self.handover.give_back(|lane| queue.has(lane)) {
             let table = self.table.clone();
             self.run_statement(async move {
                 table.give_back(lane).await?;
