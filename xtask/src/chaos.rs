@@ -1,6 +1,6 @@
 //! `cargo xtask chaos`: builds the application, and with `--kafka` a broker, then has `ward-chaos`
-//! (in `tests/`) kill and freeze everything in turn under load, or replace every component again and
-//! again, and count what became of each change and each answer.
+//! (in `tests/`) kill and freeze everything in turn under load, or replace every component again
+//! and again, and count what became of each change and each answer.
 
 use crate::run::{cargo, program, release_directory, run};
 use crate::toolchain::ensure_wasm_target;

@@ -220,7 +220,8 @@ pub(crate) struct UpArgs {
     #[arg(long)]
     pub(crate) demo: bool,
 
-    /// Where to serve: 127.0.0.1:4004, [::1]:4004, a name such as localhost:4004, or :4004 for every
+    /// Where to serve: 127.0.0.1:4004, [::1]:4004, a name such as localhost:4004, or :4004 for
+    /// every
     /// IPv4 address; port 0 is a free one [default: the manifest's]
     #[arg(long, value_name = "HOST:PORT", env = "SPIN_HTTP_LISTEN_ADDR", value_parser = listener)]
     pub(crate) listen: Option<SocketAddr>,
@@ -230,7 +231,8 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "HOST:PORT", value_parser = listener)]
     pub(crate) grpc_listen: Option<SocketAddr>,
 
-    /// Where operators look, written like --listen: /livez, /readyz, /metrics and, with a token, what
+    /// Where operators look, written like --listen: /livez, /readyz, /metrics and, with a token,
+    /// what
     /// replaces components [default: 127.0.0.1:4006]
     #[arg(long, value_name = "HOST:PORT", value_parser = listener)]
     pub(crate) ops: Option<SocketAddr>,

@@ -32,6 +32,10 @@ pub(crate) async fn run(app: Arc<App>, releases: Arc<Releases>) {
     let mut built = look().await;
     loop {
         sleep(LOOK_EVERY).await;
+        if releases.is_on_trial() {
+            // What changes meanwhile is built when the trial is over.
+            continue;
+        }
         let now = look().await;
         if now == built || now != settled(&look, now.clone()).await {
             continue;

@@ -134,16 +134,19 @@ async fn a_change_says_which_version_it_is_of_if_it_wants_to() {
     let user = made(&admin).await;
     let mut changed = user.clone();
     changed["name"] = json!("Another Name");
-    let put = async |tag: &str| {
-        let request = admin.request("PUT", &path(&user)).header("if-match", tag).json(&changed);
+    let put = async |tag: &str, changed: &Value| {
+        let request = admin.request("PUT", &path(&user)).header("if-match", tag).json(changed);
         ward_tests::Answer::of(request).await
     };
-    put("\"7\"").await.problem(412);
-    let answer = put("\"1\"").await;
+    put("\"7\"", &changed).await.problem(412);
+    let answer = put("\"1\"", &changed).await;
     assert_eq!((answer.status, answer.header("etag")), (200, "\"2\""), "{answer:?}");
-    put("\"1\"").await.problem(412);
+    put("\"1\"", &changed).await.problem(412);
     assert_eq!(admin.send_json("PUT", &path(&user), &changed).await.status, 200);
     let nobody = format!("/auth/users/{}", uuid::Uuid::new_v4());
+    // Of another, and then of nobody in particular.
+    admin.send_json("PUT", &nobody, &changed).await.problem(400);
+    changed.as_object_mut().expect("an object").remove("id");
     admin.send_json("PUT", &nobody, &changed).await.problem(404);
     admin.get(&nobody).await.problem(404);
     admin.send("DELETE", &nobody).await.problem(404);

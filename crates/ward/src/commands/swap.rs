@@ -1,4 +1,5 @@
-//! `ward swap`, `ward promote`, `ward rollback` and `ward revisions`: asks a ward that runs, and says what it says.
+//! `ward swap`, `ward promote`, `ward rollback` and `ward revisions`: asks a ward that runs, and
+//! says what it says.
 
 use std::process::ExitCode;
 
@@ -18,7 +19,7 @@ const DIGITS: usize = 16;
 pub(crate) fn swap(args: &SwapArgs) -> Result<ExitCode, Failure> {
     let file = args.file.display();
     let wasm = std::fs::read(&args.file).map_err(Failure::because(format!("reading {file}")))?;
-    let mut path = format!("/components/{}?percent={}", args.component, args.percent);
+    let mut path = format!("{}?percent={}", path(&args.component)?, args.percent);
     if let Some(steps) = &args.steps {
         path.push_str(&format!("&steps={}&every={}", steps.trim(), args.every.trim()));
     }
@@ -27,13 +28,13 @@ pub(crate) fn swap(args: &SwapArgs) -> Result<ExitCode, Failure> {
 
 /// More for a build that is on trial.
 pub(crate) fn promote(args: &PromoteArgs) -> Result<ExitCode, Failure> {
-    let path = format!("/components/{}/promote?percent={}", args.component, args.percent);
+    let path = format!("{}/promote?percent={}", path(&args.component)?, args.percent);
     change(&args.ops, (Method::POST, &path), Bytes::new())
 }
 
 /// The build before the present one.
 pub(crate) fn roll_back(args: &RollbackArgs) -> Result<ExitCode, Failure> {
-    let path = format!("/components/{}/rollback", args.component);
+    let path = format!("{}/rollback", path(&args.component)?);
     change(&args.ops, (Method::POST, &path), Bytes::new())
 }
 
@@ -47,6 +48,15 @@ pub(crate) fn revisions(args: &RevisionsArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A component's path. Ids are words with dashes, in the manifest as well.
+fn path(component: &str) -> Result<String, Failure> {
+    let is_id = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    match !component.is_empty() && component.chars().all(is_id) {
+        true => Ok(format!("/components/{component}")),
+        false => Err(Failure::new(format!("{component:?} is no component's id"))),
+    }
+}
+
 fn change(args: &OpsArgs, what: (Method, &str), body: Bytes) -> Result<ExitCode, Failure> {
     let change = asked(args, what, body)?;
     output::print(&sentence(&change))?;
@@ -57,12 +67,19 @@ fn asked(args: &OpsArgs, what: (Method, &str), body: Bytes) -> Result<Value, Fai
     super::runtime()?.block_on(ask(args, what, body))
 }
 
-/// `billing: 0123 serves in the place of 4567 (12 ms); made anew: billing, patients`.
+/// `shop: 0123 serves in the place of 4567 (12 ms); made anew: shop, till`.
 fn sentence(change: &Value) -> String {
     let text = |name: &str| change.get(name).and_then(Value::as_str).unwrap_or_default();
     let (component, digest, before) = (text("component"), text("digest"), text("before"));
     if digest == before {
         return format!("{component}: {} serves already\n", short(digest));
+    }
+    if change.get("percent").and_then(Value::as_u64) == Some(0) {
+        return format!(
+            "{component}: {} was taken back; {} serves\n",
+            short(before),
+            short(digest)
+        );
     }
     let percent = change.get("percent").and_then(Value::as_u64).unwrap_or(100);
     if (1..100).contains(&percent) {
@@ -89,8 +106,12 @@ fn table(revisions: &Value) -> String {
         let id = of(component, "component");
         let all = component.get("revisions").and_then(Value::as_array).into_iter().flatten();
         for revision in all {
-            let serves = revision.get("serving").and_then(Value::as_bool).unwrap_or_default();
-            let state = if serves { "serving" } else { "kept" };
+            let is = |name: &str| revision.get(name).and_then(Value::as_bool).unwrap_or_default();
+            let state = match (is("serving"), is("withdrawn")) {
+                (true, _) => "serving",
+                (false, true) => "back",
+                (false, false) => "kept",
+            };
             let (digest, since) = (of(revision, "digest"), of(revision, "since"));
             text.push_str(&format!("{id:<20} {} {state:<8} since {since}\n", short(&digest)));
         }

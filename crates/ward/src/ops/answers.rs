@@ -25,6 +25,7 @@ pub(crate) enum Problem {
     Misdirected,
     TooLarge,
     BrokeOff,
+    Overloaded,
     Refused(Refused),
 }
 
@@ -62,6 +63,11 @@ impl Problem {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "content-too-large",
                 format!("A component has at most {} MiB.", ARTIFACT_BYTES_MAX >> 20),
+            ),
+            Self::Overloaded => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "There is no room for one more at the moment.".to_owned(),
             ),
             Self::BrokeOff => (
                 StatusCode::BAD_REQUEST,

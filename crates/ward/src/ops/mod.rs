@@ -73,7 +73,12 @@ pub(crate) fn bind(
         ..Limits::default()
     };
     let proxies = Proxies::default();
-    let tls = tls.filter(|_| !address.ip().is_loopback());
+    let is_here = address.ip().is_loopback();
+    if !is_here && tls.is_none() {
+        let text = format!("--ops {address} leaves this machine, and there is no certificate");
+        return Err(Failure::new(text).help("give one with --tls-cert, or listen on 127.0.0.1"));
+    }
+    let tls = tls.filter(|_| !is_here);
     let options = Options { limits, protocol: Protocol::Any, tls, proxies };
     let door = Door { address, service: Arc::new(ops) };
     let bound = Server::bind(vec![door], options).map_err(|(_, error)| error);
@@ -91,11 +96,9 @@ impl Service for Ops {
         let (head, body) = request.into_parts();
         let body = Inbound::new(body, &head, connection.limits());
         let mut ticket = Ticket::begin(connection, &head, NoLine, true);
-        // Without a place: what is asked here costs less than to wait for one, or has to be done
-        // when there is none.
         let named = match self.local_names_only && !is_local(&head) {
             true => Err(Problem::Misdirected),
-            false => self.carry_out(&head, body).await,
+            false => self.carry_out(&head, body, &mut ticket).await,
         };
         let response = match named {
             Ok(response) => response,
@@ -110,33 +113,49 @@ impl Service for Ops {
 }
 
 impl Ops {
-    async fn carry_out(&self, head: &Parts, body: Inbound) -> Result<Response<Bytes>, Problem> {
+    async fn carry_out(
+        &self,
+        head: &Parts,
+        mut body: Inbound,
+        ticket: &mut Ticket<NoLine>,
+    ) -> Result<Response<Bytes>, Problem> {
         let path: Vec<&str> = head.uri.path().split('/').skip(1).collect();
         let is_open = matches!(path.as_slice(), [""] | ["livez"] | ["readyz"] | ["metrics"]);
         if !is_open {
             self.token.admit(&head.headers)?;
         }
+        // Whoever changes something is at work: no newcomer has its connection closed. What is
+        // only asked costs less than to wait for a place.
+        let changes = !is_open && !matches!(head.method, Method::GET | Method::HEAD);
+        let _place = match changes {
+            true if body.is_too_large() => return Err(Problem::TooLarge),
+            true => {
+                body.gather(ticket).await.map_err(of_body)?;
+                Some(ticket.admit().await.map_err(|_| Problem::Overloaded)?)
+            }
+            false => None,
+        };
         match path.as_slice() {
             [""] => reading(head, || answers::json(&answers::links())),
             ["livez"] => reading(head, || answers::text("ok\n".to_owned())),
             ["readyz"] => {
                 let checks = self.ready.checks().await;
-                reading(head, || answers::ready(&checks, head.uri.query() == Some("verbose")))
+                let query = head.uri.query().unwrap_or_default();
+                let mut names = query.split('&').filter_map(|part| part.split('=').next());
+                let is_verbose = names.any(|name| name == "verbose");
+                reading(head, || answers::ready(&checks, is_verbose))
             }
             ["metrics"] => reading(head, || answers::numbers(&self.registry)),
             ["app"] => reading(head, || answers::json(&self.releases.shown())),
-            ["revisions"] => {
-                let revisions = self.releases.revisions().await;
-                reading(head, || answers::json(&revisions))
-            }
+            ["revisions"] => reading(head, || answers::json(&self.releases.revisions())),
             ["components", id] if head.method == Method::PUT => {
                 let plan = Plan::read(head.uri.query()).map_err(Refused::Malformed)?;
                 let wasm = body.collect().await.map_err(of_body)?.to_bytes();
                 Ok(answers::json(&self.releases.swap(id, &wasm, &plan).await?))
             }
             ["components", id, "promote"] if head.method == Method::POST => {
-                let plan = Plan::read(head.uri.query()).map_err(Refused::Malformed)?;
-                Ok(answers::json(&self.releases.promote(id, plan.percent).await?))
+                let percent = Plan::percent_alone(head.uri.query()).map_err(Refused::Malformed)?;
+                Ok(answers::json(&self.releases.promote(id, percent).await?))
             }
             ["components", id, "rollback"] if head.method == Method::POST => {
                 Ok(answers::json(&self.releases.roll_back(id).await?))

@@ -68,6 +68,9 @@ impl Tally {
     /// How long 99 of 100 took at most, to a fifth.
     pub(crate) fn p99(&self) -> Duration {
         let mut left = self.all().div_ceil(100);
+        if left == 0 {
+            return Duration::ZERO;
+        }
         let slow = self.took.iter().enumerate().rev().find(|(_, count)| {
             left = left.saturating_sub(**count);
             left == 0
@@ -117,6 +120,37 @@ fn end_of(bucket: usize) -> Duration {
     Duration::from_micros((1 << doublings.min(60)) * (4 + u64::from(fourth)) / 4)
 }
 
+/// One that has begun. Who gives up waiting counts as one that failed: a build that never answers
+/// is found out by that alone.
+struct Waiting<'c> {
+    counts: Option<&'c Counts>,
+    began: Instant,
+}
+
+impl<'c> Waiting<'c> {
+    fn for_one_of(counts: &'c Counts) -> Self {
+        Self { counts: Some(counts), began: Instant::now() }
+    }
+
+    fn ended(mut self, has_failed: bool) {
+        if let Some(counts) = self.counts.take() {
+            counts.note(self.began, has_failed);
+        }
+    }
+
+    fn does_not_count(mut self) {
+        self.counts = None;
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(counts) = self.counts {
+            counts.note(self.began, true);
+        }
+    }
+}
+
 /// Something whose outcomes are counted.
 #[derive(Debug, Clone)]
 pub(crate) struct Counted<T> {
@@ -138,15 +172,14 @@ impl Handler for Counted<HttpHandler> {
         request: Request<Body>,
         context: CallContext,
     ) -> Result<Response<Body>, HandleError> {
-        let began = Instant::now();
+        let waiting = Waiting::for_one_of(&self.counts);
         let outcome = self.inner.handle(request, context).await;
-        let has_failed = match &outcome {
-            Ok(response) => response.status().is_server_error(),
+        match &outcome {
+            Ok(response) => waiting.ended(response.status().is_server_error()),
             // That is of all who come at once, whichever build they meet.
-            Err(HandleError::Overloaded) => return outcome,
-            Err(_) => true,
-        };
-        self.counts.note(began, has_failed);
+            Err(HandleError::Overloaded) => waiting.does_not_count(),
+            Err(_) => waiting.ended(true),
+        }
         outcome
     }
 }
@@ -159,15 +192,14 @@ impl Counted<Function> {
         context: &CallContext,
         is_bad: impl FnOnce(&Value) -> bool,
     ) -> Result<Option<Value>, CallError> {
-        let began = Instant::now();
+        let waiting = Waiting::for_one_of(&self.counts);
         let outcome = self.inner.call(arguments, context).await;
-        let has_failed = match &outcome {
-            Ok(answer) => answer.as_ref().is_some_and(is_bad),
+        match &outcome {
+            Ok(answer) => waiting.ended(answer.as_ref().is_some_and(is_bad)),
             // As above; and arguments that do not fit are the caller's.
-            Err(CallError::Overloaded | CallError::Arguments(_)) => return outcome,
-            Err(_) => true,
-        };
-        self.counts.note(began, has_failed);
+            Err(CallError::Overloaded | CallError::Arguments(_)) => waiting.does_not_count(),
+            Err(_) => waiting.ended(true),
+        }
         outcome
     }
 }
@@ -207,12 +239,23 @@ mod tests {
     #[test]
     fn the_slowest_of_a_hundred_is_what_the_99th_percentile_leaves_out() {
         assert_eq!(Tally::default().p99(), Duration::ZERO);
+        assert_eq!(tally(&[]).p99(), Duration::ZERO);
         let mut took = vec![1000; 99];
         took.push(1_000_000);
         assert!(tally(&took).p99() >= Duration::from_secs(1), "one of a hundred is 1 in 100");
         took.extend([1000; 100]);
         let p99 = tally(&took).p99();
         assert!(p99 < Duration::from_millis(2), "{p99:?}");
+    }
+
+    #[test]
+    fn who_gives_up_waiting_counts_as_a_failure() {
+        let counts = Counts::default();
+        drop(Waiting::for_one_of(&counts));
+        Waiting::for_one_of(&counts).ended(false);
+        Waiting::for_one_of(&counts).does_not_count();
+        let tally = counts.tally();
+        assert_eq!((tally.all(), tally.failed), (2, 1));
     }
 
     #[test]

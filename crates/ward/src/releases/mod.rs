@@ -10,20 +10,22 @@ mod trial;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use chrono::{DateTime, SecondsFormat, Utc};
+use futures::future::BoxFuture;
 use serde_json::Value;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, Semaphore};
 use tokio::time::sleep;
-use ward_events::{Consume, Consumer};
+use ward_events::{CallError, Consume, Consumer};
 use ward_grpc::Offer;
 use ward_http::Routes;
 use ward_manifest::App;
 use ward_runtime::{Digest, Function, Host, HttpHandler, Release};
 use ward_serve::Current;
+use ward_wire::Value as Argument;
 
 use crate::commands::shown;
 use crate::failure::Failure;
@@ -46,7 +48,10 @@ pub(crate) struct Releases {
     current: ArcSwap<Published>,
     trial: ArcSwapOption<Trial>,
     /// Held by whoever changes something, until it is done or refused.
-    history: Mutex<History>,
+    changing: Mutex<()>,
+    /// Held by what compiles: to its end, also when nobody waits for that any more.
+    compiling: Arc<Semaphore>,
+    history: RwLock<History>,
 }
 
 /// What each component's file has been, the oldest first; by the component's id.
@@ -58,6 +63,27 @@ struct Kept {
     digest: Digest,
     since: DateTime<Utc>,
     release: Arc<Release>,
+    /// It was taken back: nobody goes back to it unasked.
+    withdrawn: bool,
+}
+
+impl Kept {
+    fn now(digest: Digest, release: Arc<Release>) -> Self {
+        Self { digest, since: Utc::now(), release, withdrawn: false }
+    }
+}
+
+/// In the place of a component that consumes, where there is none.
+struct Nobody;
+
+impl Consume for Nobody {
+    fn consume(&self, _: Vec<Argument>) -> BoxFuture<'static, Result<Argument, CallError>> {
+        Box::pin(async { Err(CallError::Unavailable("nobody consumes".to_owned())) })
+    }
+
+    fn revision(&self) -> String {
+        String::new()
+    }
 }
 
 impl Releases {
@@ -71,12 +97,12 @@ impl Releases {
         let release = &published.release;
         let first = app.components.values().filter_map(|component| {
             let digest = release.digest(&component.source)?.clone();
-            let kept = Kept { digest, since: Utc::now(), release: release.clone() };
-            Some((component.id.clone(), vec![kept]))
+            Some((component.id.clone(), vec![Kept::now(digest, release.clone())]))
         });
-        let history = Mutex::new(first.collect());
+        let history = RwLock::new(first.collect());
         let (current, trial) = (ArcSwap::from_pointee(published), ArcSwapOption::empty());
-        Ok(Arc::new(Self { app, host, current, trial, history }))
+        let (changing, compiling) = (Mutex::default(), Arc::new(Semaphore::new(1)));
+        Ok(Arc::new(Self { app, host, current, trial, changing, compiling, history }))
     }
 
     /// What answers that which begins now.
@@ -101,10 +127,13 @@ impl Releases {
 
     /// The view of a trigger of events; `None` where there is none of this id.
     pub(crate) fn consumer(self: &Arc<Self>, trigger: &str) -> Option<Consumer> {
-        let first = self.current.load().consumer(trigger)?;
+        // Every release has the manifest's triggers, or is none.
+        self.current.load().consumer(trigger)?;
         let (releases, trigger) = (self.clone(), trigger.to_owned());
         Some(Box::new(move || -> Arc<dyn Consume> {
-            releases.pick().consumer(&trigger).unwrap_or_else(|| first.clone())
+            let consumer = releases.pick().consumer(&trigger);
+            debug_assert!(consumer.is_some(), "{trigger}");
+            consumer.unwrap_or_else(|| Arc::new(Nobody))
         }))
     }
 
@@ -116,14 +145,16 @@ impl Releases {
         wasm: &[u8],
         plan: &Plan,
     ) -> Result<Change, Refused> {
-        let mut history = self.unless_on_trial().await?;
-        let kept = history.get(component).cloned().unwrap_or_default();
-        let (made, change) = self.prepare(component, wasm.to_vec(), kept).await?;
+        let _changing = self.unless_on_trial().await?;
+        let prepared = self.prepare(component, wasm.to_vec(), self.kept(component)).await;
+        let (made, change) = prepared.inspect_err(|refused| {
+            tracing::warn!(component, %refused, "a component was not replaced");
+        })?;
         match (made, plan.percent) {
             (None, _) => Ok(change),
             (Some(made), 100) => {
                 self.publish(made, &change);
-                self.note(&mut history, component);
+                self.note(component);
                 Ok(change)
             }
             (Some(made), percent) => {
@@ -135,35 +166,40 @@ impl Releases {
 
     /// Gives a candidate more, or all.
     pub(crate) async fn promote(&self, component: &str, percent: u8) -> Result<Change, Refused> {
-        let mut history = self.history.lock().await;
-        let trial = self.trial_of(component)?;
+        let _changing = self.changing.lock().await;
+        self.give(&self.trial_of(component)?, percent)
+    }
+
+    /// Only whoever is changing may call this.
+    fn give(&self, trial: &Trial, percent: u8) -> Result<Change, Refused> {
         trial.set_percent(percent);
-        let change = self.change_of(&trial, percent)?;
+        let change = self.change_of(trial, percent)?;
         if percent == 100 {
             self.publish(trial.candidate.clone(), &change);
-            self.note(&mut history, component);
+            self.note(&trial.component);
         }
         Ok(change)
     }
 
     /// Ends a trial, or puts the file before the present one back.
     pub(crate) async fn roll_back(&self, component: &str) -> Result<Change, Refused> {
-        let history = self.history.lock().await;
+        let _changing = self.changing.lock().await;
         if let Ok(trial) = self.trial_of(component) {
             let change = self.change_of(&trial, 0)?;
             self.end_trial(&trial, "it was rolled back");
-            return Ok(Change { digest: change.before.clone(), before: change.digest, ..change });
+            // What serves is what has served the rest all along.
+            let (digest, before) = (change.before, change.digest);
+            return Ok(Change { digest, before, replaced: Vec::new(), ..change });
         }
-        drop(history);
-        let history = self.unless_on_trial().await?;
+        self.none_on_trial()?;
         let source = self.source(component)?;
-        let kept = history.get(component).cloned().unwrap_or_default();
+        let kept = self.kept(component);
         let release = self.current.load().release.clone();
         let serving = release.digest(&source);
-        let at = kept.iter().rposition(|kept| Some(&kept.digest) == serving);
-        let earlier = at.and_then(|at| at.checked_sub(1)).and_then(|at| kept.get(at).cloned());
-        let earlier = earlier.ok_or_else(|| {
-            Refused::Unknown(format!("`{component}` has served nothing else since the start"))
+        let at = kept.iter().rposition(|kept| Some(&kept.digest) == serving).unwrap_or_default();
+        let mut before = kept.iter().take(at).rev();
+        let earlier = before.find(|kept| !kept.withdrawn).cloned().ok_or_else(|| {
+            Refused::Unknown(format!("there is nothing that `{component}` could go back to"))
         })?;
         let wasm = self.host.wasm(&earlier.release, &source).map_err(|error| {
             Refused::Unfit(format!("the copy of what `{component}` was is lost: {error}"))
@@ -171,13 +207,14 @@ impl Releases {
         let (made, change) = self.prepare(component, wasm, kept).await?;
         if let Some(made) = made {
             self.publish(made, &change);
+            self.note_back(component, &change);
         }
         Ok(change)
     }
 
     /// What each component's file is and was.
-    pub(crate) async fn revisions(&self) -> Vec<Revisions> {
-        let history = self.history.lock().await;
+    pub(crate) fn revisions(&self) -> Vec<Revisions> {
+        let history = self.history.read().unwrap_or_else(PoisonError::into_inner).clone();
         let release = self.current.load().release.clone();
         let component = |(id, kept): (&String, &Vec<Kept>)| {
             let source = self.app.components.get(id).map(|it| &it.source);
@@ -186,6 +223,7 @@ impl Releases {
                 digest: kept.digest.to_string(),
                 since: kept.since.to_rfc3339_opts(SecondsFormat::Millis, true),
                 serving: Some(&kept.digest) == serving,
+                withdrawn: kept.withdrawn,
             });
             let trial = self.trial_of(id).ok().and_then(|trial| {
                 let digest = trial.candidate.release.digest(source?)?.to_string();
@@ -203,16 +241,30 @@ impl Releases {
         shown(&self.app)
     }
 
-    async fn unless_on_trial(&self) -> Result<MutexGuard<'_, History>, Refused> {
-        let history = self.history.lock().await;
+    /// Whether a candidate is on trial.
+    pub(crate) fn is_on_trial(&self) -> bool {
+        self.trial.load().is_some()
+    }
+
+    async fn unless_on_trial(&self) -> Result<MutexGuard<'_, ()>, Refused> {
+        let changing = self.changing.lock().await;
+        self.none_on_trial().map(|()| changing)
+    }
+
+    fn none_on_trial(&self) -> Result<(), Refused> {
         match &*self.trial.load() {
-            None => Ok(history),
+            None => Ok(()),
             Some(trial) => Err(Refused::Busy(format!(
                 "`{}` is on trial with {}%; promote it or roll it back first",
                 trial.component,
                 trial.percent()
             ))),
         }
+    }
+
+    fn kept(&self, component: &str) -> Vec<Kept> {
+        let history = self.history.read().unwrap_or_else(PoisonError::into_inner);
+        history.get(component).cloned().unwrap_or_default()
     }
 
     fn trial_of(&self, component: &str) -> Result<Arc<Trial>, Refused> {
@@ -230,8 +282,8 @@ impl Releases {
         })
     }
 
-    /// Makes, checks and tries. Nothing is made of what serves already. Only whoever has the
-    /// history may call this.
+    /// Makes, checks and tries. Nothing is made of what serves already. Only whoever is changing
+    /// may call this.
     async fn prepare(
         &self,
         component: &str,
@@ -270,7 +322,10 @@ impl Releases {
         kept: Vec<Kept>,
     ) -> Result<Published, Failure> {
         let (app, host) = (self.app.clone(), self.host.clone());
+        let permit = self.compiling.clone().acquire_owned().await;
+        let permit = permit.map_err(Failure::because("compiling"))?;
         let making = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
             let kept: Vec<Arc<Release>> = kept.into_iter().map(|kept| kept.release).collect();
             let release = host.replace(&base, (Path::new(&source), &wasm), &kept)?;
             Published::new(&app, &host, release)
@@ -293,18 +348,33 @@ impl Releases {
         tracing::info!(component, digest, before, replaced, took_ms, "a component was replaced");
     }
 
-    fn note(&self, history: &mut History, component: &str) {
-        let published = self.current.load();
+    /// What serves now is the newest; a file is in the list once.
+    fn note(&self, component: &str) {
+        let release = self.current.load().release.clone();
         let entry = self.app.components.get(component);
-        let digest = entry.and_then(|entry| published.release.digest(&entry.source));
+        let digest = entry.and_then(|entry| release.digest(&entry.source).cloned());
         let Some(digest) = digest else { return };
+        let mut history = self.history.write().unwrap_or_else(PoisonError::into_inner);
         let kept = history.entry(component.to_owned()).or_default();
-        // What serves again is the newest; a file is in the list once.
-        kept.retain(|kept| kept.digest != *digest);
-        let (digest, release) = (digest.clone(), published.release.clone());
-        kept.push(Kept { digest, since: Utc::now(), release });
+        kept.retain(|kept| kept.digest != digest);
+        kept.push(Kept::now(digest, release));
         let surplus = kept.len().saturating_sub(REVISIONS_KEPT_MAX);
-        kept.drain(..surplus);
+        let gone: Vec<Kept> = kept.drain(..surplus).collect();
+        // Ends instances, which nobody should wait for.
+        drop(history);
+        drop(gone);
+    }
+
+    /// What serves now has served before; what it took the place of was taken back.
+    fn note_back(&self, component: &str, change: &Change) {
+        let mut history = self.history.write().unwrap_or_else(PoisonError::into_inner);
+        for kept in history.get_mut(component).into_iter().flatten() {
+            if kept.digest.as_str() == change.digest {
+                kept.since = Utc::now();
+            } else if kept.digest.as_str() == change.before {
+                kept.withdrawn = true;
+            }
+        }
     }
 
     fn begin_trial(
@@ -350,7 +420,7 @@ async fn watch(releases: std::sync::Weak<Releases>, trial: Arc<Trial>, mut steps
         sleep(LOOK_EVERY).await;
         let Some(releases) = releases.upgrade() else { return };
         let verdict = trial.verdict();
-        let history = releases.history.lock().await;
+        let _changing = releases.changing.lock().await;
         let is_over = !releases.trial.load().as_ref().is_some_and(|it| Arc::ptr_eq(it, &trial));
         if is_over {
             return;
@@ -359,13 +429,12 @@ async fn watch(releases: std::sync::Weak<Releases>, trial: Arc<Trial>, mut steps
             releases.end_trial(&trial, why);
             return;
         }
-        drop(history);
-        if let Some(percent) = steps.next(&verdict) {
+        // Somebody may have given it more by hand.
+        if let Some(percent) = steps.next(&verdict).filter(|percent| *percent > trial.percent()) {
             let component = &trial.component;
-            match releases.promote(component, percent).await {
+            match releases.give(&trial, percent) {
                 Ok(_) => tracing::info!(component, percent, "a candidate has more"),
-                // Somebody ended it between the two.
-                Err(refused) => tracing::debug!(component, %refused, "a trial has ended"),
+                Err(refused) => tracing::error!(component, %refused, "a candidate has no more"),
             }
         }
     }

@@ -74,6 +74,8 @@ pub(crate) struct ShownRevision {
     /// RFC 3339, UTC.
     pub(crate) since: String,
     pub(crate) serving: bool,
+    /// It was taken back.
+    pub(crate) withdrawn: bool,
 }
 
 /// How a candidate does.

@@ -13,14 +13,20 @@ use super::published::Published;
 /// Before so many of a kind nothing is said of failures.
 const FAILURES_TOLD_FROM: u64 = 20;
 
-/// Before so many of a kind nothing is said of times: the 99th percentile of fewer is one of them.
-const TIMES_TOLD_FROM: u64 = 200;
+/// So many have to have failed: fewer are an accident.
+const FAILED_MIN: u64 = 5;
+
+/// Before so many of a kind nothing is said of times: the 99th percentile of fewer is one of a
+/// few.
+const TIMES_TOLD_FROM: u64 = 1000;
 
 /// A candidate may fail in so much more than the other, of 1.
 const FAILURES_MARGIN: f64 = 0.01;
 
-/// How far apart two parts are, in standard errors, that differ by chance in 1 of 100 comparisons.
-const APART: f64 = 2.33;
+/// How far apart two parts are, in standard errors, that differ by chance in 1 of 4,000
+/// comparisons.
+/// A trial of some minutes is hundreds of them, of which most have much in common.
+const APART: f64 = 3.5;
 
 /// A candidate's 99th percentile may be so many times the other's, and so much longer beside that.
 const TIMES_MARGIN: (f64, Duration) = (1.5, Duration::from_millis(5));
@@ -39,6 +45,15 @@ impl Plan {
     /// All of it, now.
     pub(crate) fn at_once() -> Self {
         Self { percent: 100, steps: Vec::new(), every: Duration::ZERO }
+    }
+
+    /// How much is asked for, and nothing that comes by itself.
+    pub(crate) fn percent_alone(query: Option<&str>) -> Result<u8, String> {
+        let plan = Self::read(query)?;
+        match plan.steps.is_empty() {
+            true => Ok(plan.percent),
+            false => Err("steps are given with the swap".to_owned()),
+        }
     }
 
     /// Reads `percent=5&steps=25,50,100&every=30s`. The error is a sentence.
@@ -146,7 +161,8 @@ fn judge(stable: &Tally, candidate: &Tally) -> Verdict {
         return Verdict::Unknown;
     }
     let (was, is) = (stable.failed_part(), candidate.failed_part());
-    if is > was + FAILURES_MARGIN && is_apart(stable, candidate) {
+    let are_many = candidate.failed >= FAILED_MIN;
+    if are_many && is > was + FAILURES_MARGIN && is_apart(stable, candidate) {
         let (is, was) = (is * 100.0, was * 100.0);
         return Verdict::Worse(format!("{is:.1}% of it fails, and {was:.1}% before"));
     }
@@ -229,12 +245,13 @@ mod tests {
         assert_eq!(is_worse(&failing, &tally(100, 52, ms(10))), Some(false), "by chance");
         assert_eq!(is_worse(&failing, &tally(100, 80, ms(10))), Some(true));
         // Nothing to compare with.
-        assert_eq!(is_worse(&Tally::default(), &tally(20, 1, ms(10))), Some(true));
+        assert_eq!(is_worse(&Tally::default(), &tally(20, 4, ms(10))), Some(false));
+        assert_eq!(is_worse(&Tally::default(), &tally(20, 5, ms(10))), Some(true));
         assert_eq!(is_worse(&Tally::default(), &tally(500, 0, ms(900))), Some(false));
         // Times.
-        assert_eq!(is_worse(&stable, &tally(199, 0, ms(100))), Some(false), "too few");
-        assert_eq!(is_worse(&stable, &tally(500, 0, ms(100))), Some(true));
-        assert_eq!(is_worse(&stable, &tally(500, 0, ms(15))), Some(false));
+        assert_eq!(is_worse(&stable, &tally(999, 0, ms(100))), Some(false), "too few");
+        assert_eq!(is_worse(&stable, &tally(1000, 0, ms(100))), Some(true));
+        assert_eq!(is_worse(&stable, &tally(1000, 0, ms(15))), Some(false));
     }
 
     #[test]
