@@ -25,7 +25,7 @@ use crate::signals::Stop;
 use crate::{database, events, grpc, guide, output, ports, schema};
 
 /// How long is waited, when all has been answered, for what components do after that: they write
-/// down whom they refused and told, a second late, and for two seconds where their database is slow.
+/// down whom they refused and told, a second late, and wait two seconds for a slow database.
 const AFTER_ANSWERS_MAX: Duration = Duration::from_secs(3);
 
 /// How long abandoned work may hold up the end of the process.

@@ -5,8 +5,8 @@
 //! listened to: a session that listens would be held for as long as the stream lasts, while asking
 //! takes one look-up in an index, for all streams of the instance together ([`recent`]).
 //!
-//! A stream ends soon after its client leaves, when the host ends it (draining), when the session that
-//! asked for it ends ([`session`]), or after [`STREAM_MAX`]; between events, so that nothing is cut
+//! A stream ends soon after its client leaves, when the host ends it (draining), when the session
+//! that asked for it ends ([`session`]), or after [`STREAM_MAX`]; between events, so that nothing is cut
 //! in half. It waits for a database that is away, and tells nothing while it cannot be known
 //! whether the session goes on. Whom it told of stands in the audit log ([`told`]).
 
