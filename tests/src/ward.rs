@@ -57,6 +57,19 @@ impl Options {
         Options { demo: true, ..Options::default() }
     }
 
+    /// The repository's application, which believes whoever comes from this machine about whom they
+    /// speak for. Its manifest is written into this directory.
+    pub fn behind_a_proxy(home: &Path) -> Options {
+        let table = "[application.tool.ward]\n";
+        let manifest = Repository::here().manifest_for_anywhere();
+        let believes = format!("{table}trusted_proxies = [\"127.0.0.0/8\"]\n");
+        let changed = manifest.replace(table, &believes);
+        assert_ne!(manifest, changed);
+        let file = home.join("spin.toml");
+        fs::write(&file, changed).expect("a manifest");
+        Options { from: Some(file), ..Options::demo() }
+    }
+
     /// An application of the tests' own, with no database.
     pub fn manifest(path: &Path) -> Options {
         Options { from: Some(path.to_path_buf()), own_keys: true, ..Options::default() }

@@ -30,7 +30,8 @@ fn main() -> ExitCode {
     }
     // Filters in URLs are off by default, and are what such tools look for first.
     let arguments = ["--variable", "patient_filters=url"].map(str::to_owned).to_vec();
-    let ward = Ward::start(Options { arguments, ..Options::demo() });
+    let home = Ward::new_home();
+    let ward = Ward::start(Options { arguments, ..Options::behind_a_proxy(home.path()) });
     let mut clean = true;
     for place in &PLACES {
         if !names.is_empty() && !names.iter().any(|name| name == place.name) {

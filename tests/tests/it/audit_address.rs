@@ -1,11 +1,9 @@
 //! Where a request came from stands in its audit row: whichever door it took, and whoever asked on
 //! its behalf; and nobody says so but the host, or a proxy that it was told to believe.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 use uuid::Uuid;
-use ward_tests::{Answer, Api, Grpc, Options, Patient, Repository, Ward, claims, claims_of};
+use ward_tests::{Answer, Api, Grpc, Options, Patient, Ward, claims, claims_of};
 
 const HOME: &str = "127.0.0.1";
 const ACCOUNTS: &str = "pms.billing.v1.Accounts/ListAccounts";
@@ -91,22 +89,10 @@ async fn logins_have_an_address_whatever_comes_of_them() {
     assert_eq!(addresses(&found), vec![HOME; found.len()], "{found:?}");
 }
 
-/// How a ward starts that believes whoever comes from this machine about whom they speak for.
-pub(crate) fn believing(home: &Path) -> Options {
-    let table = "[application.tool.ward]\n";
-    let manifest = Repository::here().manifest_for_anywhere();
-    let believes = format!("{table}trusted_proxies = [\"127.0.0.0/8\"]\n");
-    let changed = manifest.replace(table, &believes);
-    assert_ne!(manifest, changed);
-    let file = home.join("spin.toml");
-    std::fs::write(&file, changed).expect("a manifest");
-    Options { from: Some(file), ..Options::demo() }
-}
-
 #[tokio::test]
 async fn behind_a_proxy_it_is_whom_that_speaks_for() {
     let home = Ward::new_home();
-    let ward = Ward::start(believing(home.path()));
+    let ward = Ward::start(Options::behind_a_proxy(home.path()));
     let (who, token) = somebody(&ward);
     let api = ward.api().with_token(&token);
     let through = |name: &str, value: &str| {

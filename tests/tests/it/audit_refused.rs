@@ -8,8 +8,6 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 use ward_tests::{Answer, Api, Grpc, Options, Repository, Ward, claims_of, wasm};
 
-use crate::audit_address::believing;
-
 /// The services, each with a request that is refused to whoever has no scope.
 const SERVICES: [(&str, &str, &str); 4] = [
     ("patients", "/api/patients?name=Smith", "patients.list"),
@@ -25,7 +23,7 @@ async fn ward() -> &'static Ward {
     static WARD: OnceCell<Ward> = OnceCell::const_new();
     WARD.get_or_init(|| async {
         let home = Ward::new_home().keep();
-        let options = believing(&home);
+        let options = Options::behind_a_proxy(&home);
         tokio::task::spawn_blocking(|| Ward::start_for_good(options, home)).await.unwrap()
     })
     .await

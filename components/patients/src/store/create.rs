@@ -43,8 +43,7 @@ pub(super) fn ids(text: &str) -> Vec<String> {
 /// is free is for the unique index to say: of two writers racing for one, it lets one through. The
 /// other inserts nothing rather than failing, because a server may log its errors with the values.
 /// With a key, the same request is answered the same once more, and creates nobody. Earlier
-/// patients
-/// are named who are seen.
+/// patients are named who are seen.
 pub(crate) async fn create(
     database: &Database,
     access: &Access<'_>,

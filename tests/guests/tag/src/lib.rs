@@ -1,7 +1,6 @@
 //! Test middleware: leaves a mark on the request it hands on and on the response it hands back,
 //! so that a test can see that a chain ran, and in which order; and adds what it is told to, so
-//! that
-//! what comes after it gets what no client can send. It uses no capability.
+//! that what comes after it gets what no client can send. It uses no capability.
 
 use spin_sdk::http::{HeaderName, HeaderValue, IntoResponse, Request, next};
 use spin_sdk::http_service;

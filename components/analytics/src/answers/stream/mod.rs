@@ -6,9 +6,8 @@
 //! takes one look-up in an index, for all streams of the instance together ([`recent`]).
 //!
 //! A stream ends soon after its client leaves, when the host ends it (draining), when the session
-//! that
-//! asked for it ends ([`session`]), or after [`STREAM_MAX`]; between events, so that nothing is cut
-//! in half. It waits for a database that is away, and tells nothing while it cannot be known
+//! that asked for it ends ([`session`]), or after [`STREAM_MAX`]; between events, so that nothing
+//! is cut in half. It waits for a database that is away, and tells nothing while it cannot be known
 //! whether the session goes on. Whom it told of stands in the audit log ([`told`]).
 
 mod recent;
