@@ -167,7 +167,8 @@ impl Releases {
     /// Gives a candidate more, or all.
     pub(crate) async fn promote(&self, component: &str, percent: u8) -> Result<Change, Refused> {
         let _changing = self.changing.lock().await;
-        self.give(&self.trial_of(component)?, percent)
+        let trial = self.trial_of(component)?;
+        self.give(&trial, percent)
     }
 
     /// Only whoever is changing may call this.
