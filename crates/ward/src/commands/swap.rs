@@ -167,11 +167,11 @@ mod tests {
         let side = |n: u64| json!({"requests": n, "failed": 1, "p99Ms": 12.0});
         let trial = json!({"digest": "8", "percent": 5, "candidate": side(4), "stable": side(7)});
         let revisions = json!([{"component": "shop", "trial": trial, "revisions": [
-            {"digest": "0123456789abcdef0", "since": "2026-01-01T00:00:00.000Z", "serving": true},
-            {"digest": "f", "since": "2026-01-01T00:00:00.000Z", "serving": false},
+            {"digest": "0123456789abcdef0", "since": "2026-01-01T00:00:00Z", "serving": true},
+            {"digest": "f", "since": "2026-01-01T00:00:00Z", "serving": false},
         ]}]);
-        let expected = "shop                 0123456789abcdef serving  since 2026-01-01T00:00:00.000Z\n\
-                        shop                 f kept     since 2026-01-01T00:00:00.000Z\n\
+        let expected = "shop                 0123456789abcdef serving  since 2026-01-01T00:00:00Z\n\
+                        shop                 f kept     since 2026-01-01T00:00:00Z\n\
                         shop                 8 on trial 5%: 4 requests, 1 failed, p99 12.0 ms; \
                         the other 7, 1, 12.0 ms\n";
         assert_eq!(table(&revisions), expected);
