@@ -195,7 +195,9 @@ mod tests {
         cache.compile(&engine, &other).unwrap();
         let (kept, gone) = (directory.path().join("kept.wasm"), directory.path().join("gone.wasm"));
         let foreign = directory.path().join("notes.txt");
-        [&kept, &gone, &foreign].map(|path| fs::write(path, "x").unwrap());
+        for path in [&kept, &gone, &foreign] {
+            fs::write(path, "x").unwrap();
+        }
         let count = || fs::read_dir(directory.path()).unwrap().count();
         assert_eq!(count(), 7);
         cache.sweep(&BTreeSet::from([kept.clone()]), Duration::from_secs(60));
