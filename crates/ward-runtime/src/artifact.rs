@@ -75,7 +75,8 @@ impl Artifacts {
         Err(io::Error::new(io::ErrorKind::InvalidData, problem))
     }
 
-    fn path(&self, digest: &Digest) -> PathBuf {
+    /// Where an artifact is kept.
+    pub(crate) fn path(&self, digest: &Digest) -> PathBuf {
         self.directory.join(format!("{digest}.wasm"))
     }
 }

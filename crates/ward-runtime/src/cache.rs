@@ -4,11 +4,13 @@
 //! engine, or not what its digest beside it says (a disk forgets, a machine loses its power) is
 //! made again.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
@@ -19,10 +21,15 @@ use crate::artifact::hex;
 /// A directory of compiled components.
 pub(crate) struct CompileCache {
     directory: PathBuf,
+    /// What was asked for since it was opened.
+    used: Mutex<BTreeSet<PathBuf>>,
 }
 
 /// Hexadecimal digits by which people and records tell one build of a component from another.
 const REVISION_DIGITS: usize = 16;
+
+/// What files there end in: machine code, its digest, and the component.
+const KINDS: [&str; 3] = ["cwasm", "sha256", "wasm"];
 
 /// A compiled component, and whether the cache had it.
 pub(crate) struct Compiled {
@@ -42,7 +49,23 @@ impl CompileCache {
             use std::os::unix::fs::PermissionsExt;
             fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
         }
-        Ok(Self { directory: directory.to_owned() })
+        Ok(Self { directory: directory.to_owned(), used: Mutex::default() })
+    }
+
+    /// Removes what is older than `age` and was not asked for, but for what is in `kept`. What
+    /// cannot be removed stays.
+    pub(crate) fn sweep(&self, kept: &BTreeSet<PathBuf>, age: Duration) {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for entry in fs::read_dir(&self.directory).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let is_ours = path.extension().is_some_and(|it| KINDS.iter().any(|kind| it == *kind));
+            let modified = entry.metadata().and_then(|found| found.modified());
+            let is_old = modified.is_ok_and(|at| at.elapsed().is_ok_and(|passed| passed >= age));
+            let is_used = used.contains(&path.with_extension("cwasm")) || kept.contains(&path);
+            if is_ours && is_old && !is_used && fs::remove_file(&path).is_ok() {
+                tracing::debug!(file = %path.display(), "nobody has use for it any more");
+            }
+        }
     }
 
     /// The compiled form of `wasm`, from disk or made now and kept.
@@ -51,6 +74,7 @@ impl CompileCache {
         let revision: String = hex(&digest).chars().take(REVISION_DIGITS).collect();
         let revision: Arc<str> = revision.into();
         let path = self.directory.join(format!("{}.cwasm", key(engine, &digest)));
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone());
         if let Some(component) = load(engine, &path) {
             return Ok(Compiled { component, cached: true, revision });
         }
@@ -159,6 +183,29 @@ mod tests {
         }
         fs::remove_file(digest_of(&file)).unwrap();
         assert!(!cache.compile(&engine, EMPTY).unwrap().cached);
+    }
+
+    #[test]
+    fn what_nobody_asked_for_goes_when_it_is_old() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = Engine::default();
+        CompileCache::open(directory.path()).unwrap().compile(&engine, EMPTY).unwrap();
+        let other = [EMPTY, b"\0\x02\x01x"].concat();
+        let cache = CompileCache::open(directory.path()).unwrap();
+        cache.compile(&engine, &other).unwrap();
+        let (kept, gone) = (directory.path().join("kept.wasm"), directory.path().join("gone.wasm"));
+        let foreign = directory.path().join("notes.txt");
+        for path in [&kept, &gone, &foreign] {
+            fs::write(path, "x").unwrap();
+        }
+        let count = || fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(count(), 7);
+        cache.sweep(&BTreeSet::from([kept.clone()]), Duration::from_secs(60));
+        assert_eq!(count(), 7, "they are young");
+        cache.sweep(&BTreeSet::from([kept.clone()]), Duration::ZERO);
+        assert_eq!(count(), 4);
+        assert!(kept.exists() && foreign.exists() && !gone.exists());
+        assert!(cache.compile(&engine, &other).unwrap().cached);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ward_manifest::{App, RuntimeConfig, Variables};
 use ward_postgres::Address;
@@ -46,6 +47,9 @@ pub struct HostOptions {
     /// Told of events that components have written.
     pub outbox_bell: OutboxBell,
 }
+
+/// For how long what nobody uses stays: whoever goes back to yesterday's build compiles nothing.
+const UNUSED_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What all releases share.
 pub struct Host {
@@ -165,6 +169,13 @@ impl Host {
             }
         }
         Ok(sources)
+    }
+
+    /// Removes copies and machine code of earlier runs that `release` has no use for, once they are
+    /// a day old. Only for whoever has the state directory alone.
+    pub fn sweep(&self, release: &Release) {
+        let kept = release.sources.values().map(|digest| self.artifacts.path(digest)).collect();
+        self.cache.sweep(&kept, UNUSED_KEPT);
     }
 
     /// The bytes that a release has in the place of the file that the manifest calls `source`.

@@ -57,5 +57,6 @@ async fn swap(mut arguments: impl Iterator<Item = String>) -> bool {
     }
     let report = swapping.run().await;
     print!("{report}");
-    report.is_good()
+    println!("{}", if report.costs_little() { "it cost little" } else { "it cost too much" });
+    report.is_good() && report.costs_little()
 }

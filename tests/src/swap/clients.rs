@@ -29,6 +29,16 @@ pub struct Heard {
     took: Vec<Duration>,
 }
 
+impl Heard {
+    /// How long 99 of 100 answers took at most.
+    pub(super) fn p99(&self) -> Duration {
+        let mut sorted = self.took.clone();
+        sorted.sort_unstable();
+        let at = (sorted.len() * 99 / 100).min(sorted.len().saturating_sub(1));
+        sorted.get(at).copied().unwrap_or_default()
+    }
+}
+
 impl fmt::Display for Heard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} right, {} wrong, {}", self.right, self.wrong.len(), super::spread(&self.took))

@@ -64,6 +64,17 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Whether it cost little: the 99th percentile at most twice what it is in peace, and as much
+    /// memory at the end as when each build had served once, within a twentieth. For a machine
+    /// that does nothing else.
+    pub fn costs_little(&self) -> bool {
+        let (before, after) = self.resident_kib;
+        let (peace, swapping) = (self.peace.p99(), self.swapping.p99());
+        after <= before + before / 20 && swapping <= peace * 2
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let swaps = self.known.len() + self.anew.len();

@@ -219,6 +219,7 @@ impl Up<'_> {
         let load = move || {
             let host = Host::open(app, variables, options)?;
             let release = host.load()?;
+            host.sweep(&release);
             Ok::<_, ward_runtime::LoadError>((host, release))
         };
         let loading = tokio::task::spawn_blocking(load);
