@@ -54,7 +54,7 @@ impl Refused {
         match with(|tally| tally.take(kind, now())) {
             Turn::Now => {
                 if !self.is_told(&origin, 1).await
-                    && let Some(counted) = again(kind, 1)
+                    && let Some(counted) = with(|tally| tally.again(kind, 1, now()))
                 {
                     spawn(self.tell_together(origin, kind, counted));
                 }
@@ -81,7 +81,8 @@ impl Refused {
                 with(|tally| tally.give_back(counted, times, now()));
                 return;
             }
-            let Some(next) = again(counted, times) else { return };
+            let again = with(|tally| tally.again(counted, times, now()));
+            let Some(next) = again else { return };
             counted = next;
         }
     }
@@ -134,15 +135,6 @@ impl Refused {
 
 fn with<T>(use_it: impl FnOnce(&mut Tally) -> T) -> T {
     TALLY.with_borrow_mut(use_it)
-}
-
-/// The kind that so many are of who could not be told, if it is the caller's turn to tell of them
-/// once more.
-fn again(kind: Kind, times: u64) -> Option<Kind> {
-    with(|tally| {
-        let kind = tally.give_back(kind, times, now());
-        tally.take_turn(kind).then_some(kind)
-    })
 }
 
 impl Origin {

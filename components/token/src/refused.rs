@@ -115,17 +115,22 @@ impl Tally {
         if self.take_turn(kind) { Turn::Later(kind) } else { Turn::Counted }
     }
 
-    /// Takes back those of a kind that could not be told; the kind that they are of now. Whoever
-    /// could not tell of them may [take the turn](Self::take_turn) once more, or leave it to the
-    /// next one of the kind.
+    /// Takes back those of a kind that could not be told; the kind that they are of now. They are
+    /// left to the next one of the kind, unless they are told of [again](Self::again).
     pub fn give_back(&mut self, kind: Kind, times: u64, now: u64) -> Kind {
         let kind = self.known(kind, now / 60);
         self.0.entry(kind).or_default().waiting += times;
         kind
     }
 
+    /// The same; and that kind, if it is the caller's turn to tell of them once more.
+    pub fn again(&mut self, kind: Kind, times: u64, now: u64) -> Option<Kind> {
+        let kind = self.give_back(kind, times, now);
+        self.take_turn(kind).then_some(kind)
+    }
+
     /// Whether it is the caller's turn, and nobody else's, to tell of those who wait.
-    pub fn take_turn(&mut self, kind: Kind) -> bool {
+    fn take_turn(&mut self, kind: Kind) -> bool {
         !std::mem::replace(&mut self.0.entry(kind).or_default().is_awaited, true)
     }
 

@@ -47,7 +47,7 @@ impl Refusals {
             Turn::Now => {
                 let (address, rpc) = (Some(refused.address), &refused.endpoint.label.rpc);
                 let is_told = refused.is_told(address, rpc, 1).await;
-                if is_told { None } else { self.again(kind, 1) }
+                if is_told { None } else { self.with(|tally| tally.again(kind, 1, now())) }
             }
             Turn::Later(counted) => Some(counted),
             Turn::Counted => None,
@@ -78,18 +78,10 @@ impl Refusals {
                 self.with(|tally| tally.give_back(counted, times, now()));
                 return;
             }
-            let Some(next) = self.again(counted, times) else { return };
+            let again = self.with(|tally| tally.again(counted, times, now()));
+            let Some(next) = again else { return };
             counted = next;
         }
-    }
-
-    /// The kind that so many are of who could not be told, if it is the caller's turn to tell of
-    /// them once more.
-    fn again(&self, kind: Kind, times: u64) -> Option<Kind> {
-        self.with(|tally| {
-            let kind = tally.give_back(kind, times, now());
-            tally.take_turn(kind).then_some(kind)
-        })
     }
 
     /// Waits for those that are being told of, but not for ever: after this nobody is refused.

@@ -115,6 +115,11 @@ impl Host {
         })
     }
 
+    /// The application.
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
     /// The application as its files are now: every component that anything calls is compiled
     /// where the cache has nothing, which takes seconds on a first start. Must be called on a
     /// tokio runtime, on a thread that may block.

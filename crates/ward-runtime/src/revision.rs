@@ -185,30 +185,25 @@ impl Maker<'_> {
     /// `before` is an earlier revision, whose files it has, too: they are taken once.
     fn make(&self, id: &str, before: Option<&Revision>) -> Result<Revision, LoadError> {
         let mut part = self.part(id, before)?;
-        let chains = chains(&self.host.app, id);
-        let mut callee = None;
-        let mut assembled = |part: &mut Part, chain: &[Dependency]| {
-            let (pre, loaded) = self.assemble(part, chain)?;
+        let (mut chains, mut loaded, mut callee) = (Vec::new(), Vec::new(), None);
+        let around = self::chains(&self.host.app, id);
+        // What nothing calls over HTTP is assembled as it is.
+        let bare: &[&[Dependency]] = &[&[]];
+        for chain in if around.is_empty() { bare } else { &around } {
+            let (pre, assembled) = self.assemble(&mut part, chain)?;
             // Calls other than HTTP go to the same compiled component; what middleware stands
             // around it makes no difference to them.
-            let called = callee.get_or_insert_with(|| {
-                Callee::new(part.shared.clone(), pre.clone(), loaded.revision.clone())
+            callee.get_or_insert_with(|| {
+                Callee::new(part.shared.clone(), pre.clone(), assembled.revision.clone())
             });
-            Ok((pre, loaded, called.clone()))
-        };
-        if chains.is_empty() {
-            let (_, loaded, callee) = assembled(&mut part, &[])?;
-            return Ok(part.revision(callee, Vec::new(), vec![loaded]));
-        }
-        let (mut answering, mut all) = (Vec::new(), Vec::new());
-        for chain in chains {
-            let (pre, loaded, _) = assembled(&mut part, chain)?;
-            let instances = HttpInstances::new(part.shared.clone(), pre)?;
-            answering.push((chain.to_vec(), Arc::new(instances)));
-            all.push(loaded);
+            if !around.is_empty() {
+                let instances = HttpInstances::new(part.shared.clone(), pre)?;
+                chains.push((chain.to_vec(), Arc::new(instances)));
+            }
+            loaded.push(assembled);
         }
         let callee = callee.ok_or_else(|| LoadError::new(id, "is called by nobody"))?;
-        Ok(part.revision(callee, answering, all))
+        Ok(Revision { links: part.links, callee, chains, loaded, made_of: part.made_of })
     }
 
     /// Reads a component, and composes the dependencies into it that are no live links.
@@ -357,17 +352,6 @@ impl Maker<'_> {
         made_of.insert(source.to_owned(), digest.clone());
         let bytes = self.host.artifacts.read(digest);
         bytes.map_err(|error| LoadError::new(name, format!("its copy cannot be read: {error}")))
-    }
-}
-
-impl Part {
-    fn revision(
-        self,
-        callee: Arc<Callee>,
-        chains: Vec<(Vec<Dependency>, Arc<HttpInstances>)>,
-        loaded: Vec<LoadedComponent>,
-    ) -> Revision {
-        Revision { links: self.links, callee, chains, loaded, made_of: self.made_of }
     }
 }
 

@@ -32,20 +32,21 @@ pub(crate) fn address(app: &App) -> Option<SocketAddr> {
 
 /// What a release offers.
 pub(crate) fn offer<I>(
-    app: &App,
-    served: (&Host, &Release),
+    host: &Host,
+    release: &Release,
     function: impl Fn(&str, &str, &str) -> Option<I>,
 ) -> Result<Offer<I>, Failure> {
-    Ok(Offer::new(app, |component| contract(app, served, component), function)?)
+    Ok(Offer::new(host.app(), |component| contract(host, release, component), function)?)
 }
 
 /// Opens the listener, if there is anything to serve.
 pub(crate) async fn bind(
-    (app, host): (&App, &Host),
+    host: &Host,
     offer: Current<Offer<Counted<Function>>>,
     variables: &Variables,
     (serving, metrics): (&Serving, &ward_grpc::Metrics),
 ) -> Result<Option<Server<Counted<Function>>>, Failure> {
+    let app = host.app();
     if app.grpc_triggers.is_empty() {
         return Ok(None);
     }
@@ -77,10 +78,10 @@ fn revoked(settings: &RevokedSettings, host: &Host) -> Result<Revoked, Failure> 
 
 /// What clients of gRPC would miss in the second of two releases.
 pub(crate) fn broken(
-    app: &App,
     host: &Host,
     (before, after): (&Release, &Release),
 ) -> Result<Vec<String>, Failure> {
+    let app = host.app();
     let mut broken = Vec::new();
     let served: BTreeSet<&str> =
         app.grpc_triggers.iter().map(|trigger| trigger.component.as_str()).collect();
@@ -89,7 +90,7 @@ pub(crate) fn broken(
         if digest(before) == digest(after) {
             continue;
         }
-        let read = |of: &Release| contract(app, (host, of), component).map_err(Failure::new);
+        let read = |of: &Release| contract(host, of, component).map_err(Failure::new);
         let (old, new) = (read(before)?, read(after)?);
         let interfaces = app.grpc_triggers.iter().filter(|it| it.component == component);
         let interfaces: Vec<&str> =
@@ -103,12 +104,8 @@ pub(crate) fn broken(
 }
 
 /// What a component exports, out of the very bytes that are served.
-fn contract(
-    app: &App,
-    (host, release): (&Host, &Release),
-    component: &str,
-) -> Result<Contract, String> {
-    let Some(component) = app.components.get(component) else {
+fn contract(host: &Host, release: &Release, component: &str) -> Result<Contract, String> {
+    let Some(component) = host.app().components.get(component) else {
         return Err(format!("there is no component `{component}`"));
     };
     let problem = |error: &dyn std::fmt::Display| format!("{}: {error}", component.id);

@@ -24,7 +24,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 type Looks = BTreeMap<String, u64>;
 
 /// Watches until it is dropped.
-pub(crate) async fn run(app: Arc<App>, releases: Arc<Releases>) {
+pub(crate) async fn run(releases: Arc<Releases>) {
+    let app = releases.app();
     let look = || {
         let app = app.clone();
         async move { spawn_blocking(move || looks(&app)).await.unwrap_or_default() }
@@ -37,12 +38,17 @@ pub(crate) async fn run(app: Arc<App>, releases: Arc<Releases>) {
             continue;
         }
         let now = look().await;
-        if now == built || now != settled(&look, now.clone()).await {
+        if now == built {
+            continue;
+        }
+        // The same again after a moment: nobody is in the middle of saving.
+        sleep(LOOK_EVERY / 4).await;
+        if now != look().await {
             continue;
         }
         let changed = now.iter().filter(|(id, look)| built.get(*id) != Some(look));
         for id in changed.map(|(id, _)| id) {
-            match rebuild(&app, id, &releases).await {
+            match rebuild(id, &releases).await {
                 Ok(said) => tracing::info!(component = id, "{said}"),
                 Err(failure) => {
                     let problem = failure.messages().join("; ");
@@ -54,18 +60,8 @@ pub(crate) async fn run(app: Arc<App>, releases: Arc<Releases>) {
     }
 }
 
-/// The same again after a moment: nobody is in the middle of saving.
-async fn settled<F: Future<Output = Looks>>(look: impl Fn() -> F, now: Looks) -> Looks {
-    sleep(LOOK_EVERY / 4).await;
-    let then = look().await;
-    if then == now { now } else { then }
-}
-
-async fn rebuild(
-    app: &Arc<App>,
-    id: &str,
-    releases: &Arc<Releases>,
-) -> Result<&'static str, Failure> {
+async fn rebuild(id: &str, releases: &Arc<Releases>) -> Result<&'static str, Failure> {
+    let app = releases.app();
     let (building, component) = (app.clone(), id.to_owned());
     let built =
         spawn_blocking(move || build(&building, std::slice::from_ref(&component), Progress::Quiet));
@@ -75,7 +71,7 @@ async fn rebuild(
     let wasm = tokio::fs::read(&source).await;
     let wasm = wasm.map_err(Failure::because(format!("reading {}", source.display())))?;
     let change = releases
-        .swap(id, &wasm, &Plan::at_once())
+        .swap(id, wasm, &Plan::at_once())
         .await
         .map_err(|refused| Failure::new(&refused))?;
     Ok(if change.is_any() { "it was built and serves" } else { "it was built and is the same" })

@@ -41,7 +41,8 @@ tool.ward = { CALLEE }
     )
 }
 
-fn host() -> Host {
+/// The two, as most tests have them.
+pub(crate) fn host() -> Host {
     let callee = "deadline = '1500ms', memory_limit = '32MiB', idle_instance_timeout = '60s'";
     app("deadline = '30s'", callee).load()
 }

@@ -7,26 +7,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use ward_runtime::{CallContext, Release};
 
-use super::host::{Host, guest, plan, url};
-
-fn host() -> Host {
-    plan(
-        r#"
-[[trigger.http]]
-id = "main"
-route = "/..."
-component = "caller"
-
-[component.caller]
-source = "{guest-caller}"
-dependencies = { "test:links" = { path = "{guest-callee}" } }
-
-[component.callee]
-source = "{guest-callee}"
-"#,
-    )
-    .load()
-}
+use super::host::{guest, url};
+use super::links::host;
 
 /// The same guest as other bytes: with a custom section behind it.
 fn other_build(name: &str) -> Vec<u8> {

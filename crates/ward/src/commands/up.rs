@@ -115,8 +115,7 @@ impl Up<'_> {
             }
         };
         let ops = ready.ops.run(std::future::pending());
-        let app = Arc::new(self.application.app.clone());
-        let watching = self.args.watch.then(|| tokio::spawn(watch::run(app, ready.releases)));
+        let watching = self.args.watch.then(|| tokio::spawn(watch::run(ready.releases)));
         let serving = async { tokio::join!(ready.server.run(stop.clone().requested()), grpc) };
         // Operators are answered until the others have ended.
         let (drained, calls_cut) = tokio::select! {
@@ -156,7 +155,7 @@ impl Up<'_> {
         let (host, release) = loaded?;
         let app = &self.application.app;
         let host = Arc::new(host);
-        let releases = Releases::new(Arc::new(app.clone()), host.clone(), release)?;
+        let releases = Releases::new(host.clone(), release)?;
         let metrics = Metrics::default();
         let options = ward_http::Options {
             limits: self.serving.limits(ward_http::Limits::default()),
@@ -169,7 +168,7 @@ impl Up<'_> {
         let server = Server::bind(ward_http::listeners(app), &releases.routes(), options)
             .map_err(|error| Failure::new(error).help("choose another address with --listen"))?;
         let served = (&self.serving, &metrics.grpc);
-        let grpc = grpc::bind((app, &host), releases.offer(), &variables, served).await?;
+        let grpc = grpc::bind(&host, releases.offer(), &variables, served).await?;
         let log = provision.made.event_log.as_deref();
         let events = (log, &metrics.events);
         let events = events::prepare(app, &variables, &releases, &written, events)?;

@@ -100,10 +100,7 @@ impl Service for Ops {
             true => Err(Problem::Misdirected),
             false => self.carry_out(&head, body, &mut ticket).await,
         };
-        let response = match named {
-            Ok(response) => response,
-            Err(problem) => problem.response(),
-        };
+        let response = named.unwrap_or_else(|problem| problem.response());
         response.map(|text| {
             ticket.watch(connection.limits().response_stall_max);
             let text = if head.method == Method::HEAD { Bytes::new() } else { text };
@@ -151,7 +148,7 @@ impl Ops {
             ["components", id] if head.method == Method::PUT => {
                 let plan = Plan::read(head.uri.query()).map_err(Refused::Malformed)?;
                 let wasm = body.collect().await.map_err(of_body)?.to_bytes();
-                Ok(answers::json(&self.releases.swap(id, &wasm, &plan).await?))
+                Ok(answers::json(&self.releases.swap(id, wasm.into(), &plan).await?))
             }
             ["components", id, "promote"] if head.method == Method::POST => {
                 let percent = Plan::percent_alone(head.uri.query()).map_err(Refused::Malformed)?;

@@ -43,7 +43,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The application that is served.
 pub(crate) struct Releases {
-    app: Arc<App>,
     host: Arc<Host>,
     current: ArcSwap<Published>,
     trial: ArcSwapOption<Trial>,
@@ -88,21 +87,17 @@ impl Consume for Nobody {
 
 impl Releases {
     /// Begins with this release.
-    pub(crate) fn new(
-        app: Arc<App>,
-        host: Arc<Host>,
-        first: Release,
-    ) -> Result<Arc<Self>, Failure> {
-        let published = Published::new(&app, &host, first)?;
+    pub(crate) fn new(host: Arc<Host>, first: Release) -> Result<Arc<Self>, Failure> {
+        let published = Published::new(&host, first)?;
         let release = &published.release;
-        let first = app.components.values().filter_map(|component| {
+        let first = host.app().components.values().filter_map(|component| {
             let digest = release.digest(&component.source)?.clone();
             Some((component.id.clone(), vec![Kept::now(digest, release.clone())]))
         });
         let history = RwLock::new(first.collect());
         let (current, trial) = (ArcSwap::from_pointee(published), ArcSwapOption::empty());
         let (changing, compiling) = (Mutex::default(), Arc::new(Semaphore::new(1)));
-        Ok(Arc::new(Self { app, host, current, trial, changing, compiling, history }))
+        Ok(Arc::new(Self { host, current, trial, changing, compiling, history }))
     }
 
     /// What answers that which begins now.
@@ -142,11 +137,11 @@ impl Releases {
     pub(crate) async fn swap(
         self: &Arc<Self>,
         component: &str,
-        wasm: &[u8],
+        wasm: Vec<u8>,
         plan: &Plan,
     ) -> Result<Change, Refused> {
         let _changing = self.unless_on_trial().await?;
-        let prepared = self.prepare(component, wasm.to_vec(), self.kept(component)).await;
+        let prepared = self.prepare(component, wasm, self.kept(component)).await;
         let (made, change) = prepared.inspect_err(|refused| {
             tracing::warn!(component, %refused, "a component was not replaced");
         })?;
@@ -218,7 +213,7 @@ impl Releases {
         let history = self.history.read().unwrap_or_else(PoisonError::into_inner).clone();
         let release = self.current.load().release.clone();
         let component = |(id, kept): (&String, &Vec<Kept>)| {
-            let source = self.app.components.get(id).map(|it| &it.source);
+            let source = self.app().components.get(id).map(|it| &it.source);
             let serving = source.and_then(|source| release.digest(source));
             let revisions = kept.iter().rev().map(|kept| ShownRevision {
                 digest: kept.digest.to_string(),
@@ -237,9 +232,14 @@ impl Releases {
         history.iter().map(component).collect()
     }
 
+    /// The application.
+    pub(crate) fn app(&self) -> &Arc<App> {
+        self.host.app()
+    }
+
     /// The application, as `ward app` shows it.
     pub(crate) fn shown(&self) -> Value {
-        shown(&self.app)
+        shown(self.app())
     }
 
     /// Whether a candidate is on trial.
@@ -274,10 +274,10 @@ impl Releases {
     }
 
     fn source(&self, component: &str) -> Result<PathBuf, Refused> {
-        let entry = self.app.components.get(component);
+        let entry = self.app().components.get(component);
         let used = entry.filter(|it| self.current.load().release.digest(&it.source).is_some());
         used.map(|entry| entry.source.clone()).ok_or_else(|| {
-            let known: Vec<&str> = self.app.components.keys().map(String::as_str).collect();
+            let known: Vec<&str> = self.app().components.keys().map(String::as_str).collect();
             let what = if entry.is_some() { "nothing calls" } else { "there is no component" };
             Refused::Unknown(format!("{what} `{component}`; there are: {}", known.join(", ")))
         })
@@ -294,24 +294,15 @@ impl Releases {
         let began = Instant::now();
         let source = self.source(component)?;
         let before = self.current.load_full();
-        let serving = before.release.digest(&source).map(ToString::to_string).unwrap_or_default();
-        let digest = Digest::of(&wasm).to_string();
-        let change = |replaced: Vec<String>| Change {
-            component: component.to_owned(),
-            digest: digest.clone(),
-            before: serving.clone(),
-            percent: 100,
-            replaced,
-            took_ms: began.elapsed().as_secs_f64() * 1e3,
-        };
-        if digest == serving {
-            return Ok((None, change(Vec::new())));
+        if before.release.digest(&source) == Some(&Digest::of(&wasm)) {
+            return Ok((None, self.change(component, (&before.release, &before.release))?));
         }
         let made = self.make(source, wasm, before.release.clone(), kept).await?;
         self.check(&before, &made)?;
         made.release.try_out(&before.release).await.map_err(Failure::from)?;
-        let replaced = made.release.differs(&before.release).map(str::to_owned).collect();
-        Ok((Some(Arc::new(made)), change(replaced)))
+        let change = self.change(component, (&made.release, &before.release))?;
+        let took_ms = began.elapsed().as_secs_f64() * 1e3;
+        Ok((Some(Arc::new(made)), Change { took_ms, ..change }))
     }
 
     /// Compiling blocks; what comes meanwhile is answered by what serves.
@@ -322,14 +313,14 @@ impl Releases {
         base: Arc<Release>,
         kept: Vec<Kept>,
     ) -> Result<Published, Failure> {
-        let (app, host) = (self.app.clone(), self.host.clone());
+        let host = self.host.clone();
         let permit = self.compiling.clone().acquire_owned().await;
         let permit = permit.map_err(Failure::because("compiling"))?;
         let making = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let kept: Vec<Arc<Release>> = kept.into_iter().map(|kept| kept.release).collect();
             let release = host.replace(&base, (Path::new(&source), &wasm), &kept)?;
-            Published::new(&app, &host, release)
+            Published::new(&host, release)
         });
         making.await.map_err(Failure::because("making the release"))?
     }
@@ -337,7 +328,7 @@ impl Releases {
     /// What others rely on has to be there still, as it was.
     fn check(&self, before: &Published, made: &Published) -> Result<(), Failure> {
         let mut broken = made.consumes_otherwise(before);
-        broken.extend(grpc::broken(&self.app, &self.host, (&before.release, &made.release))?);
+        broken.extend(grpc::broken(&self.host, (&before.release, &made.release))?);
         if broken.is_empty() { Ok(()) } else { Err(Failure::all(broken)) }
     }
 
@@ -352,7 +343,7 @@ impl Releases {
     /// What serves now is the newest; a file is in the list once.
     fn note(&self, component: &str) {
         let release = self.current.load().release.clone();
-        let entry = self.app.components.get(component);
+        let entry = self.app().components.get(component);
         let digest = entry.and_then(|entry| release.digest(&entry.source).cloned());
         let Some(digest) = digest else { return };
         let mut history = self.history.write().unwrap_or_else(PoisonError::into_inner);
@@ -399,18 +390,27 @@ impl Releases {
         tracing::warn!(component = trial.component, why, "a candidate serves no longer");
     }
 
-    fn change_of(&self, trial: &Trial, percent: u8) -> Result<Change, Refused> {
-        let source = self.source(&trial.component)?;
+    /// What it means for a component that one release takes another's place.
+    fn change(
+        &self,
+        component: &str,
+        (made, before): (&Release, &Release),
+    ) -> Result<Change, Refused> {
+        let source = self.source(component)?;
         let digest = |of: &Release| of.digest(&source).map(ToString::to_string).unwrap_or_default();
-        let (candidate, stable) = (&trial.candidate.release, &trial.stable.release);
         Ok(Change {
-            component: trial.component.clone(),
-            digest: digest(candidate),
-            before: digest(stable),
-            percent,
-            replaced: candidate.differs(stable).map(str::to_owned).collect(),
+            component: component.to_owned(),
+            digest: digest(made),
+            before: digest(before),
+            percent: 100,
+            replaced: made.differs(before).map(str::to_owned).collect(),
             took_ms: 0.0,
         })
+    }
+
+    fn change_of(&self, trial: &Trial, percent: u8) -> Result<Change, Refused> {
+        let releases = (&*trial.candidate.release, &*trial.stable.release);
+        Ok(Change { percent, ..self.change(&trial.component, releases)? })
     }
 }
 

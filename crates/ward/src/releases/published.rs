@@ -6,7 +6,6 @@ use std::sync::Arc;
 use ward_events::Consume;
 use ward_grpc::Offer;
 use ward_http::Routes;
-use ward_manifest::App;
 use ward_runtime::{Function, Host, HttpHandler, Release};
 
 use super::counts::{Counted, Counts, Tally};
@@ -26,8 +25,9 @@ pub(crate) struct Published {
 }
 
 impl Published {
-    /// What the triggers of `app` make of a release.
-    pub(super) fn new(app: &App, host: &Host, release: Release) -> Result<Self, Failure> {
+    /// What the application's triggers make of a release.
+    pub(super) fn new(host: &Host, release: Release) -> Result<Self, Failure> {
+        let app = host.app();
         let release = Arc::new(release);
         let counts = app.components.keys().map(|id| (id.clone(), Arc::default()));
         let counts: BTreeMap<String, Arc<Counts>> = counts.collect();
@@ -41,7 +41,7 @@ impl Published {
             let inner = release.function(component, interface, name)?;
             Some(Counted { counts: of(component), inner })
         };
-        let offer = grpc::offer(app, (host, &release), function)?;
+        let offer = grpc::offer(host, &release, function)?;
         let consumers = app.kafka_triggers.iter().map(|trigger| {
             let component = Component::of(trigger, function)
                 .map_err(Failure::because(format!("the trigger {}", trigger.id)))?;
